@@ -1,0 +1,19 @@
+import { Command } from '@oclif/core/command'
+import { json } from '../flags.ts'
+
+export default class Policies extends Command {
+  static override summary = 'List the extraction policies: what is taken on a page, by iterator type and direction.'
+  static override examples = ['<%= config.bin %> policies', '<%= config.bin %> policies --json']
+  static override flags = { json }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Policies)
+    const { listPolicies } = await import('../services/list-policies.ts')
+    const { print } = await import('../services/print.ts')
+    const policies = listPolicies()
+    await print(flags.json, { policies }, async (terminal) => {
+      const { policiesText } = await import('../render/policies.ts')
+      return policiesText(terminal, policies)
+    })
+  }
+}

@@ -1,0 +1,48 @@
+import * as Args from '@oclif/core/args'
+import { Command } from '@oclif/core/command'
+import * as Flags from '@oclif/core/flags'
+import { json, laneFlags } from '../flags.ts'
+
+export default class Replay extends Command {
+  static override summary = 'Replay recorded I/O through iterators, extraction policies and consumers, and count.'
+  static override description =
+    'Every operation of the trace becomes an iov_iter; a policy takes its pages out; a consumer builds its list and lets them go when the I/O is done. One policy with one consumer is a lane; lanes stand side by side. Several traces are replayed one after the other, each in a world of its own, and added up.\n\nExit status: 0 clean; 1 a gate of --fail-on failed; 2 usage, or a trace that cannot be read; 3 a plugin is broken; 130 interrupted.'
+  static override examples = [
+    '<%= config.bin %> replay traces/fio-libaio-randrw.csv',
+    '<%= config.bin %> replay traces/sqlite3.csv --policy all',
+    '<%= config.bin %> replay traces/*.csv -c bio -O bio.logical-block-size=4096 --json -o report.json',
+    'zcat trace.csv.gz | <%= config.bin %> replay - --in-flight --fail-on leak,violation,mismatch',
+  ]
+  static override args = {
+    traces: Args.string({
+      multiple: true,
+      required: true,
+      ignoreStdin: true,
+      description: 'Trace files (.csv, .gz or .zst); - is standard input.',
+    }),
+  }
+  static override flags = {
+    ...laneFlags,
+    'in-flight': Flags.boolean({
+      default: false,
+      summary: 'Operations without a recorded completion are in flight where the trace was cut, not leaked.',
+    }),
+    'fail-on': Flags.string({
+      default: 'leak,violation',
+      helpValue: 'LIST',
+      summary: 'Exit with 1 when one of these is found: leak, violation, mismatch, error; or none.',
+      description:
+        'leak: a pin or reference nobody let go. violation: one let go twice or the wrong way. mismatch: a row whose pins are not those that the kernel counted. error: an operation that ends with an errno.',
+    }),
+    output: Flags.string({ char: 'o', helpValue: 'FILE', summary: 'Write to this file, whole or not at all.' }),
+    format: Flags.string({ helpValue: 'FORMAT', summary: 'table (the default) or json.' }),
+    json,
+    'no-progress': Flags.boolean({ default: false, summary: 'Do not tell on stderr how far a long replay is.' }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Replay)
+    const { replayCommand } = await import('../services/replay-command.ts')
+    await replayCommand(this.config, args.traces, flags)
+  }
+}

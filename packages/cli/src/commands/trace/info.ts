@@ -1,0 +1,28 @@
+import * as Args from '@oclif/core/args'
+import { Command } from '@oclif/core/command'
+import { json } from '../../flags.ts'
+
+export default class TraceInfoCommand extends Command {
+  static override summary = 'Tell what a trace holds: where it was recorded, its columns, operations and sizes.'
+  static override examples = [
+    '<%= config.bin %> trace info traces/sqlite3.csv',
+    '<%= config.bin %> trace info traces/sqlite3.csv --json',
+  ]
+  static override args = {
+    trace: Args.string({ required: true, ignoreStdin: true, description: 'Trace file; - is standard input.' }),
+  }
+  static override flags = { json }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(TraceInfoCommand)
+    const { openTrace, traceInfo } = await import('@pinscope/core')
+    const { openInput } = await import('../../services/input.ts')
+    const { print } = await import('../../services/print.ts')
+    const input = openInput(args.trace)
+    const info = await traceInfo(await openTrace(input.bytes, input.name))
+    await print(flags.json, info, async (terminal) => {
+      const { traceInfoText } = await import('../../render/trace-info.ts')
+      return traceInfoText(terminal, info)
+    })
+  }
+}

@@ -1,0 +1,56 @@
+import type { ListedConsumer } from '../services/list-consumers.ts'
+import { styled, type Terminal } from './terminal.ts'
+import { counted, grouped, wrapped } from './text.ts'
+
+/** The consumers one below the other, each with all that can be set and all that it counts. */
+export function consumersText(terminal: Terminal, consumers: readonly ListedConsumer[]): string {
+  return `${consumers.map((consumer) => consumerText(terminal, consumer)).join('\n\n')}\n`
+}
+
+function consumerText(terminal: Terminal, consumer: ListedConsumer): string {
+  const title = `${styled(terminal, 'bold', consumer.name)}  ${styled(terminal, 'dim', `(${consumer.package})`)}`
+  return [
+    title,
+    ...paragraph(terminal, '', consumer.summary),
+    ...paragraph(terminal, 'kernel', consumer.kernel),
+    ...paragraph(
+      terminal,
+      'accepts',
+      `${consumer.accepts.join(' ')}; at most ${counted(consumer.entriesMax, 'entry', 'entries')} in a list`,
+    ),
+    ...paragraph(terminal, 'avoided', consumer.avoided),
+    ...list(terminal, 'options', consumer.options.map(optionText(consumer.name))),
+    ...list(
+      terminal,
+      'counters',
+      consumer.counters.map(({ name, summary }) => `${name}: ${summary}`),
+    ),
+  ].join('\n')
+}
+
+const LABEL_COLUMNS = 12
+
+function paragraph(terminal: Terminal, label: string, text: string): string[] {
+  if (text === '') return []
+  const hang = ' '.repeat(label === '' ? 2 : LABEL_COLUMNS)
+  return [wrapped(`${label === '' ? '  ' : `  ${label}`.padEnd(LABEL_COLUMNS)}${text}`, terminal.columns, hang)]
+}
+
+function list(terminal: Terminal, label: string, items: readonly string[]): string[] {
+  return items.flatMap((item, at) => {
+    const text = `${`  ${at === 0 ? label : ''}`.padEnd(LABEL_COLUMNS)}${item}`
+    return [wrapped(text, terminal.columns, ' '.repeat(LABEL_COLUMNS + 2))]
+  })
+}
+
+function optionText(consumer: string): (option: ListedConsumer['options'][number]) => string {
+  return ({ name, summary, unit, min, max, powerOfTwo, header, ...option }) => {
+    const bounds = `${powerOfTwo ? 'power of two ' : ''}${grouped(min)} to ${grouped(max)}`
+    const facts = [
+      `default ${grouped(option.default)}${unit === '' ? '' : ` ${unit}`}`,
+      bounds,
+      ...(header === null ? [] : [`a trace sets it with "# ${header}"`]),
+    ]
+    return `-O ${consumer}.${name}=N: ${summary} (${facts.join('; ')})`
+  }
+}

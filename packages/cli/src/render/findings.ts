@@ -1,0 +1,127 @@
+import type { LaneReport, Report } from '@pinscope/core'
+import { type Style, styled, type Terminal } from './terminal.ts'
+import { counted, duration, grouped, wrapped } from './text.ts'
+
+/** Findings of one kind that are spelled out; the rest is in the JSON. */
+const SHOWN_MAX = 10
+
+interface Finding {
+  readonly file: string
+  readonly line: number
+  readonly row: number
+  /** One sentence, without the place. */
+  readonly text: string
+}
+
+interface FindingKind {
+  readonly title: (total: number) => string
+  readonly style: Style
+  readonly total: (lane: LaneReport) => number
+  readonly list: (lane: LaneReport) => readonly Finding[]
+}
+
+const held = { pin: 'pinned', ref: 'referenced' } as const
+const released = { pin: 'unpin_user_page()', ref: 'put_page()' } as const
+
+const KINDS: readonly FindingKind[] = [
+  {
+    title: (total) => counted(total, 'leak'),
+    style: 'red',
+    total: (lane) => lane.leaksTotal,
+    list: (lane) =>
+      lane.leaks.map((leak) => ({
+        ...leak,
+        text: `operation ${grouped(leak.op)} left ${counted(leak.pages, 'page')} ${held[leak.retention]} (${leak.retention}) since ${duration(leak.sinceNs)}: ${leak.reason}`,
+      })),
+  },
+  {
+    title: (total) => counted(total, 'violation'),
+    style: 'red',
+    total: (lane) => lane.violationsTotal,
+    list: (lane) =>
+      lane.violations.map((violation) => ({
+        ...violation,
+        text: `${violation.rule}: ${released[violation.releasedAs]} of ${counted(violation.pages, 'page')} ${taken(violation)}: ${violation.detail}`,
+      })),
+  },
+  {
+    title: (total) => `${counted(total, 'row')} on which the model and the kernel differ`,
+    style: 'yellow',
+    total: (lane) => lane.groundTruth.mismatchedTotal,
+    list: (lane) => mismatchedRows(lane.groundTruth.mismatched),
+  },
+  {
+    title: (total) => `${counted(total, 'undetermined row')}: the trace does not tell enough`,
+    style: 'yellow',
+    total: (lane) => lane.groundTruth.undeterminedTotal,
+    list: (lane) =>
+      lane.groundTruth.undetermined.map((row) => ({
+        ...row,
+        text: `the kernel pinned ${grouped(row.expected)}, the model assumes ${grouped(row.assumed)}: ${row.why}`,
+      })),
+  },
+]
+
+function taken({ retention, takenRow }: LaneReport['violations'][number]): string {
+  if (takenRow === 0) return 'that no row took'
+  return `held as ${retention} by row ${grouped(takenRow)}`
+}
+
+/** A row that differs in both counters is one finding, as it is one in the total. */
+function mismatchedRows(mismatches: LaneReport['groundTruth']['mismatched']): Finding[] {
+  const rows = new Map<string, Finding>()
+  for (const { counter, expected, got, ...place } of mismatches) {
+    const key = `${place.file}:${place.line}`
+    const text = `${counter}: the kernel counted ${grouped(expected)}, the model ${grouped(got)}`
+    const before = rows.get(key)
+    rows.set(key, { ...place, text: before === undefined ? text : `${before.text}; ${text}` })
+  }
+  return [...rows.values()]
+}
+
+/** Leaks, violations, mismatches and undetermined rows, each with its place; an empty list when there are none. */
+export function findingSections(terminal: Terminal, report: Report): string[] {
+  return KINDS.flatMap((kind) => {
+    const total = report.lanes.reduce((sum, lane) => sum + kind.total(lane), 0)
+    return total === 0 ? [] : [section(terminal, report, kind, total)]
+  })
+}
+
+function section(terminal: Terminal, { lanes }: Report, { title, style, list }: FindingKind, total: number): string {
+  const findings = lanes.flatMap((lane) => list(lane).map((finding) => ({ lane, finding })))
+  const places = samePlace(findings)
+  const shown = places.slice(0, SHOWN_MAX)
+  const rest = total - shown.reduce((sum, { policies }) => sum + policies.length, 0)
+  const items = shown.map(({ finding, consumer, policies }) => {
+    const place = `${finding.file}:${finding.line}: row ${grouped(finding.row)}, ${consumer} under ${policies.join(', ')}:`
+    return wrapped(`  ${place} ${finding.text}`, terminal.columns, '      ')
+  })
+  const found =
+    lanes.length === 1 ? title(total) : title(total).replace(/(?=:|$)/, ` in ${grouped(lanes.length)} lanes`)
+  return [styled(terminal, style, found), ...items, ...(rest === 0 ? [] : [more(rest, findings.length, total)])].join(
+    '\n',
+  )
+}
+
+interface Place {
+  readonly finding: Finding
+  readonly consumer: string
+  readonly policies: string[]
+}
+
+/** What was found in several lanes alike is told once, with the policies. */
+function samePlace(findings: readonly { lane: LaneReport; finding: Finding }[]): Place[] {
+  const places = new Map<string, Place>()
+  for (const { lane, finding } of findings) {
+    const key = [finding.file, finding.row, lane.consumer, finding.text].join('\0')
+    const place = places.get(key)
+    if (place === undefined) places.set(key, { finding, consumer: lane.consumer, policies: [lane.policy] })
+    else place.policies.push(lane.policy)
+  }
+  return [...places.values()]
+}
+
+/** The report itself keeps no endless lists either. */
+function more(rest: number, listed: number, total: number): string {
+  return `  and ${grouped(rest)} more; --json has ${listed === total ? 'all' : `${grouped(listed)} of the ${grouped(total)}`}`
+}

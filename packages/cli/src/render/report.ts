@@ -1,0 +1,45 @@
+import type { Report } from '@pinscope/core'
+import type { Verdict } from '../services/gate.ts'
+import { findingSections } from './findings.ts'
+import { laneTables } from './lane-table.ts'
+import { styled, type Terminal } from './terminal.ts'
+import { counted, duration, wrapped } from './text.ts'
+import { verdictLine } from './verdict.ts'
+
+const LAYOUTS: Readonly<Record<Report['trace']['layout']['level'], string>> = {
+  L3: 'address and length of every segment',
+  L2: 'lengths of the segments, no addresses',
+  L1: 'a number of segments, no lengths',
+  L0: 'a byte count only',
+  R: 'reference events',
+}
+
+/** A report as text: what was replayed, the lanes side by side, what was found, the verdict. */
+export function reportText(terminal: Terminal, report: Report, verdict: Verdict): string {
+  const sections = [
+    header(terminal, report),
+    ...(report.lanes.length === 0 ? ['no lane: the trace has no operation'] : [laneTables(terminal, report.lanes)]),
+    ...findingSections(terminal, report),
+    ...warnings(terminal, report),
+    verdictLine(terminal, verdict),
+  ]
+  return `${sections.join('\n\n')}\n`
+}
+
+function header(terminal: Terminal, { trace, lanes }: Report): string {
+  const kernels = [...new Set(lanes.map((lane) => lane.kernel))]
+  const facts = [
+    `${counted(trace.rows, 'row')}, ${counted(trace.operations, 'operation')} in ${duration(trace.spanNs)}`,
+    ...(kernels.length === 0 ? [] : [`kernel ${kernels.join(', ')}`]),
+    `layout ${trace.layout.level}: ${LAYOUTS[trace.layout.level]}`,
+    ...(trace.layout.assumed === null ? [] : [`buffer layout assumed: ${trace.layout.assumed}`]),
+  ]
+  const name = wrapped(trace.files.join(' '), terminal.columns)
+  return [styled(terminal, 'bold', name), wrapped(facts.join('; '), terminal.columns)].join('\n')
+}
+
+function warnings(terminal: Terminal, report: Report): string[] {
+  if (report.warnings.length === 0) return []
+  const lines = report.warnings.map((text) => wrapped(`warning: ${text}`, terminal.columns, '  '))
+  return [styled(terminal, 'yellow', lines.join('\n'))]
+}

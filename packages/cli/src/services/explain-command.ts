@@ -1,0 +1,25 @@
+import type { Config } from '@oclif/core/interfaces'
+import { type Explanation, explainRow, openTrace } from '@pinscope/core'
+import { openInput } from './input.ts'
+import { loadPlugins } from './load-plugins.ts'
+import { print } from './print.ts'
+import { type LaneFlags, replayOptions } from './replay-traces.ts'
+
+/** The flags of `pinscope explain`, as oclif parsed them. */
+export interface ExplainFlags extends LaneFlags {
+  readonly row: number
+  readonly plugin?: readonly string[] | undefined
+  readonly json: boolean
+}
+
+/** `pinscope explain`: one operation, told step by step. */
+export async function explainCommand(config: Config, trace: string, flags: ExplainFlags): Promise<void> {
+  const registry = await loadPlugins(config, flags.plugin)
+  const options = replayOptions(flags, registry)
+  const input = openInput(trace)
+  const explanation: Explanation = await explainRow(await openTrace(input.bytes, input.name), flags.row, options)
+  await print(flags.json, explanation, async (terminal) => {
+    const { explanationText } = await import('../render/explanation.ts')
+    return explanationText(terminal, explanation)
+  })
+}

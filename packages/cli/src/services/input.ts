@@ -1,0 +1,82 @@
+import { accessSync, constants, createReadStream, readdirSync, statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { TraceError, UsageError } from '@pinscope/core'
+import { didYouMean } from './did-you-mean.ts'
+
+/** A trace file that can be read, or standard input. */
+export interface TraceInput {
+  /** As the user typed it; `-` is standard input. */
+  readonly name: string
+  /** Bytes on disk; null when unknown (a pipe). */
+  readonly sizeBytes: number | null
+  readonly bytes: AsyncIterable<Uint8Array>
+  /** Bytes taken so far, as they are on disk (compressed ones where the file is). */
+  readBytes(): number
+}
+
+/** Big enough that reading costs nothing beside parsing, small enough to feel Ctrl-C at once. */
+const CHUNK_BYTES = 1 << 18
+
+/** Opens every input, so that a missing file is told before a long replay starts. */
+export function openInputs(names: readonly string[]): TraceInput[] {
+  if (names.filter((name) => name === '-').length > 1) {
+    throw new UsageError('standard input (-) can be read once only')
+  }
+  return names.map(openInput)
+}
+
+/** Opens one input. A file that is missing, a folder, or not readable is a TraceError without a line. */
+export function openInput(name: string): TraceInput {
+  if (name === '-') return counted(name, null, () => process.stdin)
+  const stat = fileStat(name)
+  if (stat.isDirectory()) throw unreadable(name, 'is a folder', `Name the files: ${name.replace(/\/$/, '')}/*.csv`)
+  return counted(name, stat.isFile() ? stat.size : null, () => createReadStream(name, { highWaterMark: CHUNK_BYTES }))
+}
+
+function fileStat(name: string) {
+  try {
+    accessSync(name, constants.R_OK)
+    return statSync(name)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') throw unreadable(name, 'no such file', neighbour(name))
+    throw unreadable(name, reason(error), '')
+  }
+}
+
+function counted(name: string, sizeBytes: number | null, open: () => AsyncIterable<Uint8Array>): TraceInput {
+  let read = 0
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of open()) {
+        read += chunk.length
+        yield chunk
+      }
+    } catch (error) {
+      throw codeOf(error) === undefined ? error : unreadable(name, reason(error), '')
+    }
+  }
+  return { name, sizeBytes, bytes: bytes(), readBytes: () => read }
+}
+
+function neighbour(name: string): string {
+  try {
+    const guess = didYouMean(basename(name), readdirSync(dirname(name)))
+    return guess === '' ? 'Check the path; - reads standard input.' : `D${guess.slice(1)}`
+  } catch {
+    return `There is no folder ${dirname(name)} either.`
+  }
+}
+
+function unreadable(file: string, problem: string, hint: string): TraceError {
+  return new TraceError({ file, line: 0, column: 0, problem, hint })
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  ENOTDIR: 'a part of the path is not a folder',
+  EISDIR: 'is a folder',
+  EIO: 'the device reports an I/O error',
+}
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
+const reason = (error: unknown): string => REASONS[codeOf(error) ?? ''] ?? (error as Error).message

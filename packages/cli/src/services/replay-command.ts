@@ -1,0 +1,55 @@
+import type { Config } from '@oclif/core/interfaces'
+import { UsageError } from '@pinscope/core'
+import { FORMAT_NAMES, FORMATS } from '../render/formats.ts'
+import { PLAIN, terminalOf } from '../render/terminal.ts'
+import { gatesOf, judge, type Verdict } from './gate.ts'
+import { loadPlugins } from './load-plugins.ts'
+import { openOutput } from './output.ts'
+import { Progress } from './progress.ts'
+import { type LaneFlags, replayOptions, replayTraces } from './replay-traces.ts'
+import { checkedName } from './select.ts'
+
+/** The flags of `pinscope replay`, as oclif parsed them. */
+export interface ReplayFlags extends LaneFlags {
+  readonly plugin?: readonly string[] | undefined
+  readonly 'fail-on': string
+  readonly output?: string | undefined
+  readonly format?: string | undefined
+  readonly json: boolean
+  readonly 'no-progress': boolean
+}
+
+/**
+ * `pinscope replay`: everything that can be wrong with the command line is told before the first row is read; the exit
+ * status is set before the first line is printed, so that a closed pipe cannot lose it.
+ */
+export async function replayCommand(config: Config, traces: readonly string[], flags: ReplayFlags): Promise<void> {
+  const format = formatOf(flags)
+  const gates = gatesOf(flags['fail-on'])
+  const registry = await loadPlugins(config, flags.plugin)
+  const options = replayOptions(flags, registry)
+  const output = openOutput(flags.output)
+  const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
+
+  const report = await replayTraces(traces, options, progress)
+
+  const verdict = judge(report, gates)
+  process.exitCode = verdict.exitStatus
+  const render = await FORMATS[format]()
+  const terminal = flags.output === undefined ? terminalOf(process.stdout, process.env) : PLAIN
+  output.write(render(terminal, report, verdict))
+  if (flags.output !== undefined) await tellWhere(flags.output, verdict)
+}
+
+function formatOf({ format, json }: ReplayFlags) {
+  if (json && format !== undefined && format !== 'json') {
+    throw new UsageError(`--json and --format ${format} exclude each other`)
+  }
+  return json ? 'json' : checkedName('format', format ?? 'table', FORMAT_NAMES)
+}
+
+/** Standard output stays empty with -o, so the verdict goes to stderr. */
+async function tellWhere(file: string, verdict: Verdict): Promise<void> {
+  const { verdictLine } = await import('../render/verdict.ts')
+  process.stderr.write(`${verdictLine(terminalOf(process.stderr, process.env), verdict)}\nreport written to ${file}\n`)
+}

@@ -1,0 +1,51 @@
+import { mergeReports, openTrace, type Registry, type ReplayOptions, type Report, replay } from '@pinscope/core'
+import { consumerOptionValues } from './consumer-options.ts'
+import { openInputs, type TraceInput } from './input.ts'
+import type { Progress } from './progress.ts'
+import { consumerNames, kernelName, policyNames } from './select.ts'
+
+/** The flags that choose the lanes, as oclif parsed them. */
+export interface LaneFlags {
+  readonly consumer?: readonly string[] | undefined
+  readonly policy?: readonly string[] | undefined
+  readonly kernel?: string | undefined
+  readonly 'consumer-option'?: readonly string[] | undefined
+  readonly 'in-flight'?: boolean
+}
+
+/** Checks the flags and turns them into what core takes. */
+export function replayOptions(flags: LaneFlags, registry: Registry): ReplayOptions {
+  return {
+    registry,
+    consumers: consumerNames(flags.consumer, registry),
+    policies: policyNames(flags.policy),
+    kernel: kernelName(flags.kernel),
+    consumerOptions: consumerOptionValues(flags['consumer-option'], registry),
+    inFlight: flags['in-flight'] ?? false,
+  }
+}
+
+/** Replays each trace by itself and merges the reports, one trace after the other. */
+export async function replayTraces(
+  names: readonly string[],
+  options: ReplayOptions,
+  progress: Progress | null,
+): Promise<Report> {
+  const reports: Report[] = []
+  try {
+    for (const input of openInputs(names)) {
+      const report = await replayOne(input, options, progress)
+      progress?.inputDone(report.trace.rows)
+      reports.push(report)
+    }
+  } finally {
+    progress?.erase()
+  }
+  return mergeReports(reports)
+}
+
+async function replayOne(input: TraceInput, options: ReplayOptions, progress: Progress | null): Promise<Report> {
+  const reader = await openTrace(input.bytes, input.name)
+  if (progress === null) return replay(reader, options)
+  return replay(reader, { ...options, onProgress: (state) => progress.update(input, state) })
+}

@@ -1,0 +1,176 @@
+import type { PageList } from '../../extract/page-list.ts'
+import { HOLD_NONE, type Hold } from '../../ledger/hold.ts'
+import { REASON_ABANDONED } from '../../ledger/hold-table.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { PageStore } from '../../memory/page-store.ts'
+import { PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE, pagesSpanned } from '../../units.ts'
+
+/**
+ * One bio under construction: its bvecs as columns, and the hold of every page in it. Reused from bio to bio.
+ * @kernel include/linux/blk_types.h: struct bio; include/linux/bvec.h: struct bio_vec
+ */
+export class BioVecs {
+  /** First page's row, offset in it and length: bv_page, bv_offset, bv_len. */
+  readonly page: Int32Array<ArrayBuffer>
+  readonly offsetBytes: Int32Array<ArrayBuffer>
+  readonly lengthBytes: Int32Array<ArrayBuffer>
+  /** bi_vcnt */
+  length = 0
+  /** bi_iter.bi_size */
+  sizeBytes = 0
+  /** Pages that a merge within one page took twice and dropped again. */
+  duplicates = 0
+  /** Pages in the bvecs' byte ranges: what __bio_release_pages() releases. */
+  pages = 0
+  /** OR of the offsets of all bvecs, and of the lengths of all pieces added: shows at once that all are aligned. */
+  offsetBits = 0
+  lengthBits = 0
+  hold: Hold = HOLD_NONE
+
+  /** Frame and offset of the byte after the last bvec. */
+  private endFrame = 0
+  private endOffset = 0
+
+  constructor(vecsMax: number) {
+    this.page = new Int32Array(vecsMax)
+    this.offsetBytes = new Int32Array(vecsMax)
+    this.lengthBytes = new Int32Array(vecsMax)
+  }
+
+  reset(): void {
+    this.length = 0
+    this.sizeBytes = 0
+    this.duplicates = 0
+    this.pages = 0
+    this.offsetBits = 0
+    this.lengthBits = 0
+    this.hold = HOLD_NONE
+  }
+
+  /**
+   * Adds what one extraction listed, `bytes` in all. With `mergeAcross` a piece that is physically adjacent to the last
+   * bvec extends it, whatever call or folio it came from, and a page that is thereby in the bvec twice gives one of its
+   * references back. Without, only pages of one folio and of this call share a bvec.
+   * @kernel block/bio.c: bio_iov_add_folio, bvec_try_merge_page (6.1 to 6.18); lib/iov_iter.c: iov_iter_extract_bvecs (mainline)
+   */
+  add(list: PageList, hold: Hold, bytes: number, store: PageStore, ledger: Ledger, mergeAcross: boolean): void {
+    const isDuplicate = mergeAcross && this.continuesPage(list, store)
+    const mergeFrom = mergeAcross ? 0 : this.length
+    const last = list.length - 1
+    this.addPiece(list, 0, store, mergeFrom)
+    // A run of a folio may be of any length; otherwise all between the ends are whole pages.
+    if (list.length === list.pages) this.addWholePages(list, last, store, mergeFrom)
+    else for (let i = 1; i < last; i++) this.addPiece(list, i, store, mergeFrom)
+    if (last > 0) this.addPiece(list, last, store, mergeFrom)
+    this.sizeBytes += bytes
+    this.pages += list.pages
+    this.hold = ledger.join(this.hold, isDuplicate ? this.dropDuplicate(hold, ledger) : hold)
+  }
+
+  /** Entry `i` of the list: extends the last bvec, where that is from `mergeFrom` on and adjacent, or begins another. */
+  private addPiece(list: PageList, i: number, store: PageStore, mergeFrom: number): void {
+    const row = list.page[i]
+    const offset = list.offsetBytes[i]
+    const length = list.lengthBytes[i]
+    const frame = store.frame[row]
+    const vec = this.length - 1
+    this.lengthBits |= length
+    const isAdjacent = frame === this.endFrame && offset === this.endOffset && vec >= mergeFrom
+    if (isAdjacent && (mergeFrom === 0 || store.head[row] === store.head[this.page[vec]])) {
+      this.lengthBytes[vec] += length
+    } else {
+      this.page[vec + 1] = row
+      this.offsetBytes[vec + 1] = offset
+      this.lengthBytes[vec + 1] = length
+      this.offsetBits |= offset
+      this.length = vec + 2
+    }
+    this.endFrame = frame + ((offset + length) >> PAGE_SHIFT)
+    this.endOffset = (offset + length) & PAGE_OFFSET_MASK
+  }
+
+  /** Entries 1 … end - 1, each a whole page: {@link addPiece} without what cannot happen there. */
+  private addWholePages(list: PageList, end: number, store: PageStore, mergeFrom: number): void {
+    if (end <= 1) return
+    const { page, offsetBytes, lengthBytes } = this
+    const { frame, head } = store
+    const rows = list.page
+    let vec = this.length - 1
+    let { endFrame } = this
+    for (let i = 1; i < end; i++) {
+      const row = rows[i]
+      const at = frame[row]
+      if (at === endFrame && (mergeFrom === 0 || head[row] === head[page[vec]])) {
+        lengthBytes[vec] += PAGE_SIZE
+      } else {
+        vec++
+        page[vec] = row
+        offsetBytes[vec] = 0
+        lengthBytes[vec] = PAGE_SIZE
+      }
+      endFrame = at + 1
+    }
+    this.length = vec + 1
+    this.endFrame = endFrame
+    this.lengthBits |= PAGE_SIZE
+  }
+
+  /** The list goes on inside the page with which the last bvec ends. */
+  private continuesPage(list: PageList, store: PageStore): boolean {
+    if (this.length === 0 || this.endOffset === 0) return false
+    return store.frame[list.page[0]] === this.endFrame && list.offsetBytes[0] === this.endOffset
+  }
+
+  private dropDuplicate(hold: Hold, ledger: Ledger): Hold {
+    this.duplicates++
+    this.pages--
+    ledger.releaseFirst(hold)
+    if (ledger.entriesHeld(hold) > 0) return hold
+    ledger.letGo(hold)
+    return HOLD_NONE
+  }
+
+  /**
+   * Shortens the bio by `bytes`, as the kernel does since 6.18: a bvec that goes whole has one reference dropped, and
+   * one that is shortened none. References to further pages are lost: they are split off and abandoned.
+   * @kernel block/bio.c: bio_iov_iter_align_down (the loss is mended by a patch of September 2026)
+   */
+  alignDown(bytes: number, ledger: Ledger): void {
+    let left = bytes
+    this.sizeBytes -= bytes
+    while (left > 0) {
+      const vec = this.length - 1
+      const before = this.lengthBytes[vec]
+      const offset = this.offsetBytes[vec]
+      const pages = pagesSpanned(offset, before)
+      if (left < before) {
+        this.lengthBytes[vec] = before - left
+        this.lengthBits |= before - left
+        const cut = pages - pagesSpanned(offset, before - left)
+        this.pages -= cut
+        if (cut > 0) this.lose(cut, ledger)
+        return
+      }
+      this.dropVec(pages, ledger)
+      this.pages -= pages
+      left -= before
+      this.length--
+    }
+  }
+
+  /** A whole bvec goes: its first page is released, the others are lost. */
+  private dropVec(pages: number, ledger: Ledger): void {
+    if (this.hold === HOLD_NONE) return
+    // Under the folio policy a run is one entry, so there may be fewer entries than pages.
+    const vec = ledger.split(this.hold, Math.min(pages, ledger.entriesHeld(this.hold)))
+    ledger.releaseFirst(vec)
+    if (ledger.entriesHeld(vec) > 0) ledger.mark(vec, REASON_ABANDONED)
+    else ledger.letGo(vec)
+  }
+
+  private lose(pages: number, ledger: Ledger): void {
+    if (this.hold !== HOLD_NONE && ledger.entriesHeld(this.hold) > pages) {
+      ledger.mark(ledger.split(this.hold, pages), REASON_ABANDONED)
+    }
+  }
+}

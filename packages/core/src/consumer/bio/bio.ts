@@ -1,0 +1,298 @@
+import { EAGAIN, EFAULT, EINVAL } from '../../errno.ts'
+import { ITER_BVEC, ITER_DEST, isUserBacked } from '../../iter/iter-type.ts'
+import { FLAG_HOLE, FLAG_NOWAIT } from '../../iter/row-flags.ts'
+import { HOLD_NONE } from '../../ledger/hold.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { PageStore } from '../../memory/page-store.ts'
+import { PAGE_SIZE } from '../../units.ts'
+import type { Consumer, ConsumerEnvironment } from '../consumer.ts'
+import type { Operation } from '../operation.ts'
+import { BIO_TRAITS, type BioTraits } from './bio-traits.ts'
+import { BioVecs } from './bio-vecs.ts'
+import {
+  BIO_COUNTERS,
+  BIOS,
+  BIOS_ADOPTED,
+  BVECS,
+  DIRTIED_PAGES,
+  HOLE_BYTES,
+  MERGED_DUPLICATES,
+  MISALIGNED,
+  REPEATED_PAGES,
+  TRIMMED_BYTES,
+} from './bio-counters.ts'
+
+/** Largest bio. @kernel block/bio.c: UINT_MAX - bi_size */
+const BIO_SIZE_MAX = 0xffffffff
+
+/**
+ * Direct I/O: bios built from an iterator, on a raw block device (block/fops.c) or through iomap (ext4, xfs).
+ *
+ * @kernel block/bio.c: bio_iov_iter_get_pages; block/fops.c: __blkdev_direct_IO_simple, __blkdev_direct_IO;
+ *   fs/iomap/direct-io.c: iomap_dio_bio_iter. What differs by version is in bio-traits.ts.
+ */
+export class BioConsumer implements Consumer {
+  private readonly traits: BioTraits
+  private readonly ledger: Ledger
+  private readonly pages: PageStore
+  private readonly blockMask: number
+  private readonly dmaMask: number
+  private readonly vecsMax: number
+  /** Through a file system (iomap), which loops over bios; a raw device has a one-bio path. */
+  private readonly throughIomap: boolean
+  private readonly bio: BioVecs
+  private readonly counts = new Float64Array(BIO_COUNTERS.length)
+  /** OR of the lengths of all pieces of the operation: a piece that is not whole blocks shows. */
+  private pieceLengths = 0
+  private sawSmallFolio = false
+
+  constructor({ kernel, options, filesystem, ledger, pages }: ConsumerEnvironment) {
+    this.traits = BIO_TRAITS[kernel]
+    this.ledger = ledger
+    this.pages = pages
+    this.blockMask = options['logical-block-size'] - 1
+    this.dmaMask = options['dma-alignment'] - 1
+    this.vecsMax = options['bvec-limit']
+    this.throughIomap = filesystem !== null
+    this.bio = new BioVecs(this.vecsMax)
+  }
+
+  submit(io: Operation): number {
+    const refused = this.refusal(io)
+    if (refused !== 0) return refused
+    const length = this.dataLength(io)
+    io.iter.truncate(length)
+    const submitted = length === 0 ? 0 : io.iter.type === ITER_BVEC ? this.adopt(io) : this.fillBios(io)
+    if (submitted < 0) return submitted
+    const result = submitted + Math.max(io.holeLengthBytes, 0)
+    return io.recordedResult >= 0 && io.recordedResult < result ? io.recordedResult : result
+  }
+
+  abort(io: Operation): void {
+    io.letGoOfKept()
+  }
+
+  /** @kernel block/bio.c: bio_release_pages, bio_check_pages_dirty */
+  complete(io: Operation): void {
+    io.letGoOfKept()
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return Object.fromEntries(BIO_COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+  }
+
+  /**
+   * The tests made before any page is touched: position and length on whole blocks, and up to 6.12 the memory's
+   * alignment too. @kernel block/fops.c: blkdev_dio_invalid; fs/iomap/direct-io.c: iomap_dio_bio_iter
+   */
+  private refusal(io: Operation): number {
+    const position = io.offsetBytes < 0 ? 0 : io.offsetBytes
+    if ((position & this.blockMask) !== 0 || (io.iter.countBytes & this.blockMask) !== 0) return EINVAL
+    if (this.traits.alignment === 'before' && !io.iter.isAligned(this.dmaMask, this.blockMask)) {
+      this.counts[MISALIGNED]++
+      return EINVAL
+    }
+    return 0
+  }
+
+  /** Bytes that reach bios: not those of holes, nor those after the end of the file. */
+  private dataLength(io: Operation): number {
+    const { countBytes } = io.iter
+    if ((io.flags & FLAG_HOLE) !== 0) {
+      const hole = io.holeLengthBytes < 0 ? countBytes : Math.min(io.holeLengthBytes, countBytes)
+      this.counts[HOLE_BYTES] += hole
+      io.holeLengthBytes = hole
+      // A hole in front of the data would be skipped by advancing; behind it, by ending early.
+      if (io.holeOffsetBytes === 0) io.iter.advance(hole)
+      return countBytes - hole
+    }
+    const isShortRead = io.iter.direction === ITER_DEST && io.recordedResult >= 0 && io.recordedResult < countBytes
+    if (!this.throughIomap || !isShortRead) return countBytes
+    return Math.min(countBytes, Math.ceil(io.recordedResult / (this.blockMask + 1)) * (this.blockMask + 1))
+  }
+
+  /** A BVEC iterator's array becomes the bio's: nothing is extracted, nothing held. @kernel block/bio.c: bio_iov_bvec_set */
+  private adopt(io: Operation): number {
+    const { iter } = io
+    const bytes = iter.countBytes
+    const pages = iter.npages(Number.MAX_SAFE_INTEGER)
+    io.ledger.bare(pages)
+    io.reachedInPlace(bytes)
+    io.avoided(2 * pages, 2)
+    this.counts[BIOS]++
+    this.counts[BIOS_ADOPTED]++
+    this.counts[BVECS] += iter.segmentsLeft
+    iter.advance(bytes)
+    if (io.observer !== null) io.observer.note('the bio adopts the iterator\'s bvecs: nothing extracted, nothing held')
+    return bytes
+  }
+
+  /** Builds and submits bios until the iterator is empty; returns bytes submitted, or an errno. */
+  private fillBios(io: Operation): number {
+    const { iter } = io
+    const vecsWanted = iter.npages(this.vecsMax + 1)
+    const oneBio = !this.throughIomap && vecsWanted <= this.vecsMax
+    this.pieceLengths = 0
+    this.sawSmallFolio = false
+    let submitted = 0
+    let error = 0
+    let bios = 0
+    let entries = 0
+    while (iter.countBytes > 0) {
+      const filled = this.fill(io, bios === 0 && vecsWanted <= this.vecsMax ? vecsWanted : iter.npages(this.vecsMax))
+      if (filled < 0) {
+        error = error === 0 ? filled : error
+        break
+      }
+      if (this.refusesNowait(io, oneBio)) return EAGAIN
+      bios++
+      entries += this.bio.length
+      const status = this.submitBio(io)
+      if (status < 0 && error === 0) error = status
+      if (status < 0 && this.throughIomap) break
+      if (status === 0) submitted += filled
+      if (oneBio) break
+    }
+    io.built(entries)
+    if (bios > 1) io.limitHit()
+    io.undetermined = this.dependsOnContiguity(vecsWanted)
+    // The one-bio path of a raw device returns what its bio holds; every other path reports the error.
+    return error !== 0 && !(oneBio && submitted > 0) ? error : submitted
+  }
+
+  /** A raw device's loop gives up when IOCB_NOWAIT would need a second bio. @kernel block/fops.c: __blkdev_direct_IO */
+  private refusesNowait(io: Operation, oneBio: boolean): boolean {
+    if ((io.flags & FLAG_NOWAIT) === 0 || this.throughIomap || oneBio || io.iter.countBytes === 0) return false
+    io.ledger.letGo(this.bio.hold)
+    return true
+  }
+
+  /** Fills one bio of at most `vecs` bvecs. Returns its bytes, or an errno with everything of it let go. */
+  private fill(io: Operation, vecs: number): number {
+    const { iter } = io
+    const { bio, traits } = this
+    bio.reset()
+    while (iter.countBytes > 0 && bio.length < vecs) {
+      if (traits.alignment === 'each-piece' && this.pieceIsMisaligned(io)) return this.fillFailed(io, EINVAL)
+      const bytes = io.extract(vecs - bio.length, BIO_SIZE_MAX - bio.sizeBytes)
+      if (bytes <= 0) {
+        if (bio.length === 0) return bytes === 0 ? EFAULT : bytes
+        break
+      }
+      const kept = traits.trim === 'each-call' ? this.trimCall(io, bytes) : bytes
+      if (kept === 0) break
+      this.noteFolios(io)
+      bio.add(io.list, io.hold, kept, this.pages, this.ledger, traits.mergeAcross)
+    }
+    this.counts[MERGED_DUPLICATES] += bio.duplicates
+    this.pieceLengths |= bio.lengthBits
+    if (traits.trim === 'at-end') this.trimBio(io)
+    if (bio.length === 0) return this.fillFailed(io, EFAULT)
+    return bio.sizeBytes
+  }
+
+  private fillFailed(io: Operation, errno: number): number {
+    if (errno === EINVAL) this.counts[MISALIGNED]++
+    io.ledger.letGo(this.bio.hold)
+    this.bio.reset()
+    return errno
+  }
+
+  /** @kernel lib/iov_iter.c: iov_iter_extract_bvecs with a mem_align_mask (mainline) */
+  private pieceIsMisaligned({ iter }: Operation): boolean {
+    iter.skipEmpty()
+    const start = (iter.table.addressBytes[iter.segment] + iter.iovOffsetBytes) & this.dmaMask
+    return start !== 0 || (iter.currentLengthBytes() & this.dmaMask) !== 0
+  }
+
+  /**
+   * Cuts what one call extracted to whole blocks, letting the pages behind go; returns the bytes left.
+   * @kernel block/bio.c: __bio_iov_iter_get_pages (6.1, 6.12)
+   */
+  private trimCall(io: Operation, bytes: number): number {
+    const trim = bytes & this.blockMask
+    if (trim === 0) return bytes
+    const { list } = io
+    io.iter.revert(trim)
+    this.counts[TRIMMED_BYTES] += trim
+    this.counts[REPEATED_PAGES] += this.pagesOfNext(io, trim)
+    const dropped = list.trim(trim)
+    if (dropped > 0 && io.hold !== HOLD_NONE) this.ledger.letGo(this.ledger.split(io.hold, dropped))
+    if (list.length > 0) return bytes - trim
+    this.ledger.letGo(io.hold)
+    return 0
+  }
+
+  /** Cuts the whole bio to whole blocks. @kernel block/bio.c: bio_iov_iter_align_down (6.18, mainline) */
+  private trimBio(io: Operation): void {
+    const trim = this.bio.sizeBytes & this.blockMask
+    if (trim === 0) return
+    io.iter.revert(trim)
+    this.counts[TRIMMED_BYTES] += trim
+    this.counts[REPEATED_PAGES] += this.pagesOfNext(io, trim)
+    this.bio.alignDown(trim, this.ledger)
+  }
+
+  /** Pages that the next `bytes` of the iterator touch. */
+  private pagesOfNext({ iter }: Operation, bytes: number): number {
+    const { countBytes } = iter
+    iter.truncate(bytes)
+    const pages = iter.npages(Number.MAX_SAFE_INTEGER)
+    iter.reexpand(countBytes)
+    return pages
+  }
+
+  private noteFolios({ list }: Operation): void {
+    const row = list.page[0]
+    if (this.pages.order[row] === 0 && this.pages.frame[row] < 0) this.sawSmallFolio = true
+  }
+
+  /**
+   * A bio of scattered pages is full sooner than one whose pages merge. Where more than one may be needed, small pages
+   * of unknown frames are in it, and some piece is not whole blocks, where a bio ends decides what is trimmed and pinned
+   * again, and the trace does not tell.
+   */
+  private dependsOnContiguity(vecsWanted: number): boolean {
+    return vecsWanted > this.vecsMax && this.sawSmallFolio && (this.pieceLengths & this.blockMask) !== 0
+  }
+
+  /**
+   * Hands the bio to the device. Since 6.18 memory alignment is looked at only here, and not at all for a single bvec
+   * that stays within a page. Returns 0, or -EINVAL with its pages let go.
+   * @kernel block/blk-merge.c: bio_split_rw, bio_split_io_at; block/blk.h: bio_may_need_split
+   */
+  private submitBio(io: Operation): number {
+    const { bio } = this
+    this.tellList(io)
+    if (this.traits.alignment === 'at-submit' && this.bioIsMisaligned()) {
+      this.counts[MISALIGNED]++
+      if (io.observer !== null) io.observer.note('misaligned memory: the bio ends with -EINVAL, its pages are let go')
+      io.ledger.letGo(bio.hold)
+      return EINVAL
+    }
+    this.counts[BIOS]++
+    this.counts[BVECS] += bio.length
+    if (io.iter.direction === ITER_DEST && isUserBacked(io.iter.type)) this.counts[DIRTIED_PAGES] += bio.pages
+    io.reachedInPlace(bio.sizeBytes)
+    io.avoided(2 * bio.pages, 2)
+    io.keep(bio.hold)
+    return 0
+  }
+
+  private bioIsMisaligned(): boolean {
+    const { bio, dmaMask } = this
+    if (((bio.offsetBits | bio.lengthBits) & dmaMask) === 0) return false
+    if (bio.length === 1 && bio.offsetBytes[0] + bio.lengthBytes[0] <= PAGE_SIZE) return false
+    for (let i = 0; i < bio.length; i++) {
+      if (((bio.offsetBytes[i] | bio.lengthBytes[i]) & dmaMask) !== 0) return true
+    }
+    return false
+  }
+
+  private tellList(io: Operation): void {
+    if (io.observer === null) return
+    const { bio } = this
+    const note = bio.duplicates > 0 ? `${bio.duplicates} duplicate references dropped while merging` : ''
+    io.observer.listBuilt('bio', bio.sizeBytes, bio.length, bio.page, bio.offsetBytes, bio.lengthBytes, note)
+  }
+}

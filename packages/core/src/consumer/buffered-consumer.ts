@@ -1,0 +1,36 @@
+import { CONSUMER_API_VERSION, type Consumer, defineConsumer } from './consumer.ts'
+import type { Operation } from './operation.ts'
+
+/** Copies between the iterator and the page cache: no page of the iterator is taken. */
+class BufferedConsumer implements Consumer {
+  submit(io: Operation): number {
+    const { countBytes } = io.iter
+    const result = Number.isNaN(io.recordedResult) ? countBytes : Math.min(io.recordedResult, countBytes)
+    if (result > 0) {
+      io.iter.advance(result)
+      io.copied(result)
+    }
+    return result
+  }
+
+  abort(): void {}
+
+  complete(): void {}
+
+  counters(): Readonly<Record<string, number>> {
+    return {}
+  }
+}
+
+/** Buffered file I/O. */
+export const buffered = defineConsumer({
+  apiVersion: CONSUMER_API_VERSION,
+  name: 'buffered',
+  summary: 'buffered file I/O: copied through the page cache, no page of the iterator taken',
+  kernel: 'mm/filemap.c: filemap_read (copy_folio_to_iter), generic_perform_write (copy_folio_from_iter_atomic)',
+  accepts: ['ubuf', 'iovec', 'bvec', 'kvec'],
+  entriesMax: 1,
+  avoided: 'nothing: it is the copying path that others are compared with.',
+  kernelPolicy: (kernel) => (kernel === '6.1' ? 'get-pages' : 'extract'),
+  create: () => new BufferedConsumer(),
+})

@@ -1,0 +1,88 @@
+import type { KernelVersion } from '../extract/kernel-version.ts'
+import type { PolicyName } from '../extract/policy.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { PageStore } from '../memory/page-store.ts'
+import type { Operation } from './operation.ts'
+
+/** Version of this contract. A definition or a registration with another one is refused by name. */
+export const CONSUMER_API_VERSION = 1
+
+/** A setting of a consumer: `-O bio.logical-block-size=4096`. Whole numbers only. */
+export interface ConsumerOption {
+  readonly name: string
+  readonly summary: string
+  readonly unit: string
+  /** Used when neither the command line nor the trace's header gives one. */
+  readonly default: number
+  readonly min: number
+  readonly max: number
+  /** Only powers of two are accepted. */
+  readonly powerOfTwo: boolean
+  /** Header line of a trace that sets it, such as `logical-block-size`; null when none does. */
+  readonly header: string | null
+}
+
+/** A figure that the consumer counts itself, as the report's `counters` has it. */
+export interface ConsumerCounter {
+  readonly name: string
+  readonly summary: string
+}
+
+/** What `create` gets: the lane's own world. */
+export interface ConsumerEnvironment {
+  readonly kernel: KernelVersion
+  /** Option values, every declared one present. */
+  readonly options: Readonly<Record<string, number>>
+  /** `# filesystem` of the trace; null is a raw block device. */
+  readonly filesystem: string | null
+  readonly ledger: Ledger
+  readonly pages: PageStore
+}
+
+/**
+ * A kernel subsystem that takes pages out of an iterator, builds its own list and must let go exactly once. One object
+ * serves one lane. Its methods run once per operation: they allocate nothing and throw only InvariantError.
+ */
+export interface Consumer {
+  /**
+   * Takes the operation: calls `io.extract()` as often as the kernel code does, builds its list, and hands every hold
+   * that outlives the call to `io.keep()`. Returns the bytes submitted, or a negative errno.
+   */
+  submit(io: Operation): number
+  /** `submit` returned an errno: lets go of everything that it kept. */
+  abort(io: Operation): void
+  /** The I/O is done: lets go of everything that `submit` kept. */
+  complete(io: Operation): void
+  /** Values of the declared counters. */
+  counters(): Readonly<Record<string, number>>
+}
+
+/** A consumer as a package brings it. */
+export interface ConsumerDefinition {
+  readonly apiVersion: typeof CONSUMER_API_VERSION
+  /** Lower case with dashes: `vhost-scsi`. */
+  readonly name: string
+  /** One line for `pinscope consumers`. */
+  readonly summary: string
+  /** What it stands for: `drivers/vhost/scsi.c: vhost_scsi_mapal`. */
+  readonly kernel: string
+  /** Iterator types that can arrive there; any other is refused with -EINVAL before `submit`. */
+  readonly accepts: readonly string[]
+  /** Most elements in one of its lists. */
+  readonly entriesMax: number
+  /** What `avoided.*` means for it, in one or two sentences. */
+  readonly avoided: string
+  readonly options?: readonly ConsumerOption[]
+  readonly counters?: readonly ConsumerCounter[]
+  /**
+   * The policy that the kernel of that version uses at this place: the default, and the only one whose pins can be
+   * compared with what a kernel counted. Null when nothing is extracted.
+   */
+  kernelPolicy(kernel: KernelVersion): PolicyName
+  create(environment: ConsumerEnvironment): Consumer
+}
+
+/** Types a definition; the identity at run time. */
+export function defineConsumer(definition: ConsumerDefinition): ConsumerDefinition {
+  return definition
+}

@@ -1,0 +1,143 @@
+import { extractPages } from '../extract/extract-pages.ts'
+import { PageList } from '../extract/page-list.ts'
+import type { ExtractionPolicy } from '../extract/policy.ts'
+import { IovIter } from '../iter/iov-iter.ts'
+import { HOLD_NONE, type Hold, isBorrowed } from '../ledger/hold.ts'
+import { HoldChain } from '../ledger/hold-chain.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { AddressSpaces } from '../memory/address-spaces.ts'
+import type { PageStore } from '../memory/page-store.ts'
+import {
+  AVOIDED_ALLOCATIONS,
+  AVOIDED_COPY_BYTES,
+  AVOIDED_ENTRIES,
+  COPIED_BYTES,
+  ENTRIES_BUILT,
+  ENTRIES_OPERATION_MAX,
+  LIMIT_HITS,
+  newFigures,
+  ZERO_COPY_BYTES,
+} from './figures.ts'
+
+/** Told what happens to one operation, by `explain`. */
+export interface OperationObserver {
+  /** `startBytes`: virtual address of the first byte; -1 where the segments are bvecs. */
+  extracted(io: Operation, segment: number, startBytes: number, bytes: number): void
+  /** A list is finished: `count` entries of {first page row, offset, length, pages}. */
+  listBuilt(list: string, bytes: number, count: number, page: Int32Array, offset: Int32Array, length: Int32Array, note: string): void
+  note(text: string): void
+}
+
+/**
+ * One operation at work: its iterator, and the means to take pages out of it and to keep what was taken. A lane has one
+ * such object and uses it for every operation in turn.
+ */
+export class Operation {
+  readonly iter = new IovIter()
+  /** What the last {@link extract} listed. */
+  readonly list = new PageList()
+  readonly pages: PageStore
+  readonly ledger: Ledger
+  readonly policy: ExtractionPolicy
+  /** What the last {@link extract} took. The consumer keeps it, joins it, or lets it go. */
+  hold: Hold = HOLD_NONE
+
+  /** The row's own columns. `offsetBytes` is -1 and `recordedResult` NaN where the trace does not tell. */
+  row = 0
+  number = 0
+  /** Bits of FLAG_NAMES. */
+  flags = 0
+  /** Position in the file. */
+  offsetBytes = -1
+  lengthBytes = 0
+  recordedResult = Number.NaN
+  /** The part of the operation that reads a hole; length -1 for none. */
+  holeOffsetBytes = 0
+  holeLengthBytes = -1
+
+  /** Bytes or -errno, once `submit` has returned. */
+  result = 0
+  /** The pins depend on physical contiguity that the trace does not tell. Set by the consumer. */
+  undetermined = false
+  /** A number of the consumer's own, kept from submit to complete. */
+  scratch = 0
+  readonly kept = new HoldChain()
+  readonly figures = newFigures()
+  observer: OperationObserver | null = null
+
+  private readonly spaces: AddressSpaces
+
+  constructor(pages: PageStore, spaces: AddressSpaces, ledger: Ledger, policy: ExtractionPolicy) {
+    this.pages = pages
+    this.spaces = spaces
+    this.ledger = ledger
+    this.policy = policy
+  }
+
+  /**
+   * Extracts the next part of the iterator and takes what the lane's policy says: at most `pagesMax` pages (and never
+   * more than PAGE_LIST_MAX) and `bytesMax` bytes. Fills {@link list} and {@link hold}, advances the iterator. Returns
+   * the bytes, 0 at the end, or a negative errno with nothing taken.
+   * @kernel lib/iov_iter.c: iov_iter_extract_pages, iov_iter_get_pages2
+   */
+  extract(pagesMax: number, bytesMax: number): number {
+    const { observer } = this
+    if (observer !== null) this.iter.skipEmpty()
+    const { segment } = this.iter
+    const start = this.iter.currentAddressBytes()
+    const bytes = extractPages(this.iter, this.policy, this.spaces, this.pages, this.list, pagesMax, bytesMax)
+    this.hold = HOLD_NONE
+    if (bytes <= 0) return bytes
+    const hold = this.ledger.acquire(this.list)
+    if (hold < 0) {
+      this.iter.revert(bytes)
+      return hold
+    }
+    this.hold = hold as Hold
+    if (observer !== null) observer.extracted(this, segment, this.iter.isByFrame() ? -1 : start, bytes)
+    return bytes
+  }
+
+  /** Keeps a hold beyond `submit`. A hold that is neither kept nor let go is a leak. */
+  keep(hold: Hold): void {
+    if (!isBorrowed(hold)) this.kept.push(this.ledger, hold)
+  }
+
+  /** The next hold that was kept, in the order of keeping; HOLD_NONE when there is none left. */
+  takeKept(): Hold {
+    return this.kept.shift(this.ledger)
+  }
+
+  /** Lets go of everything kept, each hold the way it was taken. */
+  letGoOfKept(): void {
+    for (let hold = this.takeKept(); hold !== HOLD_NONE; hold = this.takeKept()) this.ledger.letGo(hold)
+  }
+
+  /** Payload reached in place, and the copy that the bounce path would have made. */
+  reachedInPlace(bytes: number): void {
+    this.figures[ZERO_COPY_BYTES] += bytes
+    this.figures[AVOIDED_COPY_BYTES] += bytes
+  }
+
+  /** Payload that the CPU copied. */
+  copied(bytes: number): void {
+    this.figures[COPIED_BYTES] += bytes
+  }
+
+  /** Elements and tables of intermediate lists that the two-stage path would have made. */
+  avoided(entries: number, allocations: number): void {
+    this.figures[AVOIDED_ENTRIES] += entries
+    this.figures[AVOIDED_ALLOCATIONS] += allocations
+  }
+
+  /** Elements of the consumer's own list, built for this operation. */
+  built(entries: number): void {
+    this.figures[ENTRIES_BUILT] += entries
+    if (entries > this.figures[ENTRIES_OPERATION_MAX]) this.figures[ENTRIES_OPERATION_MAX] = entries
+  }
+
+  /** One of the consumer's lists was full before the data ended. */
+  limitHit(): void {
+    this.figures[LIMIT_HITS]++
+  }
+}

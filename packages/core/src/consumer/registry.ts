@@ -1,0 +1,85 @@
+import { type ConsumerDefinition, CONSUMER_API_VERSION } from './consumer.ts'
+import { BUILT_IN_CONSUMERS } from './built-in.ts'
+import { PluginError } from './plugin-error.ts'
+
+/** What the hook `pinscope:register` of a plugin package returns. */
+export interface PluginRegistration {
+  readonly apiVersion: number
+  readonly consumers?: readonly ConsumerDefinition[]
+}
+
+/** A consumer and the package that brought it. */
+export interface RegisteredConsumer {
+  readonly packageName: string
+  readonly definition: ConsumerDefinition
+}
+
+const CORE = '@pinscope/core'
+const CONSUMER_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+
+/** The consumers that a replay can use, by name. Works with oclif and without. */
+export class Registry {
+  private readonly byName = new Map<string, RegisteredConsumer>()
+
+  constructor() {
+    for (const definition of BUILT_IN_CONSUMERS) this.add(CORE, definition)
+  }
+
+  /** Takes in what a plugin's hook returned. Throws a PluginError that names the package. */
+  register(packageName: string, registration: unknown): void {
+    const { consumers } = checkedRegistration(packageName, registration)
+    for (const definition of consumers) {
+      checkDefinition(packageName, definition)
+      const taken = this.byName.get(definition.name)
+      if (taken !== undefined) {
+        throw new PluginError(packageName, `its consumer "${definition.name}" is already taken by ${taken.packageName}`)
+      }
+      this.add(packageName, definition)
+    }
+  }
+
+  /** Every consumer, built-in ones first, in the order of registration. */
+  consumers(): readonly RegisteredConsumer[] {
+    return [...this.byName.values()]
+  }
+
+  find(name: string): RegisteredConsumer | undefined {
+    return this.byName.get(name)
+  }
+
+  private add(packageName: string, definition: ConsumerDefinition): void {
+    this.byName.set(definition.name, { packageName, definition })
+  }
+}
+
+function checkedRegistration(packageName: string, registration: unknown): { consumers: readonly ConsumerDefinition[] } {
+  if (typeof registration !== 'object' || registration === null) {
+    throw new PluginError(packageName, 'its hook pinscope:register returned nothing; it must return { apiVersion, consumers }')
+  }
+  const { apiVersion, consumers = [] } = registration as Partial<PluginRegistration>
+  if (apiVersion !== CONSUMER_API_VERSION) {
+    throw new PluginError(
+      packageName,
+      `it was made for apiVersion ${String(apiVersion)}; this pinscope has apiVersion ${CONSUMER_API_VERSION}`,
+    )
+  }
+  if (!Array.isArray(consumers)) throw new PluginError(packageName, '"consumers" is not an array')
+  return { consumers }
+}
+
+function checkDefinition(packageName: string, definition: unknown): asserts definition is ConsumerDefinition {
+  const { apiVersion, name, summary, create, accepts, entriesMax } = (definition ?? {}) as Partial<ConsumerDefinition>
+  if (typeof name !== 'string' || !CONSUMER_NAME.test(name)) {
+    throw new PluginError(packageName, `consumer name ${JSON.stringify(name)} is not of the form "vhost-scsi"`)
+  }
+  const refuse = (problem: string): never => {
+    throw new PluginError(packageName, `consumer "${name}": ${problem}`)
+  }
+  if (apiVersion !== CONSUMER_API_VERSION) {
+    refuse(`it has apiVersion ${String(apiVersion)}; this pinscope has ${CONSUMER_API_VERSION}`)
+  }
+  if (typeof summary !== 'string' || summary === '') refuse('it has no summary')
+  if (typeof create !== 'function') refuse('it has no create()')
+  if (!Array.isArray(accepts)) refuse('it does not say which iterator types it accepts')
+  if (!Number.isInteger(entriesMax) || (entriesMax as number) < 1) refuse('entriesMax is not a positive integer')
+}

@@ -1,0 +1,31 @@
+/**
+ * Iterator types. The numbers are pinscope's own: the kernel's differ from version to version and are never stored.
+ * @kernel include/linux/uio.h: enum iter_type
+ */
+export const ITER_UBUF = 0
+export const ITER_IOVEC = 1
+export const ITER_BVEC = 2
+export const ITER_KVEC = 3
+export const ITER_FOLIOQ = 4
+export const ITER_XARRAY = 5
+export const ITER_DISCARD = 6
+export const ITER_PIPE = 7
+
+/** One of the `ITER_*` type codes. */
+export type IterType = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7
+
+/** Names as the trace's `iter` column has them, by type code. */
+export const ITER_TYPE_NAMES = ['ubuf', 'iovec', 'bvec', 'kvec', 'folioq', 'xarray', 'discard', 'pipe'] as const
+
+/** The iterator is a data destination: a read(2) writes into its memory. @kernel include/linux/uio.h: ITER_DEST */
+export const ITER_DEST = 0
+/** The iterator is a data source: a write(2) reads its memory. @kernel include/linux/uio.h: ITER_SOURCE */
+export const ITER_SOURCE = 1
+
+/** {@link ITER_DEST} or {@link ITER_SOURCE}. */
+export type Direction = 0 | 1
+
+/** True for UBUF and IOVEC: the addresses belong to a process. @kernel include/linux/uio.h: user_backed_iter */
+export function isUserBacked(type: IterType): boolean {
+  return type === ITER_UBUF || type === ITER_IOVEC
+}

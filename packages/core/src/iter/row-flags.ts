@@ -1,0 +1,36 @@
+/** Flag words, bit 0 first. An `x_` word is carried through and sets no bit; any other word is refused. */
+export const FLAG_NAMES = [
+  'direct',
+  'nowait',
+  'zerocopy',
+  'fixed',
+  'hole',
+  'longterm',
+  'untouched',
+  'private',
+  'prot_none',
+  'prot_read',
+] as const
+export type FlagName = (typeof FLAG_NAMES)[number]
+
+/** O_DIRECT, or IOCB_DIRECT. */
+export const FLAG_DIRECT = 1 << 0
+/** IOCB_NOWAIT, RWF_NOWAIT. */
+export const FLAG_NOWAIT = 1 << 1
+/** MSG_ZEROCOPY and its kin. */
+export const FLAG_ZEROCOPY = 1 << 2
+/** The segments lie in the registration that `id` names: a bvec iterator over pages pinned before. */
+export const FLAG_FIXED = 1 << 3
+/** The file range is a hole (whole operation, or the part that `hole=OFFSET+LENGTH` names, from the operation's start). */
+export const FLAG_HOLE = 1 << 4
+/** FOLL_LONGTERM. */
+export const FLAG_LONGTERM = 1 << 5
+/** map: nothing was touched yet; a source finds the zero page, a destination gets fresh pages. */
+export const FLAG_UNTOUCHED = 1 << 6
+/** map: MAP_PRIVATE (of a file). */
+export const FLAG_PRIVATE = 1 << 7
+/** map: PROT_NONE. */
+export const FLAG_PROT_NONE = 1 << 8
+/** map: PROT_READ without PROT_WRITE. */
+export const FLAG_PROT_READ = 1 << 9
+

@@ -1,0 +1,47 @@
+import { invariant } from '../invariant.ts'
+
+/** Most segments that one batch may hold; a row with more than `UIO_MAXIOV` is refused while reading. */
+export const SEGMENTS_PER_BATCH_MAX = 1 << 22
+
+/**
+ * The segments of all operations of a batch, as columns. A row of the batch names its range by first index and count.
+ *
+ * - ubuf, iovec, kvec: `addressBytes` is the virtual address, `offsetBytes` is 0.
+ * - bvec: `addressBytes` is the page frame number, `offsetBytes` is bv_offset (may exceed a page).
+ * - folioq, xarray: `addressBytes` is the file position, `offsetBytes` is the file's name id.
+ *
+ * @kernel include/uapi/linux/uio.h: struct iovec; include/linux/bvec.h: struct bio_vec
+ */
+export class SegmentTable {
+  addressBytes = new Float64Array(8192)
+  offsetBytes = new Float64Array(8192)
+  lengthBytes = new Float64Array(8192)
+  length = 0
+
+  /** Appends one segment. The columns double when full, up to {@link SEGMENTS_PER_BATCH_MAX}. */
+  push(addressBytes: number, offsetBytes: number, lengthBytes: number): void {
+    if (this.length === this.addressBytes.length) this.grow()
+    const at = this.length++
+    this.addressBytes[at] = addressBytes
+    this.offsetBytes[at] = offsetBytes
+    this.lengthBytes[at] = lengthBytes
+  }
+
+  clear(): void {
+    this.length = 0
+  }
+
+  private grow(): void {
+    const capacity = this.addressBytes.length * 2
+    invariant(capacity <= SEGMENTS_PER_BATCH_MAX, 'a batch holds more segments than SEGMENTS_PER_BATCH_MAX')
+    this.addressBytes = enlarged(this.addressBytes, capacity)
+    this.offsetBytes = enlarged(this.offsetBytes, capacity)
+    this.lengthBytes = enlarged(this.lengthBytes, capacity)
+  }
+}
+
+function enlarged(column: Float64Array<ArrayBuffer>, capacity: number): Float64Array<ArrayBuffer> {
+  const next = new Float64Array(capacity)
+  next.set(column)
+  return next
+}

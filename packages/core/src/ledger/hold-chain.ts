@@ -1,0 +1,28 @@
+import { HOLD_NONE, type Hold, makeHold, slotOf } from './hold.ts'
+import type { Ledger } from './ledger.ts'
+
+/**
+ * The holds that one operation keeps, in the order of keeping, chained through the hold table. `first` and `last` are
+ * rows of that table, 0 for none; they are all that an operation in flight needs to remember.
+ */
+export class HoldChain {
+  first = 0
+  last = 0
+
+  push(ledger: Ledger, hold: Hold): void {
+    const slot = slotOf(hold)
+    if (this.first === 0) this.first = slot
+    else ledger.holds.nextOfOperation[this.last] = slot
+    ledger.holds.nextOfOperation[slot] = 0
+    this.last = slot
+  }
+
+  /** Takes the first one out; HOLD_NONE when the chain is empty. */
+  shift(ledger: Ledger): Hold {
+    const slot = this.first
+    if (slot === 0) return HOLD_NONE
+    this.first = ledger.holds.nextOfOperation[slot]
+    if (this.first === 0) this.last = 0
+    return makeHold(slot, ledger.holds.generation[slot], ledger.holds.retention[slot] as 0 | 1 | 2)
+  }
+}

@@ -1,0 +1,101 @@
+import { invariant } from '../invariant.ts'
+import { HOLDS_MAX } from './hold.ts'
+
+/** Why a hold is still open at the end, as leaks say it. Index into {@link OPEN_REASONS}. */
+export const REASON_NOT_RELEASED = 0
+export const REASON_NO_COMPLETION = 1
+export const REASON_ABANDONED = 2
+export const REASON_WRONG_KIND = 3
+export const REASON_LONG_TERM = 4
+export const REASON_IN_FLIGHT = 5
+
+export const OPEN_REASONS = [
+  'completed, but never released',
+  'no completion was recorded',
+  'lost while the list was trimmed: the kernel shortens a bvec without unpinning the pages cut off',
+  'released the wrong way, so still held',
+  'declared long-term',
+  'in flight where the trace was cut',
+] as const
+
+/** Holds as columns, one row each. Row 0 is never used. */
+export class HoldTable {
+  first = new Int32Array(1024)
+  last = new Int32Array(1024)
+  /** Entries in the chain. */
+  count = new Int32Array(1024)
+  /** Entries that moved a count: the zero page's pins do not. */
+  counted = new Int32Array(1024)
+  /** `RETAIN_*`. */
+  retention = new Uint8Array(1024)
+  /** Grows with each use of the row, so that a hold of an earlier use is recognised. */
+  generation = new Uint8Array(1024)
+  open = new Uint8Array(1024)
+  reason = new Uint8Array(1024)
+  /** The operation's next hold; 0 for none. @see InFlight */
+  nextOfOperation = new Int32Array(1024)
+  /** Row, line and operation number that took it, and when. */
+  row = new Float64Array(1024)
+  line = new Float64Array(1024)
+  operation = new Float64Array(1024)
+  sinceNs = new Float64Array(1024)
+
+  private free = new Int32Array(1024)
+  private freeCount = 0
+  private used = 1
+
+  /** A free row. */
+  take(): number {
+    if (this.freeCount > 0) return this.free[--this.freeCount]
+    if (this.used === this.first.length) this.grow()
+    return this.used++
+  }
+
+  give(row: number): void {
+    this.open[row] = 0
+    this.generation[row]++
+    this.free[this.freeCount++] = row
+  }
+
+  /** One past the last row ever used. */
+  get end(): number {
+    return this.used
+  }
+
+  private grow(): void {
+    const capacity = this.first.length * 2
+    invariant(capacity <= HOLDS_MAX, 'more holds are open at one time than HOLDS_MAX')
+    this.first = int32(this.first, capacity)
+    this.last = int32(this.last, capacity)
+    this.count = int32(this.count, capacity)
+    this.counted = int32(this.counted, capacity)
+    this.nextOfOperation = int32(this.nextOfOperation, capacity)
+    this.free = int32(this.free, capacity)
+    this.retention = uint8(this.retention, capacity)
+    this.generation = uint8(this.generation, capacity)
+    this.open = uint8(this.open, capacity)
+    this.reason = uint8(this.reason, capacity)
+    this.row = float64(this.row, capacity)
+    this.line = float64(this.line, capacity)
+    this.operation = float64(this.operation, capacity)
+    this.sinceNs = float64(this.sinceNs, capacity)
+  }
+}
+
+function int32(column: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
+  const next = new Int32Array(capacity)
+  next.set(column)
+  return next
+}
+
+function uint8(column: Uint8Array, capacity: number): Uint8Array<ArrayBuffer> {
+  const next = new Uint8Array(capacity)
+  next.set(column)
+  return next
+}
+
+function float64(column: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
+  const next = new Float64Array(capacity)
+  next.set(column)
+  return next
+}

@@ -1,0 +1,54 @@
+import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
+
+declare const kind: unique symbol
+
+/** Pages pinned by one extraction: let go with `ledger.unpin`. @kernel FOLL_PIN, unpin_user_page */
+export type Pinned = number & { readonly [kind]: 'pin' }
+/** Pages referenced by one extraction: let go with `ledger.put`. @kernel FOLL_GET, put_page */
+export type Referenced = number & { readonly [kind]: 'ref' }
+/** Pages listed with nothing taken: there is nothing to let go. */
+export type Borrowed = number & { readonly [kind]: 'none' }
+
+/** What one extraction took. The retention is in the value itself, so asking for it costs nothing. */
+export type Hold = Pinned | Referenced | Borrowed
+
+/** No pages, nothing taken. */
+export const HOLD_NONE = 0 as Borrowed
+
+/** Holds open at one time, at most. */
+export const HOLDS_MAX = 1 << 21
+
+// bits 0-1 retention, 2-9 generation of the slot, 10-30 slot
+const GENERATION_SHIFT = 2
+const SLOT_SHIFT = 10
+const GENERATION_MASK = 0xff
+
+export function makeHold(slot: number, generation: number, retention: Retention): Hold {
+  return ((slot << SLOT_SHIFT) | ((generation & GENERATION_MASK) << GENERATION_SHIFT) | retention) as Hold
+}
+
+export function slotOf(hold: Hold): number {
+  return hold >> SLOT_SHIFT
+}
+
+export function generationOf(hold: Hold): number {
+  return (hold >> GENERATION_SHIFT) & GENERATION_MASK
+}
+
+/** The `RETAIN_*` code of a hold. */
+export function retentionOf(hold: Hold): Retention {
+  return (hold & 3) as Retention
+}
+
+/** @kernel include/linux/uio.h: iov_iter_extract_will_pin */
+export function isPinned(hold: Hold): hold is Pinned {
+  return retentionOf(hold) === RETAIN_PIN
+}
+
+export function isReferenced(hold: Hold): hold is Referenced {
+  return retentionOf(hold) === RETAIN_REF
+}
+
+export function isBorrowed(hold: Hold): hold is Borrowed {
+  return retentionOf(hold) === RETAIN_NONE
+}

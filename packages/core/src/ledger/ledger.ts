@@ -1,0 +1,344 @@
+import { ENOMEM } from '../errno.ts'
+import type { PageList } from '../extract/page-list.ts'
+import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
+import { invariant } from '../invariant.ts'
+import { type PageStore, ZERO_PAGE } from '../memory/page-store.ts'
+import { ENTRY_NONE, EntryPool } from './entry-pool.ts'
+import { FolioCounts } from './folio-counts.ts'
+import { generationOf, HOLD_NONE, type Hold, makeHold, type Pinned, type Referenced, retentionOf, slotOf } from './hold.ts'
+import { HoldTable, REASON_NOT_RELEASED, REASON_WRONG_KIND } from './hold-table.ts'
+import {
+  BARE_PAGES,
+  newTotals,
+  PINS_ACQUIRED,
+  PINS_OPEN,
+  PINS_PEAK,
+  PINS_RELEASED,
+  REF_OPS,
+  REFS_ACQUIRED,
+  REFS_OPEN,
+  REFS_PEAK,
+  REFS_RELEASED,
+} from './totals.ts'
+import type { Violation, ViolationRule } from './violation.ts'
+
+/** Most violations kept with their detail; further ones are only counted. */
+export const VIOLATIONS_LISTED_MAX = 1000
+
+/** Told about each change, by `explain`. */
+export interface LedgerObserver {
+  released(retention: Retention, pages: number): void
+}
+
+/**
+ * Who holds which pages, and since when. The only writer of reference counts.
+ *
+ * A pin adds 1024 to the refcount of a small folio, and one to both refcount and pincount of a large one; a reference
+ * adds one to the refcount. A pin of the zero page changes nothing and is not counted.
+ *
+ * @kernel mm/gup.c: try_grab_folio, gup_put_folio (6.1: try_grab_page, put_compound_head), the same counts in all four
+ *   versions
+ */
+export class Ledger {
+  readonly totals = newTotals()
+  readonly holds = new HoldTable()
+  readonly violations: Violation[] = []
+  violationCount = 0
+  observer: LedgerObserver | null = null
+
+  private readonly counts: FolioCounts
+  private readonly entries = new EntryPool()
+  // The row at work: holds and violations are stamped with it.
+  private row = 0
+  private line = 0
+  private operation = 0
+  private nowNs = 0
+
+  constructor(pages: PageStore) {
+    this.counts = new FolioCounts(pages)
+  }
+
+  /** Names the row at work. `operation` is 0 for a row that is not an operation. */
+  at(row: number, line: number, operation: number, nowNs: number): void {
+    this.row = row
+    this.line = line
+    this.operation = operation
+    this.nowNs = nowNs
+  }
+
+  /**
+   * Takes what the list's retention says on every entry. Returns the hold, {@link HOLD_NONE} when the retention is none
+   * (the pages are only counted as bare), or -ENOMEM when a count would overflow, with nothing taken.
+   */
+  acquire(list: PageList): Hold | number {
+    const { retention, length } = list
+    if (retention === RETAIN_NONE) {
+      this.totals[BARE_PAGES] += list.pages
+      return HOLD_NONE
+    }
+    const slot = this.newHold(retention)
+    const { holds, entries, counts } = this
+    const rows = list.page
+    let counted = length
+    let last = ENTRY_NONE
+    for (let i = 0; i < length; ) {
+      const page = rows[i]
+      // Rows that follow each other; the zero page stands alone, since its pins count for nothing.
+      let end = i + 1
+      if (page !== ZERO_PAGE) while (end < length && rows[end] === page + end - i) end++
+      else if (retention === RETAIN_PIN) counted--
+      const run = counts.take(page, end - i, retention)
+      if (run === 0) {
+        this.undo(slot, retention)
+        return ENOMEM
+      }
+      const entry = entries.take(page, run)
+      if (last === ENTRY_NONE) holds.first[slot] = entry
+      else entries.next[last] = entry
+      last = entry
+      i += run
+    }
+    holds.last[slot] = last
+    holds.count[slot] = length
+    holds.counted[slot] = counted
+    this.countTaken(counted, retention)
+    return makeHold(slot, holds.generation[slot], retention)
+  }
+
+  /** Counts pages that are listed, or adopted, with nothing taken. */
+  bare(pages: number): void {
+    this.totals[BARE_PAGES] += pages
+  }
+
+  /** Drops every pin of a hold. @kernel mm/gup.c: unpin_user_pages, unpin_user_folio */
+  unpin(hold: Pinned): void {
+    this.release(hold, RETAIN_PIN)
+  }
+
+  /** Drops every reference of a hold. @kernel include/linux/mm.h: put_page, folio_put_refs */
+  put(hold: Referenced): void {
+    this.release(hold, RETAIN_REF)
+  }
+
+  /** Lets a hold go the way it was taken: what a consumer that asks iov_iter_extract_will_pin() does. */
+  letGo(hold: Hold): void {
+    this.release(hold, retentionOf(hold))
+  }
+
+  /**
+   * Drops a hold as `as` names it. A hold that is not open any more is a `double-release`, another kind than was taken
+   * a `wrong-kind-release`: both are violations, recorded with the row at work, and change no count.
+   */
+  release(hold: Hold, as: Retention): void {
+    if (retentionOf(hold) === RETAIN_NONE) return
+    const slot = this.openSlot(hold)
+    const { holds } = this
+    if (slot < 0) {
+      // The row of the table may have been used again since, and then tells nothing of this hold.
+      const closed = slotOf(hold)
+      const isLast = holds.open[closed] === 0 && holds.generation[closed] === ((generationOf(hold) + 1) & 0xff)
+      const takenRow = isLast ? holds.row[closed] : 0
+      this.violate('double-release', takenRow, retentionOf(hold), as, isLast ? holds.counted[closed] : 0, 'released before')
+      return
+    }
+    if (as !== holds.retention[slot]) {
+      const detail = as === RETAIN_REF ? 'put_page() of pinned pages' : 'unpin_user_page() of pages that are only referenced'
+      this.violate('wrong-kind-release', holds.row[slot], retentionOf(hold), as, holds.counted[slot], detail)
+      holds.reason[slot] = REASON_WRONG_KIND
+      return
+    }
+    this.drop(slot)
+  }
+
+  /** Appends the entries of `b` to `a`, which takes them over. Both have the same retention, or one is HOLD_NONE. */
+  join(a: Hold, b: Hold): Hold {
+    if (retentionOf(a) === RETAIN_NONE) return b
+    if (retentionOf(b) === RETAIN_NONE) return a
+    const { holds, entries } = this
+    const to = this.openSlot(a)
+    const from = this.openSlot(b)
+    invariant(to > 0 && from > 0 && to !== from, 'join: both holds must be open, and two')
+    invariant(retentionOf(a) === retentionOf(b), 'join: references of two kinds never mix')
+    if (holds.count[from] > 0) {
+      if (holds.first[to] === ENTRY_NONE) holds.first[to] = holds.first[from]
+      else entries.next[holds.last[to]] = holds.first[from]
+      holds.last[to] = holds.last[from]
+      holds.count[to] += holds.count[from]
+      holds.counted[to] += holds.counted[from]
+    }
+    holds.give(from)
+    return a
+  }
+
+  /** Splits off the last `count` entries into a hold of their own. */
+  split(hold: Hold, count: number): Hold {
+    const { holds, entries } = this
+    const slot = this.openSlot(hold)
+    invariant(slot > 0 && count > 0 && count <= holds.count[slot], 'split: more entries than the hold has')
+    const tail = this.newHold(retentionOf(hold))
+    let keep = holds.count[slot] - count
+    let last = ENTRY_NONE
+    let first = holds.first[slot]
+    while (keep > 0 && keep >= entries.count[first]) {
+      keep -= entries.count[first]
+      last = first
+      first = entries.next[first]
+    }
+    if (keep > 0) {
+      // The cut goes through a run: its second part becomes an entry of its own.
+      const second = entries.take(entries.page[first] + keep, entries.count[first] - keep)
+      entries.next[second] = entries.next[first]
+      if (holds.last[slot] === first) holds.last[slot] = second
+      entries.count[first] = keep
+      last = first
+      first = second
+    }
+    holds.first[tail] = first
+    holds.last[tail] = holds.last[slot]
+    holds.count[tail] = count
+    holds.counted[tail] = this.countedFrom(first, retentionOf(hold))
+    holds.row[tail] = holds.row[slot]
+    holds.line[tail] = holds.line[slot]
+    holds.operation[tail] = holds.operation[slot]
+    holds.sinceNs[tail] = holds.sinceNs[slot]
+    holds.last[slot] = last
+    if (last !== ENTRY_NONE) entries.next[last] = ENTRY_NONE
+    else holds.first[slot] = ENTRY_NONE
+    holds.count[slot] -= count
+    holds.counted[slot] -= holds.counted[tail]
+    return makeHold(tail, holds.generation[tail], retentionOf(hold))
+  }
+
+  /** Drops the first entry of a hold only: a page that was taken twice. @kernel block/bio.c: unpin of the same page when merging */
+  releaseFirst(hold: Hold): void {
+    const { holds, entries } = this
+    if (retentionOf(hold) === RETAIN_NONE) return
+    const slot = this.openSlot(hold)
+    invariant(slot > 0 && holds.count[slot] > 0, 'releaseFirst: the hold is empty')
+    const retention = holds.retention[slot] as Retention
+    const entry = holds.first[slot]
+    const page = entries.page[entry]
+    this.counts.drop(page, 1, retention)
+    const counted = page === ZERO_PAGE && retention === RETAIN_PIN ? 0 : 1
+    if (entries.count[entry] > 1) {
+      entries.page[entry]++
+      entries.count[entry]--
+    } else {
+      holds.first[slot] = entries.next[entry]
+      entries.give(entry)
+    }
+    holds.count[slot]--
+    holds.counted[slot] -= counted
+    this.countDropped(counted, retention)
+  }
+
+  /**
+   * Says why a hold stays open: REASON_LONG_TERM (kept on purpose, FOLL_LONGTERM), REASON_ABANDONED (a leak that the
+   * kernel version is known for), … Nothing happens to one that is closed.
+   */
+  mark(hold: Hold, reason: number): void {
+    const slot = this.openSlot(hold)
+    if (slot > 0) this.holds.reason[slot] = reason
+  }
+
+  /** False once a hold was released. HOLD_NONE is never open. */
+  isOpen(hold: Hold): boolean {
+    return this.openSlot(hold) > 0
+  }
+
+  /** Pages that a hold still has; 0 when it is closed. */
+  pagesHeld(hold: Hold): number {
+    const slot = this.openSlot(hold)
+    return slot > 0 ? this.holds.counted[slot] : 0
+  }
+
+  /** Entries of a hold that is open; 0 when it is closed or HOLD_NONE. */
+  entriesHeld(hold: Hold): number {
+    const slot = this.openSlot(hold)
+    return slot > 0 ? this.holds.count[slot] : 0
+  }
+
+  /** Records a broken rule with the row at work. */
+  violate(rule: ViolationRule, takenRow: number, held: Retention, releasedAs: Retention, pages: number, detail: string): void {
+    this.violationCount++
+    if (this.violations.length >= VIOLATIONS_LISTED_MAX) return
+    this.violations.push({ rule, row: this.row, line: this.line, takenRow, held, releasedAs, pages, detail })
+  }
+
+  private openSlot(hold: Hold): number {
+    const slot = slotOf(hold)
+    if (slot === 0) return -1
+    return this.holds.open[slot] === 1 && this.holds.generation[slot] === generationOf(hold) ? slot : -1
+  }
+
+  private newHold(retention: Retention): number {
+    const { holds } = this
+    const slot = holds.take()
+    holds.open[slot] = 1
+    holds.retention[slot] = retention
+    holds.reason[slot] = REASON_NOT_RELEASED
+    holds.nextOfOperation[slot] = 0
+    holds.first[slot] = ENTRY_NONE
+    holds.row[slot] = this.row
+    holds.line[slot] = this.line
+    holds.operation[slot] = this.operation
+    holds.sinceNs[slot] = this.nowNs
+    return slot
+  }
+
+  /** Closes an open hold and gives its entries back. */
+  private drop(slot: number): void {
+    const { holds } = this
+    const retention = holds.retention[slot] as Retention
+    const counted = holds.counted[slot]
+    this.undo(slot, retention)
+    this.countDropped(counted, retention)
+  }
+
+  /** Takes back the counts of every entry and frees the hold; the totals are the caller's. */
+  private undo(slot: number, retention: Retention): void {
+    const { holds, entries, counts } = this
+    let entry = holds.first[slot]
+    while (entry !== ENTRY_NONE) {
+      counts.drop(entries.page[entry], entries.count[entry], retention)
+      const next = entries.next[entry]
+      entries.give(entry)
+      entry = next
+    }
+    holds.give(slot)
+  }
+
+  private countTaken(counted: number, retention: Retention): void {
+    const { totals } = this
+    totals[REF_OPS] += counted
+    if (retention === RETAIN_PIN) {
+      totals[PINS_ACQUIRED] += counted
+      const open = totals[PINS_OPEN] + counted
+      totals[PINS_OPEN] = open
+      if (open > totals[PINS_PEAK]) totals[PINS_PEAK] = open
+      return
+    }
+    totals[REFS_ACQUIRED] += counted
+    const open = totals[REFS_OPEN] + counted
+    totals[REFS_OPEN] = open
+    if (open > totals[REFS_PEAK]) totals[REFS_PEAK] = open
+  }
+
+  private countDropped(counted: number, retention: Retention): void {
+    const { totals } = this
+    totals[REF_OPS] += counted
+    totals[retention === RETAIN_PIN ? PINS_RELEASED : REFS_RELEASED] += counted
+    totals[retention === RETAIN_PIN ? PINS_OPEN : REFS_OPEN] -= counted
+    if (this.observer !== null) this.observer.released(retention, counted)
+  }
+
+  /** References of a chain that move a count. */
+  private countedFrom(first: number, retention: Retention): number {
+    const { page, count, next } = this.entries
+    let counted = 0
+    for (let entry = first; entry !== ENTRY_NONE; entry = next[entry]) {
+      if (page[entry] !== ZERO_PAGE || retention !== RETAIN_PIN) counted += count[entry]
+    }
+    return counted
+  }
+}

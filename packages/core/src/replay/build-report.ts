@@ -1,0 +1,31 @@
+import { REPORT_SCHEMA, type Report } from '../report/report.ts'
+import type { TraceReader } from '../trace/trace-reader.ts'
+import { blaming } from './blame-plugin.ts'
+import type { LaneSet } from './lane-set.ts'
+import { laneReport } from './lane-report.ts'
+import type { TraceSpan } from './trace-span.ts'
+
+/** The report of one trace, once every lane has finished. */
+export function buildReport(trace: TraceReader, span: TraceSpan, set: LaneSet): Report {
+  const isEventsOnly = span.operations === 0 && span.referenceEvents > 0
+  return {
+    schema: REPORT_SCHEMA,
+    trace: {
+      files: [trace.header.name],
+      format: trace.header.format,
+      rows: span.rows,
+      operations: span.operations,
+      spanNs: span.spanNs,
+      layout: { level: isEventsOnly ? 'R' : 'L3', assumed: null },
+    },
+    lanes: set.lanes.map((lane) => blaming(lane, () => laneReport(lane))),
+    warnings: [...set.warnings, ...span.warnings(), ...undeclaredMemory(set)].map((text) => `${trace.header.name}: ${text}`),
+  }
+}
+
+function undeclaredMemory(set: LaneSet): string[] {
+  const walks = Math.max(0, ...set.lanes.map((lane) => lane.spaces.undeclaredWalks))
+  if (walks === 0 || !set.sawMapping) return []
+  const what = walks === 1 ? '1 segment lies' : `${walks} segments lie`
+  return [`${what} outside every map row: taken as touched anonymous memory of small pages`]
+}

@@ -1,0 +1,43 @@
+import type { ConsumerDefinition, ConsumerOption } from '../consumer/consumer.ts'
+import type { TraceHeader } from '../trace/trace-reader.ts'
+import type { ConsumerOptionValues } from './replay-options.ts'
+import { UsageError } from './usage-error.ts'
+
+/** The value of each option of a consumer: the caller's, else the trace header's, else its default. */
+export function consumerOptions(
+  definition: ConsumerDefinition,
+  header: TraceHeader,
+  given: ConsumerOptionValues,
+): Record<string, number> {
+  const values: Record<string, number> = {}
+  const own = given[definition.name] ?? {}
+  for (const name of Object.keys(own)) refuseUnknown(definition, name)
+  for (const option of definition.options ?? []) {
+    const value = own[option.name] ?? headerValue(header, option) ?? option.default
+    check(definition, option, value)
+    values[option.name] = value
+  }
+  return values
+}
+
+function refuseUnknown(definition: ConsumerDefinition, name: string): void {
+  const names = (definition.options ?? []).map((option) => option.name)
+  if (names.includes(name)) return
+  const hint = names.length === 0 ? 'it has no options' : `its options: ${names.join(', ')}`
+  throw new UsageError(`consumer "${definition.name}" has no option "${name}"`, hint)
+}
+
+function headerValue(header: TraceHeader, option: ConsumerOption): number | undefined {
+  const text = option.header === null ? undefined : header.attributes.get(option.header)
+  return text === undefined ? undefined : Number(text)
+}
+
+function check(definition: ConsumerDefinition, option: ConsumerOption, value: number): void {
+  const isPower = Number.isInteger(Math.log2(value))
+  if (Number.isInteger(value) && value >= option.min && value <= option.max && (isPower || !option.powerOfTwo)) return
+  const kind = option.powerOfTwo ? 'a power of two' : 'a whole number'
+  throw new UsageError(
+    `${definition.name}.${option.name} is ${value}`,
+    `expected ${kind} from ${option.min} to ${option.max} (${option.unit}); the default is ${option.default}`,
+  )
+}

@@ -1,0 +1,82 @@
+import type { LaneReport } from '../report/report.ts'
+
+/** Mismatches and undetermined rows listed with their detail; further ones are only counted. */
+export const GROUND_TRUTH_LISTED_MAX = 1000
+
+type Section = LaneReport['groundTruth']
+
+/** Compares modelled pins with what a kernel counted, row by row. */
+export class GroundTruth {
+  private rows = 0
+  private matched = 0
+  private mismatchedRows = 0
+  private readonly mismatched: Section['mismatched'] = []
+  private undeterminedRows = 0
+  private readonly undetermined: Section['undetermined'] = []
+  private readonly file: string
+
+  constructor(file: string) {
+    this.file = file
+  }
+
+  /**
+   * One row is over. An expected count of -1 is one that the trace does not tell. `determined` is false where the pins
+   * depend on physical contiguity that nobody recorded: such a row is counted apart, whatever its figures.
+   */
+  compare(
+    row: number,
+    line: number,
+    expectedAcquired: number,
+    acquired: number,
+    expectedReleased: number,
+    released: number,
+    determined: boolean,
+  ): void {
+    if (expectedAcquired < 0 && expectedReleased < 0) return
+    this.rows++
+    if (!determined) {
+      this.addUndetermined(row, line, expectedAcquired, acquired)
+      return
+    }
+    const wrongAcquired = expectedAcquired >= 0 && expectedAcquired !== acquired
+    const wrongReleased = expectedReleased >= 0 && expectedReleased !== released
+    if (!wrongAcquired && !wrongReleased) {
+      this.matched++
+      return
+    }
+    this.mismatchedRows++
+    if (wrongAcquired) this.addMismatch(row, line, 'pins_acquired', expectedAcquired, acquired)
+    if (wrongReleased) this.addMismatch(row, line, 'pins_released', expectedReleased, released)
+  }
+
+  report(): Section {
+    return {
+      rows: this.rows,
+      matched: this.matched,
+      mismatchedTotal: this.mismatchedRows,
+      mismatched: this.mismatched,
+      undeterminedTotal: this.undeterminedRows,
+      undetermined: this.undetermined,
+    }
+  }
+
+  private addMismatch(
+    row: number,
+    line: number,
+    counter: 'pins_acquired' | 'pins_released',
+    expected: number,
+    got: number,
+  ): void {
+    if (this.mismatched.length >= GROUND_TRUTH_LISTED_MAX) return
+    this.mismatched.push({ file: this.file, line, row, counter, expected, got })
+  }
+
+  private addUndetermined(row: number, line: number, expected: number, assumed: number): void {
+    this.undeterminedRows++
+    if (this.undetermined.length >= GROUND_TRUTH_LISTED_MAX) return
+    const why =
+      'a bio fills up inside a logical block: where, and so which pages are pinned again, ' +
+      'depends on which small pages are physically adjacent'
+    this.undetermined.push({ file: this.file, line, row, expected: Math.max(expected, 0), assumed, why })
+  }
+}

@@ -1,0 +1,58 @@
+import { HOLD_NONE, type Hold } from '../ledger/hold.ts'
+import type { Retention } from '../extract/retention.ts'
+
+/** What a name in the `id` column refers to, last use first. */
+export const ID_UNUSED = 0
+export const ID_HOLD = 1
+export const ID_OPERATION = 2
+export const ID_REGISTRATION = 3
+
+/** Things that later rows refer to, by the name id of the `id` column. Columns that grow with the dictionary. */
+export class IdTable {
+  kind = new Uint8Array(256)
+  /** ID_HOLD, ID_REGISTRATION: the hold. */
+  hold = new Int32Array(256)
+  /** ID_OPERATION: slot in flight (0 once it is over) and operation number, which tells whether the slot is still its own. */
+  slot = new Int32Array(256)
+  number = new Float64Array(256)
+  /** Row that took the references, how, and how many pages. */
+  row = new Float64Array(256)
+  retention = new Uint8Array(256)
+  pages = new Float64Array(256)
+  /** ID_REGISTRATION: segments of the registered buffer, in {@link ranges}. */
+  readonly ranges = new Map<number, Float64Array>()
+
+  holdOf(id: number): Hold {
+    return id < this.hold.length ? (this.hold[id] as Hold) : HOLD_NONE
+  }
+
+  kindOf(id: number): number {
+    return id >= 0 && id < this.kind.length ? this.kind[id] : ID_UNUSED
+  }
+
+  set(id: number, kind: number, row: number, retention: Retention, pages: number): void {
+    while (id >= this.kind.length) this.grow()
+    this.kind[id] = kind
+    this.hold[id] = HOLD_NONE
+    this.slot[id] = 0
+    this.row[id] = row
+    this.retention[id] = retention
+    this.pages[id] = pages
+  }
+
+  private grow(): void {
+    const capacity = this.kind.length * 2
+    this.kind = copied(this.kind, new Uint8Array(capacity))
+    this.hold = copied(this.hold, new Int32Array(capacity))
+    this.slot = copied(this.slot, new Int32Array(capacity))
+    this.number = copied(this.number, new Float64Array(capacity))
+    this.row = copied(this.row, new Float64Array(capacity))
+    this.retention = copied(this.retention, new Uint8Array(capacity))
+    this.pages = copied(this.pages, new Float64Array(capacity))
+  }
+}
+
+function copied<T extends Float64Array | Int32Array | Uint8Array>(column: T, next: T): T {
+  next.set(column)
+  return next
+}

@@ -1,0 +1,168 @@
+import type { Operation } from '../consumer/operation.ts'
+import { invariant } from '../invariant.ts'
+import type { Direction, IterType } from '../iter/iter-type.ts'
+
+/** Operations in flight at one time, at most. */
+export const IN_FLIGHT_MAX = 1 << 20
+
+/**
+ * Operations submitted and not completed, as columns, and the order in which they complete: a binary heap by completion
+ * time, first submitted first where two are equal. Slot 0 is never used.
+ */
+export class InFlight {
+  row = new Float64Array(256)
+  line = new Float64Array(256)
+  number = new Float64Array(256)
+  direction = new Uint8Array(256)
+  iterType = new Uint8Array(256)
+  flags = new Int32Array(256)
+  lengthBytes = new Float64Array(256)
+  result = new Float64Array(256)
+  scratch = new Float64Array(256)
+  /** Chain of holds: rows of the hold table. */
+  keptFirst = new Int32Array(256)
+  keptLast = new Int32Array(256)
+  /** Pins taken and dropped so far, and what the kernel counted (-1: not told). */
+  acquired = new Float64Array(256)
+  released = new Float64Array(256)
+  expectedReleased = new Float64Array(256)
+  undetermined = new Uint8Array(256)
+  expectedAcquired = new Float64Array(256)
+  /** A recorded event let its holds go before it completed. */
+  releasedEarly = new Uint8Array(256)
+
+  private endNs = new Float64Array(256)
+  private heap = new Int32Array(256)
+  private heapLength = 0
+  private free = new Int32Array(256)
+  private freeCount = 0
+  private used = 1
+  /** Slots in use. */
+  size = 0
+
+  take(): number {
+    this.size++
+    if (this.freeCount > 0) return this.free[--this.freeCount]
+    if (this.used === this.row.length) this.grow()
+    return this.used++
+  }
+
+  give(slot: number): void {
+    this.size--
+    this.number[slot] = 0
+    this.free[this.freeCount++] = slot
+  }
+
+  /** Remembers the operation until its completion. */
+  save(slot: number, io: Operation, line: number): void {
+    this.row[slot] = io.row
+    this.line[slot] = line
+    this.number[slot] = io.number
+    this.direction[slot] = io.iter.direction
+    this.iterType[slot] = io.iter.type
+    this.flags[slot] = io.flags
+    this.lengthBytes[slot] = io.lengthBytes
+    this.result[slot] = io.result
+    this.scratch[slot] = io.scratch
+    this.keptFirst[slot] = io.kept.first
+    this.keptLast[slot] = io.kept.last
+    this.undetermined[slot] = io.undetermined ? 1 : 0
+    this.releasedEarly[slot] = 0
+  }
+
+  /** Makes `io` the operation again, without its segments: a completion works on what was kept. */
+  restore(slot: number, io: Operation): void {
+    io.row = this.row[slot]
+    io.number = this.number[slot]
+    io.flags = this.flags[slot]
+    io.lengthBytes = this.lengthBytes[slot]
+    io.result = this.result[slot]
+    io.scratch = this.scratch[slot]
+    io.iter.type = this.iterType[slot] as IterType
+    io.iter.direction = this.direction[slot] as Direction
+    io.iter.countBytes = 0
+    io.kept.first = this.keptFirst[slot]
+    io.kept.last = this.keptLast[slot]
+  }
+
+  /** The first slot in use after `slot`, 0 when there is none. */
+  firstInUse(slot: number): number {
+    for (let next = slot + 1; next < this.used; next++) if (this.number[next] !== 0) return next
+    return 0
+  }
+
+  /** Completion of `slot` is due at `endNs`. */
+  schedule(slot: number, endNs: number): void {
+    this.endNs[slot] = endNs
+    let at = this.heapLength++
+    const { heap } = this
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!this.before(slot, heap[parent])) break
+      heap[at] = heap[parent]
+      at = parent
+    }
+    heap[at] = slot
+  }
+
+  /** Takes out the operation that completes first, if it does by `nowNs`; 0 when none is due. */
+  due(nowNs: number): number {
+    if (this.heapLength === 0 || this.endNs[this.heap[0]] > nowNs) return 0
+    const first = this.heap[0]
+    const last = this.heap[--this.heapLength]
+    if (this.heapLength > 0) this.sink(last)
+    return first
+  }
+
+  completionNs(slot: number): number {
+    return this.endNs[slot]
+  }
+
+  private sink(slot: number): void {
+    const { heap, heapLength } = this
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heapLength) break
+      if (child + 1 < heapLength && this.before(heap[child + 1], heap[child])) child++
+      if (!this.before(heap[child], slot)) break
+      heap[at] = heap[child]
+      at = child
+    }
+    heap[at] = slot
+  }
+
+  private before(a: number, b: number): boolean {
+    return this.endNs[a] < this.endNs[b] || (this.endNs[a] === this.endNs[b] && this.number[a] < this.number[b])
+  }
+
+  private grow(): void {
+    const capacity = this.row.length * 2
+    invariant(capacity <= IN_FLIGHT_MAX, 'more operations are in flight at one time than IN_FLIGHT_MAX')
+    this.row = copied(this.row, new Float64Array(capacity))
+    this.line = copied(this.line, new Float64Array(capacity))
+    this.number = copied(this.number, new Float64Array(capacity))
+    this.direction = copied(this.direction, new Uint8Array(capacity))
+    this.iterType = copied(this.iterType, new Uint8Array(capacity))
+    this.flags = copied(this.flags, new Int32Array(capacity))
+    this.lengthBytes = copied(this.lengthBytes, new Float64Array(capacity))
+    this.result = copied(this.result, new Float64Array(capacity))
+    this.scratch = copied(this.scratch, new Float64Array(capacity))
+    this.keptFirst = copied(this.keptFirst, new Int32Array(capacity))
+    this.keptLast = copied(this.keptLast, new Int32Array(capacity))
+    this.acquired = copied(this.acquired, new Float64Array(capacity))
+    this.released = copied(this.released, new Float64Array(capacity))
+    this.expectedReleased = copied(this.expectedReleased, new Float64Array(capacity))
+    this.expectedAcquired = copied(this.expectedAcquired, new Float64Array(capacity))
+    this.releasedEarly = copied(this.releasedEarly, new Uint8Array(capacity))
+    this.undetermined = copied(this.undetermined, new Uint8Array(capacity))
+    this.endNs = copied(this.endNs, new Float64Array(capacity))
+    this.heap = copied(this.heap, new Int32Array(capacity))
+    this.free = copied(this.free, new Int32Array(capacity))
+  }
+}
+
+function copied<T extends Float64Array | Int32Array | Uint8Array>(column: T, next: T): T {
+  next.set(column)
+  return next
+}

@@ -1,0 +1,139 @@
+import type { RegisteredConsumer } from '../consumer/registry.ts'
+import { isModelledSeries, type KernelVersion, kernelVersionOf, KERNEL_VERSIONS } from '../extract/kernel-version.ts'
+import { type ExtractionPolicy, findPolicy, POLICY_NAMES } from '../extract/policy.ts'
+import { PINS_OPEN } from '../ledger/totals.ts'
+import { AddressSpaces } from '../memory/address-spaces.ts'
+import { PageStore } from '../memory/page-store.ts'
+import { EVENT_MAP, EVENT_UNMAP, NONE, type OpBatch } from '../trace/op-batch.ts'
+import { TraceError } from '../trace/trace-error.ts'
+import type { TraceReader } from '../trace/trace-reader.ts'
+import { blaming } from './blame-plugin.ts'
+import { consumerOptions } from './consumer-options.ts'
+import { Lane } from './lane.ts'
+import { applyMemoryEvent } from './memory-events.ts'
+import type { ReplayOptions } from './replay-options.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Consumer of rows that name none. */
+const DEFAULT_CONSUMER = 'bio'
+
+/**
+ * The lanes of a replay: each policy with each consumer. Consumers that only the rows name get their lanes when the
+ * first such row comes, with every mapping made so far.
+ */
+export class LaneSet {
+  readonly lanes: Lane[] = []
+  readonly kernel: KernelVersion
+  readonly warnings: string[] = []
+  /** A `map` row came: addresses outside of every such row are worth a warning. */
+  sawMapping = false
+
+  private readonly trace: TraceReader
+  private readonly options: ReplayOptions
+  private readonly policies: readonly ExtractionPolicy[] | null
+  /** Mappings so far, for lanes that come later; it never faults a page in. */
+  private readonly mappings = new AddressSpaces(new PageStore())
+  /** By consumer name id of the trace (+ 1): the lanes of its rows. Null: not asked for yet. */
+  private readonly byConsumer: (readonly Lane[] | undefined)[] = []
+
+  constructor(trace: TraceReader, options: ReplayOptions) {
+    this.trace = trace
+    this.options = options
+    this.policies = options.policies === null ? null : options.policies.map(policyNamed)
+    this.kernel = this.chooseKernel()
+    for (const name of options.consumers ?? []) this.add(this.consumerNamed(name))
+  }
+
+  /** The lanes that the row's operation belongs to. Mapping rows belong to all, those to come included. */
+  lanesOf(batch: OpBatch, row: number): readonly Lane[] {
+    const event = batch.event[row]
+    if (event === EVENT_MAP || event === EVENT_UNMAP) {
+      this.sawMapping = true
+      applyMemoryEvent(this.mappings, batch, row)
+      return this.lanes
+    }
+    if (this.options.consumers !== null) return this.lanes
+    const id = batch.consumer[row]
+    return this.byConsumer[id + 1] ?? this.open(batch, row)
+  }
+
+  /** With no operation at all there is still a lane to report on. */
+  ensureOne(): void {
+    if (this.lanes.length === 0) this.add(this.consumerNamed(DEFAULT_CONSUMER))
+  }
+
+  /** Pins held right now, over all lanes. */
+  pinsOpen(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.ledger.totals[PINS_OPEN], 0)
+  }
+
+  private open(batch: OpBatch, row: number): readonly Lane[] {
+    const id = batch.consumer[row]
+    const name = id === NONE ? DEFAULT_CONSUMER : this.trace.consumers.text(id)
+    const known = this.lanes.filter((lane) => lane.setup.consumer.definition.name === name)
+    const lanes = known.length > 0 ? known : this.add(this.consumerOfRow(name, batch.line[row]))
+    this.byConsumer[id + 1] = lanes
+    return lanes
+  }
+
+  private add(consumer: RegisteredConsumer): readonly Lane[] {
+    const { definition } = consumer
+    const policies = this.policies ?? [policyNamed(definition.kernelPolicy(this.kernel))]
+    const { header } = this.trace
+    const added = policies.map((policy) => {
+      const setup = {
+        file: header.name,
+        consumer,
+        policy,
+        kernel: this.kernel,
+        filesystem: header.filesystem,
+        options: consumerOptions(definition, header, this.options.consumerOptions),
+        inFlight: this.options.inFlight,
+      }
+      return blaming({ setup }, () => new Lane(setup, this.mappings))
+    })
+    this.lanes.push(...added)
+    return added
+  }
+
+  private consumerNamed(name: string): RegisteredConsumer {
+    const consumer = this.options.registry.find(name)
+    if (consumer === undefined) throw new UsageError(`there is no consumer "${name}"`, this.consumersHint())
+    return consumer
+  }
+
+  private consumerOfRow(name: string, line: number): RegisteredConsumer {
+    const consumer = this.options.registry.find(name)
+    if (consumer !== undefined) return consumer
+    throw new TraceError({
+      file: this.trace.header.name,
+      line,
+      column: 0,
+      problem: `the row names the consumer "${name}", which no plugin here brings`,
+      hint: `${this.consumersHint()}; choose one for all rows with --consumer`,
+    })
+  }
+
+  private consumersHint(): string {
+    return `consumers: ${this.options.registry.consumers().map(({ definition }) => definition.name).join(', ')}`
+  }
+
+  private chooseKernel(): KernelVersion {
+    const text = this.options.kernel ?? this.trace.header.kernel
+    if (text === null) return 'mainline'
+    const version = kernelVersionOf(text)
+    if (version === null) {
+      throw new UsageError(`"${text}" is not a kernel version`, `modelled: ${KERNEL_VERSIONS.join(', ')}`)
+    }
+    if (!isModelledSeries(text)) {
+      this.warnings.push(`kernel ${text} is not modelled itself: taken as ${version} (modelled: ${KERNEL_VERSIONS.join(', ')})`)
+    }
+    return version
+  }
+}
+
+function policyNamed(name: string): ExtractionPolicy {
+  const policy = findPolicy(name)
+  if (policy === undefined) throw new UsageError(`there is no policy "${name}"`, `policies: ${POLICY_NAMES.join(', ')}`)
+  return policy
+}

@@ -1,0 +1,341 @@
+import type { Consumer, ConsumerEnvironment } from '../consumer/consumer.ts'
+import { Operation, type OperationObserver } from '../consumer/operation.ts'
+import type { RegisteredConsumer } from '../consumer/registry.ts'
+import { EFAULT, EINVAL } from '../errno.ts'
+import type { KernelVersion } from '../extract/kernel-version.ts'
+import type { ExtractionPolicy } from '../extract/policy.ts'
+import { RETAIN_PIN, type Retention } from '../extract/retention.ts'
+import { ITER_BVEC, ITER_KVEC, ITER_TYPE_NAMES, type Direction, type IterType } from '../iter/iter-type.ts'
+import { FLAG_FIXED } from '../iter/row-flags.ts'
+import type { Hold } from '../ledger/hold.ts'
+import { REASON_IN_FLIGHT, REASON_NO_COMPLETION } from '../ledger/hold-table.ts'
+import { Ledger, type LedgerObserver } from '../ledger/ledger.ts'
+import { PINS_ACQUIRED, PINS_RELEASED } from '../ledger/totals.ts'
+import { AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
+import { PageStore } from '../memory/page-store.ts'
+import {
+  END_NEVER,
+  END_SYNCHRONOUS,
+  EVENT_GET,
+  EVENT_IO,
+  EVENT_MAP,
+  EVENT_PIN,
+  EVENT_PUT,
+  EVENT_REGISTER,
+  EVENT_UNMAP,
+  EVENT_UNPIN,
+  EVENT_UNREGISTER,
+  NONE,
+  type OpBatch,
+} from '../trace/op-batch.ts'
+import { MAX_RW_COUNT } from '../units.ts'
+import { GroundTruth } from './ground-truth.ts'
+import { ID_OPERATION, ID_REGISTRATION, IdTable } from './id-table.ts'
+import { InFlight } from './in-flight.ts'
+import { BYTES, ERRORS, newLaneSums, OPERATIONS } from './lane-sums.ts'
+import { applyMemoryEvent } from './memory-events.ts'
+import { ReferenceEvents } from './reference-events.ts'
+import { isInside, rangesOf, registerBuffer } from './registrations.ts'
+
+/** What a lane is made of. */
+export interface LaneSetup {
+  readonly file: string
+  readonly consumer: RegisteredConsumer
+  readonly policy: ExtractionPolicy
+  readonly kernel: KernelVersion
+  readonly filesystem: string | null
+  readonly options: Readonly<Record<string, number>>
+  readonly inFlight: boolean
+}
+
+/** Told about one operation only, in submission and in completion: for `explain`. */
+export interface Watcher extends LedgerObserver, OperationObserver {
+  /** Number of the operation. */
+  number: number
+  /** Set when the operation begins to complete. */
+  completing: boolean
+}
+
+/** One policy with one consumer over one trace: its own pages, address spaces and ledger. */
+export class Lane {
+  readonly setup: LaneSetup
+  readonly pages = new PageStore()
+  readonly spaces: AddressSpaces
+  readonly ledger: Ledger
+  readonly io: Operation
+  readonly consumer: Consumer
+  readonly sums = newLaneSums()
+  readonly groundTruth: GroundTruth
+  /** Operations without completion that were taken as cut off, not leaked. */
+  cutOff = 0
+  private watched: Watcher | null = null
+  private readonly inFlight = new InFlight()
+  private readonly ids = new IdTable()
+  private readonly events: ReferenceEvents
+  private readonly accepts: Uint8Array<ArrayBuffer>
+  /** The pins of this lane are those that the kernel itself would take: they can be compared with what it counted. */
+  private readonly comparable: boolean
+  private operationNumber = 0
+
+  constructor(setup: LaneSetup, mappings: AddressSpaces | null) {
+    this.setup = setup
+    this.spaces = new AddressSpaces(this.pages)
+    if (mappings !== null) this.spaces.copyMappings(mappings)
+    this.ledger = new Ledger(this.pages)
+    this.io = new Operation(this.pages, this.spaces, this.ledger, setup.policy)
+    this.groundTruth = new GroundTruth(setup.file)
+    this.events = new ReferenceEvents(this.io, this.spaces, this.pages, this.ledger, this.ids, this.inFlight)
+    const { definition } = setup.consumer
+    this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))
+    this.comparable = definition.kernelPolicy(setup.kernel) === setup.policy.name
+    const environment: ConsumerEnvironment = {
+      kernel: setup.kernel,
+      options: setup.options,
+      filesystem: setup.filesystem,
+      ledger: this.ledger,
+      pages: this.pages,
+    }
+    this.consumer = definition.create(environment)
+  }
+
+  /** Replays one row: first what is due by its time, then the row itself. `mine`: its operation belongs to this lane. */
+  replayRow(batch: OpBatch, row: number, mine: boolean): void {
+    this.completeDue(batch.tsNs[row])
+    const event = batch.event[row]
+    if (event === EVENT_MAP || event === EVENT_UNMAP) {
+      applyMemoryEvent(this.spaces, batch, row)
+      return
+    }
+    if (event === EVENT_IO) this.operationNumber++
+    if (!mine) return
+    this.ledger.at(batch.firstRow + row, batch.line[row], event === EVENT_IO ? this.operationNumber : 0, batch.tsNs[row])
+    if (event === EVENT_IO) this.operate(batch, row)
+    else if (event === EVENT_PIN || event === EVENT_GET) this.events.take(batch, row)
+    else if (event === EVENT_UNPIN || event === EVENT_PUT) this.events.letGo(batch, row)
+    else if (event === EVENT_REGISTER) this.register(batch, row)
+    else if (event === EVENT_UNREGISTER) this.unregister(batch, row)
+  }
+
+  /** As {@link replayRow}, with a watcher told of everything that happens to the row's operation. */
+  replayWatched(batch: OpBatch, row: number, watcher: Watcher): void {
+    this.completeDue(batch.tsNs[row])
+    watcher.number = this.operationNumber + 1
+    this.watched = watcher
+    this.ledger.observer = watcher
+    this.io.observer = watcher
+    this.replayRow(batch, row, true)
+    this.ledger.observer = null
+    this.io.observer = null
+  }
+
+  /** Completes what is due by `nowNs`, in the order of completion. */
+  completeDue(nowNs: number): void {
+    for (let slot = this.inFlight.due(nowNs); slot !== 0; slot = this.inFlight.due(nowNs)) this.completeSlot(slot)
+  }
+
+  /** The trace is over: what has a completion gets it; what has none is a leak, or cut off. */
+  finish(): void {
+    this.completeDue(Number.POSITIVE_INFINITY)
+    const reason = this.setup.inFlight ? REASON_IN_FLIGHT : REASON_NO_COMPLETION
+    const { inFlight, ledger } = this
+    for (let slot = inFlight.firstInUse(0); slot !== 0; slot = inFlight.firstInUse(slot)) {
+      if (this.setup.inFlight) this.cutOff++
+      for (let hold = inFlight.keptFirst[slot]; hold !== 0; hold = ledger.holds.nextOfOperation[hold]) {
+        // A wrong-kind release has its own reason, which stays.
+        if (ledger.holds.reason[hold] === 0) ledger.holds.reason[hold] = reason
+      }
+      this.compareSlot(slot, inFlight.expectedAcquired[slot], -1)
+    }
+  }
+
+  private operate(batch: OpBatch, row: number): void {
+    const { io, ledger, sums } = this
+    const { totals } = ledger
+    const acquiredBefore = totals[PINS_ACQUIRED]
+    const releasedBefore = totals[PINS_RELEASED]
+    this.load(batch, row)
+    const result = this.submit(batch, row)
+    io.result = result
+    sums[OPERATIONS]++
+    if (result < 0) sums[ERRORS]++
+    else sums[BYTES] += result
+    const end = batch.endNs[row]
+    if (result < 0 || end === END_SYNCHRONOUS) {
+      const pages = batch.id[row] === NONE ? 0 : this.pagesKept()
+      const retention = this.retentionKept()
+      if (result >= 0) this.complete()
+      this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
+      if (batch.id[row] !== NONE && !io.iter.fixed) this.ids.set(batch.id[row], ID_OPERATION, batch.firstRow + row, retention, pages)
+      return
+    }
+    this.park(batch, row, end, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
+  }
+
+  /** Fills the operation with the row's columns and starts its iterator. */
+  private load(batch: OpBatch, row: number): void {
+    const { io } = this
+    const type = batch.iterType[row] as IterType
+    const isFixed = (batch.flags[row] & FLAG_FIXED) !== 0 && type !== ITER_BVEC
+    io.row = batch.firstRow + row
+    io.number = this.operationNumber
+    io.flags = batch.flags[row]
+    io.offsetBytes = batch.offsetBytes[row]
+    // The system call takes at most this much; the rest is a short read or write.
+    io.lengthBytes = Math.min(batch.lengthBytes[row], MAX_RW_COUNT)
+    io.recordedResult = batch.resultBytes[row]
+    io.holeOffsetBytes = batch.holeOffsetBytes[row]
+    io.holeLengthBytes = batch.holeLengthBytes[row]
+    io.undetermined = false
+    io.scratch = 0
+    io.kept.first = 0
+    io.kept.last = 0
+    io.iter.reset(
+      isFixed ? ITER_BVEC : type,
+      batch.direction[row] as Direction,
+      batch.segments,
+      batch.segmentFirst[row],
+      batch.segmentCount[row],
+      io.lengthBytes,
+    )
+    io.iter.mm = type === ITER_KVEC ? KERNEL_MM : batch.mm[row]
+    io.iter.fixed = isFixed
+  }
+
+  private submit(batch: OpBatch, row: number): number {
+    const { io, consumer } = this
+    if (this.accepts[io.iter.type] === 0) return EINVAL
+    if (io.iter.fixed && !this.isRegistered(batch, row)) return EFAULT
+    const result = consumer.submit(io)
+    if (result < 0) consumer.abort(io)
+    return result
+  }
+
+  private isRegistered(batch: OpBatch, row: number): boolean {
+    const ranges = this.ids.ranges.get(batch.id[row])
+    return ranges !== undefined && isInside(ranges, batch, row)
+  }
+
+  /** Sets the operation aside until its completion. */
+  private park(batch: OpBatch, row: number, endNs: number, acquired: number, released: number): void {
+    const { io, inFlight } = this
+    const slot = inFlight.take()
+    inFlight.save(slot, io, batch.line[row])
+    inFlight.acquired[slot] = acquired
+    inFlight.released[slot] = released
+    const expected = this.isComparable(batch, row)
+    inFlight.expectedAcquired[slot] = expected ? batch.pinsAcquired[row] : NONE
+    inFlight.expectedReleased[slot] = expected ? batch.pinsReleased[row] : NONE
+    if (endNs !== END_NEVER) inFlight.schedule(slot, endNs)
+    const id = batch.id[row]
+    if (id === NONE || io.iter.fixed) return
+    this.ids.set(id, ID_OPERATION, io.row, this.retentionKept(), this.pagesKept())
+    this.ids.slot[id] = slot
+    this.ids.number[id] = io.number
+  }
+
+  private completeSlot(slot: number): void {
+    const { io, inFlight, ledger } = this
+    const { totals } = ledger
+    const releasedBefore = totals[PINS_RELEASED]
+    ledger.at(inFlight.row[slot], inFlight.line[slot], inFlight.number[slot], inFlight.completionNs(slot))
+    inFlight.restore(slot, io)
+    if (inFlight.releasedEarly[slot] === 1) this.reportEarlyRelease(slot)
+    this.complete()
+    inFlight.released[slot] += totals[PINS_RELEASED] - releasedBefore
+    this.compareSlot(slot, inFlight.expectedAcquired[slot], inFlight.expectedReleased[slot])
+    inFlight.give(slot)
+  }
+
+  /** Lets the consumer complete the operation at work. */
+  private complete(): void {
+    const { watched, ledger, io } = this
+    if (watched === null || watched.number !== io.number) {
+      this.consumer.complete(io)
+      return
+    }
+    watched.completing = true
+    ledger.observer = watched
+    this.consumer.complete(io)
+    ledger.observer = null
+  }
+
+  private reportEarlyRelease(slot: number): void {
+    const pages = this.inFlight.acquired[slot]
+    this.ledger.violate(
+      'double-release',
+      this.inFlight.row[slot],
+      RETAIN_PIN,
+      RETAIN_PIN,
+      pages,
+      'a recorded event had released what the completion of the operation releases',
+    )
+  }
+
+  private register(batch: OpBatch, row: number): void {
+    const { ledger, setup } = this
+    const { totals } = ledger
+    const acquiredBefore = totals[PINS_ACQUIRED]
+    const releasedBefore = totals[PINS_RELEASED]
+    const hold = registerBuffer(batch, row, this.spaces, this.pages, ledger, this.io.list, setup.kernel)
+    this.io.undetermined = false
+    if (hold >= 0) {
+      this.ids.set(batch.id[row], ID_REGISTRATION, batch.firstRow + row, RETAIN_PIN, ledger.pagesHeld(hold as Hold))
+      this.ids.hold[batch.id[row]] = hold
+      this.ids.ranges.set(batch.id[row], rangesOf(batch, row))
+    }
+    this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
+  }
+
+  private unregister(batch: OpBatch, row: number): void {
+    const { ledger, ids } = this
+    const { totals } = ledger
+    const releasedBefore = totals[PINS_RELEASED]
+    const id = batch.id[row]
+    if (ids.kindOf(id) !== ID_REGISTRATION) {
+      ledger.violate('unknown-release', 0, RETAIN_PIN, RETAIN_PIN, 0, 'no buffer was registered under that id')
+      return
+    }
+    const hold = ids.holdOf(id)
+    if (ledger.isOpen(hold)) ledger.release(hold, RETAIN_PIN)
+    else ledger.violate('double-release', ids.row[id], RETAIN_PIN, RETAIN_PIN, ids.pages[id], 'unregistered before')
+    ids.ranges.delete(id)
+    this.io.undetermined = false
+    this.compare(batch, row, 0, totals[PINS_RELEASED] - releasedBefore)
+  }
+
+  private isComparable(batch: OpBatch, row: number): boolean {
+    return this.comparable && (batch.pinsAcquired[row] >= 0 || batch.pinsReleased[row] >= 0)
+  }
+
+  private compare(batch: OpBatch, row: number, acquired: number, released: number): void {
+    if (!this.isComparable(batch, row)) return
+    const { groundTruth, io } = this
+    const { pinsAcquired, pinsReleased } = batch
+    groundTruth.compare(batch.firstRow + row, batch.line[row], pinsAcquired[row], acquired, pinsReleased[row], released, !io.undetermined)
+  }
+
+  private compareSlot(slot: number, expectedAcquired: number, expectedReleased: number): void {
+    const { inFlight: s } = this
+    this.groundTruth.compare(
+      s.row[slot],
+      s.line[slot],
+      expectedAcquired,
+      s.acquired[slot],
+      expectedReleased,
+      s.released[slot],
+      s.undetermined[slot] === 0,
+    )
+  }
+
+  private pagesKept(): number {
+    let pages = 0
+    const { holds } = this.ledger
+    for (let slot = this.io.kept.first; slot !== 0; slot = holds.nextOfOperation[slot]) pages += holds.counted[slot]
+    return pages
+  }
+
+  private retentionKept(): Retention {
+    const { first } = this.io.kept
+    return first === 0 ? 0 : (this.ledger.holds.retention[first] as Retention)
+  }
+}

@@ -1,0 +1,190 @@
+import { extractPages } from '../extract/extract-pages.ts'
+import { findPolicy } from '../extract/policy.ts'
+import { RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
+import { invariant } from '../invariant.ts'
+import { ITER_KVEC, ITER_SOURCE, type IterType } from '../iter/iter-type.ts'
+import { FLAG_LONGTERM } from '../iter/row-flags.ts'
+import type { Operation } from '../consumer/operation.ts'
+import { HOLD_NONE, type Hold, makeHold } from '../ledger/hold.ts'
+import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { KERNEL_MM, type AddressSpaces } from '../memory/address-spaces.ts'
+import type { PageStore } from '../memory/page-store.ts'
+import { EVENT_PIN, EVENT_UNPIN, NONE, type OpBatch } from '../trace/op-batch.ts'
+import { PAGE_LIST_MAX } from '../extract/page-list.ts'
+import { MAX_RW_COUNT } from '../units.ts'
+import { ID_HOLD, ID_OPERATION, ID_REGISTRATION, ID_UNUSED, type IdTable } from './id-table.ts'
+import type { InFlight } from './in-flight.ts'
+
+/**
+ * Recorded reference events: `pin` and `get` take, `unpin` and `put` let go, whatever the policy. They pair by `id`, or
+ * where a row has none by their first page and number of pages.
+ * @kernel mm/gup.c: pin_user_pages, get_user_pages, unpin_user_pages; include/linux/mm.h: put_page
+ */
+export class ReferenceEvents {
+  private readonly io: Operation
+  private readonly spaces: AddressSpaces
+  private readonly pages: PageStore
+  private readonly ledger: Ledger
+  private readonly ids: IdTable
+  private readonly inFlight: InFlight
+  /** Holds of rows without id, by first page row and page count; the last taken is let go first. */
+  private readonly unnamed = new Map<number, Taken[]>()
+
+  constructor(io: Operation, spaces: AddressSpaces, pages: PageStore, ledger: Ledger, ids: IdTable, inFlight: InFlight) {
+    this.io = io
+    this.spaces = spaces
+    this.pages = pages
+    this.ledger = ledger
+    this.ids = ids
+    this.inFlight = inFlight
+  }
+
+  /** `pin` or `get`. */
+  take(batch: OpBatch, row: number): void {
+    const retention = batch.event[row] === EVENT_PIN ? RETAIN_PIN : RETAIN_REF
+    this.startIter(batch, row)
+    let hold: Hold = HOLD_NONE
+    let key = -1
+    for (;;) {
+      const bytes = this.list(retention)
+      if (bytes <= 0) break
+      if (key < 0) key = this.io.list.page[0]
+      const taken = this.ledger.acquire(this.io.list)
+      if (taken < 0) break
+      hold = this.ledger.join(hold, taken as Hold)
+    }
+    if ((batch.flags[row] & FLAG_LONGTERM) !== 0) this.ledger.mark(hold, REASON_LONG_TERM)
+    const pages = this.ledger.pagesHeld(hold)
+    const id = batch.id[row]
+    if (id !== NONE) {
+      this.ids.set(id, ID_HOLD, batch.firstRow + row, retention, pages)
+      this.ids.hold[id] = hold
+    } else if (key >= 0) {
+      const name = nameOf(key, this.ledger.entriesHeld(hold))
+      const taken: Taken = { hold, retention, row: batch.firstRow + row, pages }
+      const all = this.unnamed.get(name)
+      if (all === undefined) this.unnamed.set(name, [taken])
+      else all.push(taken)
+    }
+  }
+
+  /** `unpin` or `put`. */
+  letGo(batch: OpBatch, row: number): void {
+    const as = batch.event[row] === EVENT_UNPIN ? RETAIN_PIN : RETAIN_REF
+    const id = batch.id[row]
+    if (id === NONE) {
+      this.letGoUnnamed(batch, row, as)
+      return
+    }
+    switch (this.ids.kindOf(id)) {
+      case ID_UNUSED:
+        this.ledger.violate('unknown-release', 0, as, as, 0, 'nothing that this trace took has that id')
+        return
+      case ID_OPERATION:
+        this.letGoOperation(id, as)
+        return
+      case ID_HOLD:
+      case ID_REGISTRATION:
+        this.letGoHold(id, as)
+        return
+      default:
+        invariant(false, 'an id refers to something unknown')
+    }
+  }
+
+  private letGoHold(id: number, as: Retention): void {
+    const hold = this.ids.holdOf(id)
+    if (this.ledger.isOpen(hold)) this.ledger.release(hold, as)
+    else this.releasedBefore(id, as)
+  }
+
+  /** What an operation keeps is let go by an event, ahead of its completion. */
+  private letGoOperation(id: number, as: Retention): void {
+    const { ids, inFlight, ledger } = this
+    const slot = ids.slot[id]
+    if (slot === 0 || inFlight.number[slot] !== ids.number[id] || inFlight.keptFirst[slot] === 0) {
+      this.releasedBefore(id, as)
+      return
+    }
+    const isRightKind = as === ids.retention[id]
+    let held = inFlight.keptFirst[slot]
+    while (held !== 0) {
+      const next = ledger.holds.nextOfOperation[held]
+      ledger.release(makeHold(held, ledger.holds.generation[held], ledger.holds.retention[held] as Retention), as)
+      held = next
+    }
+    if (!isRightKind) return
+    inFlight.keptFirst[slot] = 0
+    inFlight.keptLast[slot] = 0
+    inFlight.releasedEarly[slot] = 1
+  }
+
+  private releasedBefore(id: number, as: Retention): void {
+    const { ids } = this
+    const { row, retention, pages } = ids
+    this.ledger.violate('double-release', row[id], retention[id] as Retention, as, pages[id], RELEASED_BEFORE)
+  }
+
+  private letGoUnnamed(batch: OpBatch, row: number, as: Retention): void {
+    this.startIter(batch, row)
+    let first = -1
+    let entries = 0
+    for (let bytes = this.list(as); bytes > 0; bytes = this.list(as)) {
+      if (first < 0) first = this.io.list.page[0]
+      entries += this.io.list.length
+    }
+    const all = first < 0 ? undefined : this.unnamed.get(nameOf(first, entries))
+    if (all === undefined) {
+      this.ledger.violate('unknown-release', 0, as, as, entries, 'no row of this trace took these pages')
+      return
+    }
+    const isOpen = ({ hold }: Taken) => this.ledger.isOpen(hold)
+    // The last one taken the same way; failing that the last one still held, which is then let go the wrong way.
+    const taken = all.findLast((one) => one.retention === as && isOpen(one)) ?? all.findLast(isOpen)
+    if (taken === undefined) {
+      const { row: takenRow, retention, pages } = all[all.length - 1]
+      this.ledger.violate('double-release', takenRow, retention, as, pages, RELEASED_BEFORE)
+      return
+    }
+    this.ledger.release(taken.hold, as)
+    // The last one stays, so that a further release is recognised.
+    if (all.length > 1 && !isOpen(taken)) all.splice(all.indexOf(taken), 1)
+  }
+
+  private startIter(batch: OpBatch, row: number): void {
+    const { iter } = this.io
+    const type = batch.iterType[row] as IterType
+    iter.reset(type, ITER_SOURCE, batch.segments, batch.segmentFirst[row], batch.segmentCount[row], totalLength(batch, row))
+    iter.mm = type === ITER_KVEC ? KERNEL_MM : batch.mm[row]
+  }
+
+  private list(retention: Retention): number {
+    const bytes = extractPages(this.io.iter, EVERY_TYPE, this.spaces, this.pages, this.io.list, PAGE_LIST_MAX, MAX_RW_COUNT)
+    this.io.list.retention = retention
+    return bytes
+  }
+}
+
+/** What a row without id took. */
+interface Taken {
+  readonly hold: Hold
+  readonly retention: Retention
+  readonly row: number
+  readonly pages: number
+}
+
+const RELEASED_BEFORE = 'everything that it took was released before'
+
+const EVERY_TYPE = { ...(findPolicy('extract') as NonNullable<ReturnType<typeof findPolicy>>), retention: () => 0 }
+
+function nameOf(firstPage: number, entries: number): number {
+  return firstPage * 2 ** 24 + entries
+}
+
+function totalLength(batch: OpBatch, row: number): number {
+  const { lengthBytes } = batch.segments
+  let total = 0
+  for (let i = 0; i < batch.segmentCount[row]; i++) total += lengthBytes[batch.segmentFirst[row] + i]
+  return total
+}

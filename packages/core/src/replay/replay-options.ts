@@ -1,0 +1,27 @@
+import type { Registry } from '../consumer/registry.ts'
+
+/** Option values by consumer name, then option name: `{ bio: { 'logical-block-size': 4096 } }`. */
+export type ConsumerOptionValues = Readonly<Record<string, Readonly<Record<string, number>>>>
+
+export interface ReplayProgress {
+  readonly rows: number
+  /** Bytes of decompressed text read so far. */
+  readonly bytesRead: number
+  /** Operations in flight and pins held right now, over all lanes. */
+  readonly pinsOpen: number
+}
+
+export interface ReplayOptions {
+  readonly registry: Registry
+  /** Names of policies, one lane each; null: what the kernel version itself does. */
+  readonly policies: readonly string[] | null
+  /** Names of consumers, one lane each; null: what the rows name, and `bio` for rows that name none. */
+  readonly consumers: readonly string[] | null
+  /** A modelled kernel version; null: the one that the trace names, else `mainline`. */
+  readonly kernel: string | null
+  readonly consumerOptions: ConsumerOptionValues
+  /** Operations without completion are in flight where the trace was cut, not leaked. */
+  readonly inFlight: boolean
+  /** Called after each batch. */
+  readonly onProgress?: (progress: ReplayProgress) => void
+}

@@ -1,0 +1,42 @@
+import type { Report } from '../report/report.ts'
+import type { OpBatch } from '../trace/op-batch.ts'
+import type { TraceReader } from '../trace/trace-reader.ts'
+import { blamed, blaming } from './blame-plugin.ts'
+import { buildReport } from './build-report.ts'
+import { LaneSet } from './lane-set.ts'
+import type { ReplayOptions } from './replay-options.ts'
+import { TraceSpan } from './trace-span.ts'
+
+/**
+ * Replays a trace: every operation through an iterator, an extraction policy and a consumer, in each lane. Throws a
+ * TraceError for a bad trace, a UsageError for an option that names nothing, a PluginError for a consumer that throws.
+ *
+ * The line: trace -> rows -> (complete what is due -> iterator -> extraction -> ledger -> consumer -> release) -> report.
+ */
+export async function replay(trace: TraceReader, options: ReplayOptions): Promise<Report> {
+  const set = new LaneSet(trace, options)
+  const span = new TraceSpan()
+  for await (const batch of trace.batches()) {
+    span.add(batch)
+    replayBatch(set, batch)
+    options.onProgress?.({ rows: span.rows, bytesRead: trace.bytesRead, pinsOpen: set.pinsOpen() })
+  }
+  set.ensureOne()
+  for (const lane of set.lanes) blaming(lane, () => lane.finish())
+  return buildReport(trace, span, set)
+}
+
+/** Synchronous; allocates nothing per row. */
+export function replayBatch(set: LaneSet, batch: OpBatch): void {
+  for (let row = 0; row < batch.length; row++) {
+    const mine = set.lanesOf(batch, row)
+    for (let i = 0; i < set.lanes.length; i++) {
+      const lane = set.lanes[i]
+      try {
+        lane.replayRow(batch, row, mine.includes(lane))
+      } catch (error) {
+        throw blamed(lane.setup.consumer.packageName, lane.setup.consumer.definition.name, error)
+      }
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { EVENT_IO, EVENT_MAP, EVENT_NAMES, EVENT_PIN, EVENT_REGISTER, EVENT_UNMAP, EVENT_UNREGISTER, type OpBatch } from '../trace/op-batch.ts'
+
+/** What the report says of the trace as a whole: rows, operations, time, and rows that nothing models yet. */
+export class TraceSpan {
+  rows = 0
+  operations = 0
+  referenceEvents = 0
+  private firstNs = Number.NaN
+  private lastNs = 0
+  private readonly unmodelled = new Float64Array(EVENT_NAMES.length)
+
+  add(batch: OpBatch): void {
+    const { length, tsNs, endNs, event } = batch
+    if (length === 0) return
+    this.rows += length
+    if (Number.isNaN(this.firstNs)) this.firstNs = tsNs[0]
+    for (let row = 0; row < length; row++) {
+      if (tsNs[row] > this.lastNs) this.lastNs = tsNs[row]
+      if (endNs[row] > this.lastNs) this.lastNs = endNs[row]
+      const kind = event[row]
+      if (kind === EVENT_IO) this.operations++
+      else if (kind >= EVENT_PIN) this.referenceEvents++
+      else if (kind !== EVENT_MAP && kind !== EVENT_UNMAP && kind !== EVENT_REGISTER && kind !== EVENT_UNREGISTER) {
+        this.unmodelled[kind]++
+      }
+    }
+  }
+
+  /** First submission to last submission or completion. */
+  get spanNs(): number {
+    return Number.isNaN(this.firstNs) ? 0 : this.lastNs - this.firstNs
+  }
+
+  warnings(): string[] {
+    return EVENT_NAMES.flatMap((name, kind) => {
+      const rows = this.unmodelled[kind]
+      return rows === 0 ? [] : [`${rows} ${rows === 1 ? 'row' : 'rows'} with event ${name}: not modelled, skipped`]
+    })
+  }
+}

@@ -1,0 +1,95 @@
+import { InvariantError } from '../invariant.ts'
+import type { LaneReport, Report } from './report.ts'
+
+/**
+ * The report of several traces replayed one after the other. Sums add; a peak is the highest of each part on top of
+ * what was still open before it. Lanes with the same policy, kernel and consumer become one.
+ */
+export function mergeReports(reports: readonly Report[]): Report {
+  const [first, ...rest] = reports
+  if (first === undefined) throw new InvariantError('mergeReports: no report')
+  return rest.reduce(mergeTwo, first)
+}
+
+function mergeTwo(a: Report, b: Report): Report {
+  const lanes = [...a.lanes]
+  for (const lane of b.lanes) {
+    const at = lanes.findIndex((other) => isSameLane(other, lane))
+    if (at < 0) lanes.push(lane)
+    else lanes[at] = mergeLanes(lanes[at], lane)
+  }
+  return {
+    schema: a.schema,
+    trace: {
+      files: [...a.trace.files, ...b.trace.files],
+      format: a.trace.format === b.trace.format ? a.trace.format : 'several',
+      rows: a.trace.rows + b.trace.rows,
+      operations: a.trace.operations + b.trace.operations,
+      spanNs: a.trace.spanNs + b.trace.spanNs,
+      layout: a.trace.layout.level <= b.trace.layout.level ? a.trace.layout : b.trace.layout,
+    },
+    lanes,
+    warnings: [...a.warnings, ...b.warnings],
+  }
+}
+
+function isSameLane(a: LaneReport, b: LaneReport): boolean {
+  return a.policy === b.policy && a.kernel === b.kernel && a.consumer === b.consumer
+}
+
+function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {
+  return {
+    ...a,
+    operations: a.operations + b.operations,
+    errors: a.errors + b.errors,
+    bytes: a.bytes + b.bytes,
+    pins: addHeld(a.pins, b.pins),
+    refs: addHeld(a.refs, b.refs),
+    bare: { pages: a.bare.pages + b.bare.pages },
+    refOps: a.refOps + b.refOps,
+    data: {
+      zeroCopyBytes: a.data.zeroCopyBytes + b.data.zeroCopyBytes,
+      copiedBytes: a.data.copiedBytes + b.data.copiedBytes,
+    },
+    avoided: {
+      copyBytes: a.avoided.copyBytes + b.avoided.copyBytes,
+      entries: a.avoided.entries + b.avoided.entries,
+      allocations: a.avoided.allocations + b.avoided.allocations,
+    },
+    entries: {
+      built: a.entries.built + b.entries.built,
+      perOperationMax: Math.max(a.entries.perOperationMax, b.entries.perOperationMax),
+      limitHits: a.entries.limitHits + b.entries.limitHits,
+    },
+    counters: addCounters(a.counters, b.counters),
+    leaksTotal: a.leaksTotal + b.leaksTotal,
+    leaks: [...a.leaks, ...b.leaks],
+    violationsTotal: a.violationsTotal + b.violationsTotal,
+    violations: [...a.violations, ...b.violations],
+    inFlight: a.inFlight + b.inFlight,
+    groundTruth: {
+      rows: a.groundTruth.rows + b.groundTruth.rows,
+      matched: a.groundTruth.matched + b.groundTruth.matched,
+      mismatchedTotal: a.groundTruth.mismatchedTotal + b.groundTruth.mismatchedTotal,
+      mismatched: [...a.groundTruth.mismatched, ...b.groundTruth.mismatched],
+      undeterminedTotal: a.groundTruth.undeterminedTotal + b.groundTruth.undeterminedTotal,
+      undetermined: [...a.groundTruth.undetermined, ...b.groundTruth.undetermined],
+    },
+  }
+}
+
+function addHeld(a: LaneReport['pins'], b: LaneReport['pins']): LaneReport['pins'] {
+  return {
+    acquired: a.acquired + b.acquired,
+    released: a.released + b.released,
+    open: a.open + b.open,
+    longTerm: a.longTerm + b.longTerm,
+    peak: Math.max(a.peak, a.open + b.peak),
+  }
+}
+
+function addCounters(a: LaneReport['counters'], b: LaneReport['counters']): LaneReport['counters'] {
+  const sums: Record<string, number> = { ...a }
+  for (const [name, value] of Object.entries(b)) sums[name] = (sums[name] ?? 0) + value
+  return sums
+}

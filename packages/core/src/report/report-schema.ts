@@ -1,0 +1,125 @@
+import { z } from 'zod'
+
+const count = z.number().int().nonnegative()
+const file = z.string().describe('file as given on the command line')
+const line = count.describe('line in that file, from 1')
+const row = count.describe('row in that file, from 1: the header is not a row')
+
+export const leakSchema = z
+  .strictObject({
+    file,
+    line,
+    row,
+    op: count.describe('number of the operation in that file, from 1; 0 for a row that is not an operation'),
+    retention: z.enum(['pin', 'ref']),
+    pages: count.describe('pins or references still held'),
+    sinceNs: count.describe('when they were taken, ns since the trace began'),
+    consumer: z.string(),
+    reason: z.string().describe('why they are still held'),
+  })
+  .describe('References still held at the end of the trace that nobody declared long-term')
+
+export const violationSchema = z
+  .strictObject({
+    rule: z.enum(['double-release', 'wrong-kind-release', 'unknown-release']),
+    file,
+    line,
+    row: row.describe('row that broke the rule'),
+    takenRow: count.describe('row that took the references; 0 when no row did'),
+    retention: z.enum(['pin', 'ref', 'none']).describe('what was held, or had been'),
+    releasedAs: z.enum(['pin', 'ref']).describe('what the release took it for'),
+    pages: count,
+    consumer: z.string(),
+    detail: z.string(),
+  })
+  .describe('A rule of reference counting that was broken')
+
+export const mismatchSchema = z.strictObject({
+  file,
+  line,
+  row,
+  counter: z.enum(['pins_acquired', 'pins_released']),
+  expected: count.describe('what the kernel counted'),
+  got: count.describe('what the model counted'),
+})
+
+const undeterminedSchema = z.strictObject({
+  file,
+  line,
+  row,
+  expected: count.describe('pins_acquired that the kernel counted'),
+  assumed: count.describe('pins_acquired that the model counts when no two folios are physically adjacent'),
+  why: z.string(),
+})
+
+export const laneSchema = z
+  .strictObject({
+    policy: z.string(),
+    kernel: z.string(),
+    consumer: z.string(),
+    operations: count.describe('io rows replayed in this lane'),
+    errors: count.describe('operations that ended with an errno in the model'),
+    bytes: count.describe('payload bytes of the operations that did not fail'),
+    pins: z.strictObject({
+      acquired: count.describe('per 4 KiB page, as nr_foll_pin_acquired'),
+      released: count.describe('as nr_foll_pin_released'),
+      open: count.describe('held at the end, the long-term ones included'),
+      longTerm: count.describe('held at the end on purpose'),
+      peak: count.describe('most held at one time'),
+    }),
+    refs: z
+      .strictObject({ acquired: count, released: count, open: count, longTerm: count, peak: count })
+      .describe('plain references (FOLL_GET, get_page), per 4 KiB page'),
+    bare: z.strictObject({ pages: count.describe('pages listed with nothing taken') }),
+    refOps: count.describe('reference operations on folio counts: one a page, one a run of a folio under `folio`'),
+    data: z.strictObject({
+      zeroCopyBytes: count.describe('payload that the consumer reached in place'),
+      copiedBytes: count.describe('payload that the CPU copied'),
+    }),
+    avoided: z.strictObject({
+      copyBytes: count.describe('payload that the bounce path would have copied'),
+      entries: count.describe('elements of intermediate lists that the two-stage path would have built'),
+      allocations: count.describe('intermediate tables that the two-stage path would have allocated'),
+    }),
+    entries: z.strictObject({
+      built: count.describe('elements of the list that the consumer builds (bio_vec, scatterlist, …)'),
+      perOperationMax: count,
+      limitHits: count.describe('times that a list of the consumer was full before the data ended'),
+    }),
+    counters: z.record(z.string(), count).describe("the consumer's own counters"),
+    leaksTotal: count.describe('leaks found; `leaks` lists the first of them'),
+    leaks: z.array(leakSchema),
+    violationsTotal: count,
+    violations: z.array(violationSchema),
+    inFlight: count.describe('operations without a recorded completion that --in-flight took as cut off, not leaked'),
+    groundTruth: z
+      .strictObject({
+        rows: count.describe('rows with a kernel count that this lane could compare'),
+        matched: count,
+        mismatchedTotal: count,
+        mismatched: z.array(mismatchSchema),
+        undeterminedTotal: count.describe('rows whose count depends on something that the trace does not tell'),
+        undetermined: z.array(undeterminedSchema),
+      })
+      .describe('rows = matched + mismatched rows + undetermined'),
+  })
+  .describe('One policy with one consumer')
+
+export const reportSchema = z
+  .strictObject({
+    schema: z.literal('pinscope-report/1'),
+    trace: z.strictObject({
+      files: z.array(z.string()),
+      format: z.string(),
+      rows: count,
+      operations: count.describe('io rows'),
+      spanNs: count.describe('first submission to last submission or completion, summed over the files'),
+      layout: z.strictObject({
+        level: z.enum(['L0', 'L1', 'L2', 'L3', 'R']).describe('what the trace tells of the buffers'),
+        assumed: z.string().nullable(),
+      }),
+    }),
+    lanes: z.array(laneSchema),
+    warnings: z.array(z.string()),
+  })
+  .describe('Report of `pinscope replay --json`')

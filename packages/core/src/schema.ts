@@ -1,0 +1,2 @@
+/** The zod definitions, apart from the main entry point because zod takes longer to load than a small trace to replay. */
+export { laneSchema, leakSchema, mismatchSchema, reportSchema, violationSchema } from './report/report-schema.ts'

@@ -1,0 +1,258 @@
+import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { SEGMENTS_VECTOR_MAX } from './limits.ts'
+import {
+  COLUMN_BACKING,
+  COLUMN_CALL,
+  COLUMN_CONSUMER,
+  COLUMN_END,
+  COLUMN_EVENT,
+  COLUMN_FILE,
+  COLUMN_FLAGS,
+  COLUMN_ID,
+  COLUMN_ITER,
+  COLUMN_LEN,
+  COLUMN_MM,
+  COLUMN_OFFSET,
+  COLUMN_OP,
+  COLUMN_PINS_ACQUIRED,
+  COLUMN_PINS_RELEASED,
+  COLUMN_RESULT,
+  COLUMN_SEGS,
+  COLUMN_TS,
+} from './columns.ts'
+import { NAME_TOO_LONG, NameTable } from './dictionary.ts'
+import { SEGMENTS_MAX } from './event-rules.ts'
+import { FAULT_FORM, FAULT_NAME_LONG, FAULT_NAMES_FULL, FAULT_RANGE, FAULT_WORD } from './faults.ts'
+import { FlagsCell } from './flags-cell.ts'
+import { ERRNO_MAX, MM_MAX, PINS_MAX } from './limits.ts'
+import { decimalInto } from './numbers.ts'
+import { BACKING_NAMES, END_NEVER, END_SYNCHRONOUS, EVENT_NAMES, NONE, OP_NAMES, OpBatch } from './op-batch.ts'
+import { ITER_UNSET } from './row-rules.ts'
+import { SegmentsCell } from './segments-cell.ts'
+import { endOfText } from './text-cell.ts'
+
+const MINUS = 45
+const LETTER_N = 110
+
+/** `-1` in place of the end of a cell: a comma or a line end ends it. */
+export const END_UNKNOWN = -1
+
+/**
+ * Cell to column: what every cell of a row becomes. Both ways of reading a file end here. A cell is `bytes[at..to)`
+ * with a line feed behind it, or, for {@link END_UNKNOWN}, goes on to the comma or line end. Every function returns
+ * the position behind what it read, or a fault; whether the cell ends there is for the caller to check.
+ */
+export class CellReader {
+  readonly batch = new OpBatch()
+  readonly files = new NameTable()
+  readonly calls = new NameTable()
+  readonly ids = new NameTable()
+  readonly consumers = new NameTable()
+  readonly segments = new SegmentsCell(this.batch.segments, this.files)
+  readonly flags = new FlagsCell()
+  private readonly events = NameTable.of(EVENT_NAMES)
+  private readonly ops = NameTable.of(OP_NAMES)
+  private readonly iterTypes = NameTable.of(ITER_TYPE_NAMES)
+  private readonly backings = NameTable.of(BACKING_NAMES)
+  private readonly scratch = new Float64Array(1)
+
+  constructor() {
+    // A column that the file does not have keeps what an empty cell means.
+    for (let row = 0; row < this.batch.line.length; row++) {
+      this.begin(row)
+      for (let code = COLUMN_TS; code <= COLUMN_PINS_RELEASED; code++) this.clear(code, row)
+    }
+  }
+
+  /** Prepares a row: what is derived from several cells. */
+  begin(row: number): void {
+    const batch = this.batch
+    batch.iterType[row] = ITER_UNSET
+    batch.lengthBytes[row] = NONE
+    batch.segmentFirst[row] = batch.segments.length
+  }
+
+  /** An empty cell. */
+  clear(code: number, row: number): void {
+    const batch = this.batch
+    switch (code) {
+      case COLUMN_END:
+        batch.endNs[row] = END_SYNCHRONOUS
+        return
+      case COLUMN_EVENT:
+        batch.event[row] = 0
+        return
+      case COLUMN_ID:
+        batch.id[row] = NONE
+        return
+      case COLUMN_MM:
+        batch.mm[row] = 0
+        return
+      case COLUMN_OP:
+        batch.direction[row] = 0
+        return
+      case COLUMN_CALL:
+        batch.call[row] = NONE
+        return
+      case COLUMN_BACKING:
+        batch.backing[row] = 0
+        return
+      case COLUMN_FILE:
+        batch.file[row] = NONE
+        return
+      case COLUMN_OFFSET:
+        batch.offsetBytes[row] = NONE
+        return
+      case COLUMN_RESULT:
+        batch.resultBytes[row] = Number.NaN
+        return
+      case COLUMN_FLAGS:
+        this.flags.clear()
+        this.storeFlags(row)
+        return
+      case COLUMN_CONSUMER:
+        batch.consumer[row] = NONE
+        return
+      case COLUMN_PINS_ACQUIRED:
+        batch.pinsAcquired[row] = NONE
+        return
+      case COLUMN_PINS_RELEASED:
+        batch.pinsReleased[row] = NONE
+        return
+      default:
+        // ts may not be empty; iter, len and segs are set by begin(); x_ columns are not stored.
+        return
+    }
+  }
+
+  /** A cell with something in it. */
+  read(code: number, row: number, bytes: Uint8Array, at: number, to: number): number {
+    const batch = this.batch
+    switch (code) {
+      case COLUMN_TS:
+        return decimalInto(bytes, at, batch.tsNs, row)
+      case COLUMN_END:
+        return bytes[at] === LETTER_N ? this.readNever(row, bytes, at) : decimalInto(bytes, at, batch.endNs, row)
+      case COLUMN_EVENT:
+        return this.readWord(this.events, batch.event, row, bytes, at, to)
+      case COLUMN_ID:
+        return this.readName(this.ids, batch.id, row, bytes, at, to)
+      case COLUMN_MM:
+        return this.readInt32(batch.mm, MM_MAX, row, bytes, at)
+      case COLUMN_OP:
+        return this.readWord(this.ops, batch.direction, row, bytes, at, to)
+      case COLUMN_CALL:
+        return this.readName(this.calls, batch.call, row, bytes, at, to)
+      case COLUMN_ITER:
+        return this.readWord(this.iterTypes, batch.iterType, row, bytes, at, to)
+      case COLUMN_SEGS:
+        return this.readSegments(row, bytes, at, to)
+      case COLUMN_BACKING:
+        return this.readWord(this.backings, batch.backing, row, bytes, at, to)
+      case COLUMN_FILE:
+        return this.readName(this.files, batch.file, row, bytes, at, to)
+      case COLUMN_OFFSET:
+        return decimalInto(bytes, at, batch.offsetBytes, row)
+      case COLUMN_LEN:
+        return decimalInto(bytes, at, batch.lengthBytes, row)
+      case COLUMN_RESULT:
+        return this.readResult(row, bytes, at)
+      case COLUMN_FLAGS:
+        return this.readFlags(row, bytes, at, to)
+      case COLUMN_CONSUMER:
+        return this.readName(this.consumers, batch.consumer, row, bytes, at, to)
+      case COLUMN_PINS_ACQUIRED:
+        return this.readInt32(batch.pinsAcquired, PINS_MAX, row, bytes, at)
+      case COLUMN_PINS_RELEASED:
+        return this.readInt32(batch.pinsReleased, PINS_MAX, row, bytes, at)
+      default:
+        // An x_ column: passed over.
+        return to < 0 ? endOfText(bytes, at) : to
+    }
+  }
+
+  private readNever(row: number, bytes: Uint8Array, at: number): number {
+    // n e v e r
+    if (bytes[at + 1] !== 101 || bytes[at + 2] !== 118 || bytes[at + 3] !== 101 || bytes[at + 4] !== 114) {
+      return FAULT_FORM
+    }
+    this.batch.endNs[row] = END_NEVER
+    return at + 5
+  }
+
+  private readInt32(column: Int32Array, max: number, row: number, bytes: Uint8Array, at: number): number {
+    const next = decimalInto(bytes, at, this.scratch, 0)
+    if (next < 0) return next
+    const value = this.scratch[0]!
+    if (value > max) return FAULT_RANGE
+    column[row] = value
+    return next
+  }
+
+  /** Bytes, or -errno. */
+  private readResult(row: number, bytes: Uint8Array, at: number): number {
+    const results = this.batch.resultBytes
+    if (bytes[at] !== MINUS) return decimalInto(bytes, at, results, row)
+    const next = decimalInto(bytes, at + 1, results, row)
+    if (next < 0) return next
+    const errno = results[row]!
+    if (errno < 1 || errno > ERRNO_MAX) return FAULT_RANGE
+    results[row] = -errno
+    return next
+  }
+
+  private readWord(
+    words: NameTable,
+    column: Uint8Array,
+    row: number,
+    bytes: Uint8Array,
+    at: number,
+    to: number,
+  ): number {
+    const end = to < 0 ? endOfText(bytes, at) : to
+    if (end < 0) return end
+    const word = words.find(bytes, at, end)
+    if (word < 0) return FAULT_WORD
+    column[row] = word
+    return end
+  }
+
+  private readName(
+    names: NameTable,
+    column: Int32Array,
+    row: number,
+    bytes: Uint8Array,
+    at: number,
+    to: number,
+  ): number {
+    const end = to < 0 ? endOfText(bytes, at) : to
+    if (end < 0) return end
+    const name = names.intern(bytes, at, end)
+    if (name < 0) return name === NAME_TOO_LONG ? FAULT_NAME_LONG : FAULT_NAMES_FULL
+    column[row] = name
+    return end
+  }
+
+  private readSegments(row: number, bytes: Uint8Array, at: number, to: number): number {
+    const iterType = this.batch.iterType[row]!
+    const segmentsMax = iterType === ITER_UNSET ? SEGMENTS_VECTOR_MAX : SEGMENTS_MAX[iterType]!
+    return this.segments.read(iterType, segmentsMax, bytes, at, to)
+  }
+
+  private readFlags(row: number, bytes: Uint8Array, at: number, to: number): number {
+    const end = to < 0 ? endOfText(bytes, at) : to
+    if (end < 0) return end
+    const next = this.flags.read(bytes, at, end)
+    if (next >= 0) this.storeFlags(row)
+    return next
+  }
+
+  private storeFlags(row: number): void {
+    const batch = this.batch
+    const flags = this.flags
+    batch.flags[row] = flags.bits
+    batch.order[row] = flags.order
+    batch.holeOffsetBytes[row] = flags.hole[0]!
+    batch.holeLengthBytes[row] = flags.hole[1]!
+  }
+}

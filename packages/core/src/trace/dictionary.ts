@@ -1,0 +1,143 @@
+import { NAME_BYTES_MAX, NAMES_BYTES_MAX, NAMES_MAX } from './limits.ts'
+
+/** The strings of one column, each with the small integer that stands for it in the columns. */
+export interface Dictionary {
+  /** Distinct strings so far. */
+  readonly size: number
+  /** The string of an id. */
+  text(id: number): string
+}
+
+/** {@link NameTable.find} and {@link NameTable.intern}: no such name. */
+export const NAME_UNKNOWN = -1
+/** {@link NameTable.intern}: longer than {@link NAME_BYTES_MAX}. */
+export const NAME_TOO_LONG = -2
+/** {@link NameTable.intern}: {@link NAMES_MAX} names or {@link NAMES_BYTES_MAX} bytes are there already. */
+export const NAME_TABLE_FULL = -3
+
+/**
+ * A dictionary filled from bytes: an open-addressing hash over one arena. A name that is known costs no allocation.
+ * Names are compared as bytes; what is not UTF-8 reads as U+FFFD in {@link text} but keeps its own id.
+ */
+export class NameTable implements Dictionary {
+  size = 0
+  private arena = new Uint8Array(1024)
+  /** Name `id` is `arena[ends[id]..ends[id + 1])`. */
+  private ends = new Int32Array(65)
+  private hashes = new Int32Array(64)
+  /** id + 1, or 0 for a free slot; twice as many slots as names at least. */
+  private slots = new Int32Array(128)
+  private readonly texts: string[] = []
+  private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  /** The name found last: names come in runs, and a run costs one comparison and no hash. */
+  private last = NAME_UNKNOWN
+
+  /** A table of fixed words, whose ids are their positions. */
+  static of(words: readonly string[]): NameTable {
+    const table = new NameTable()
+    const encoder = new TextEncoder()
+    for (const word of words) {
+      const bytes = encoder.encode(word)
+      table.intern(bytes, 0, bytes.length)
+    }
+    return table
+  }
+
+  text(id: number): string {
+    const known = this.texts[id]
+    if (known !== undefined) return known
+    if (id < 0 || id >= this.size) throw new RangeError(`no name has the id ${id}`)
+    const text = this.decoder.decode(this.arena.subarray(this.ends[id], this.ends[id + 1]))
+    this.texts[id] = text
+    return text
+  }
+
+  /** Id of `bytes[from..to)`, or {@link NAME_UNKNOWN}. */
+  find(bytes: Uint8Array, from: number, to: number): number {
+    if (this.last >= 0 && this.equals(this.last, bytes, from, to)) return this.last
+    const hash = hashOf(bytes, from, to)
+    const id = this.slots[this.slotOf(hash, bytes, from, to)]! - 1
+    if (id >= 0) this.last = id
+    return id
+  }
+
+  /** Id of `bytes[from..to)`, which is added when new; or {@link NAME_TOO_LONG}, {@link NAME_TABLE_FULL}. */
+  intern(bytes: Uint8Array, from: number, to: number): number {
+    if (this.last >= 0 && this.equals(this.last, bytes, from, to)) return this.last
+    const hash = hashOf(bytes, from, to)
+    const slot = this.slotOf(hash, bytes, from, to)
+    const id = this.slots[slot]! - 1
+    if (id >= 0) {
+      this.last = id
+      return id
+    }
+    if (to - from > NAME_BYTES_MAX) return NAME_TOO_LONG
+    if (this.size === NAMES_MAX || this.ends[this.size]! + (to - from) > NAMES_BYTES_MAX) return NAME_TABLE_FULL
+    return this.add(hash, slot, bytes, from, to)
+  }
+
+  /** The slot that holds the name, else the free one where it belongs. */
+  private slotOf(hash: number, bytes: Uint8Array, from: number, to: number): number {
+    const slots = this.slots
+    const mask = slots.length - 1
+    let slot = hash & mask
+    for (;;) {
+      const id = slots[slot]! - 1
+      if (id < 0 || (this.hashes[id] === hash && this.equals(id, bytes, from, to))) return slot
+      slot = (slot + 1) & mask
+    }
+  }
+
+  private equals(id: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const arena = this.arena
+    let at = this.ends[id]!
+    if (this.ends[id + 1]! - at !== to - from) return false
+    for (let next = from; next < to; next++) if (arena[at++] !== bytes[next]) return false
+    return true
+  }
+
+  private add(hash: number, slot: number, bytes: Uint8Array, from: number, to: number): number {
+    const id = this.size++
+    const start = this.ends[id]!
+    while (start + (to - from) > this.arena.length) this.arena = grownBytes(this.arena)
+    if (id + 1 === this.ends.length) this.ends = grownInts(this.ends)
+    if (id === this.hashes.length) this.hashes = grownInts(this.hashes)
+    for (let next = from; next < to; next++) this.arena[start + next - from] = bytes[next]!
+    this.ends[id + 1] = start + (to - from)
+    this.hashes[id] = hash
+    this.slots[slot] = id + 1
+    this.last = id
+    if (this.size * 2 > this.slots.length) this.rehash()
+    return id
+  }
+
+  private rehash(): void {
+    const slots = new Int32Array(this.slots.length * 2)
+    const mask = slots.length - 1
+    for (let id = 0; id < this.size; id++) {
+      let slot = this.hashes[id]! & mask
+      while (slots[slot] !== 0) slot = (slot + 1) & mask
+      slots[slot] = id + 1
+    }
+    this.slots = slots
+  }
+}
+
+/** FNV-1a, with the high bits folded in: the slot is taken from the low ones. */
+function hashOf(bytes: Uint8Array, from: number, to: number): number {
+  let hash = 0x811c9dc5 | 0
+  for (let next = from; next < to; next++) hash = Math.imul(hash ^ bytes[next]!, 0x01000193)
+  return hash ^ (hash >>> 15)
+}
+
+function grownInts(column: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const next = new Int32Array(column.length * 2)
+  next.set(column)
+  return next
+}
+
+function grownBytes(arena: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const next = new Uint8Array(arena.length * 2)
+  next.set(arena)
+  return next
+}

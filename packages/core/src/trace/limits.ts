@@ -1,0 +1,55 @@
+/**
+ * Every limit of the trace reader. What lies above one is refused with its line and column: nothing is cut short, and
+ * the memory of a reader does not depend on the length of its trace.
+ */
+
+/** Largest integer a cell may hold: 2^53 - 1. Addresses, file positions, lengths and nanoseconds are doubles. */
+export const INTEGER_MAX = Number.MAX_SAFE_INTEGER
+
+/** Bytes of one line, its line end included; of one quoted record, which may span lines. */
+export const LINE_BYTES_MAX = 1 << 21
+
+/** `#` lines above the header row. */
+export const HEADER_LINES_MAX = 1024
+
+/** Columns of the header row. */
+export const COLUMNS_MAX = 256
+
+/** Distinct strings of one column (`file`, `call`, `id`, `consumer`). */
+export const NAMES_MAX = 1 << 20
+
+/** Bytes of one such string. @kernel include/uapi/linux/limits.h: PATH_MAX */
+export const NAME_BYTES_MAX = 4096
+
+/** Bytes of all strings of one column together. */
+export const NAMES_BYTES_MAX = 1 << 27
+
+/** Segments of an `iovec` or `kvec` row. @kernel include/uapi/linux/uio.h: UIO_MAXIOV */
+export const SEGMENTS_VECTOR_MAX = 1024
+
+/** Segments of a `bvec` or `folioq` row, which the kernel does not bound: 256 MiB in single pages. */
+export const SEGMENTS_PAGES_MAX = 1 << 16
+
+/** A batch is handed on when it holds this many segments, so that its segment table stays small. */
+export const BATCH_SEGMENTS_MAX = 1 << 16
+
+/** Address space: a pid. */
+export const MM_MAX = 0x7fffffff
+
+/** `order=N`: a folio of 1 GiB. @kernel include/linux/mmzone.h: MAX_FOLIO_ORDER */
+export const ORDER_MAX = 18
+
+/** Page frame numbers are int32: 8 TiB of memory. */
+export const PFN_MAX = 0x7fffffff
+
+/** bv_offset and bv_len are 32 bits wide. @kernel include/linux/bvec.h: struct bio_vec */
+export const BVEC_FIELD_MAX = 0xffffffff
+
+/** Most pins one row may count. */
+export const PINS_MAX = 0x7fffffff
+
+/** Largest -errno of a `result`. @kernel include/linux/err.h: MAX_ERRNO */
+export const ERRNO_MAX = 4095
+
+/** Largest `# logical-block-size` and `# dma-alignment`, bytes. */
+export const HEADER_SIZE_BYTES_MAX = 1 << 20

@@ -1,0 +1,24 @@
+/** Most characters of the input that a message repeats. */
+export const QUOTED_TEXT_MAX = 40
+
+/** Bytes of the input as a message shows them: in quotes, at most {@link QUOTED_TEXT_MAX} characters, control characters as `\xNN`. */
+export function quoted(bytes: Uint8Array): string {
+  // Four bytes a character at most: a cell of megabytes is not decoded to show 40 characters of it.
+  const head = bytes.subarray(0, QUOTED_TEXT_MAX * 4 + 4)
+  return quotedText(new TextDecoder().decode(head), head.length < bytes.length)
+}
+
+/** As {@link quoted}, of a text; `cut` when there was more of it. */
+export function quotedText(text: string, cut = false): string {
+  const characters = Array.from(text)
+  const shown = characters.slice(0, QUOTED_TEXT_MAX).map(visible).join('')
+  return `"${shown}${cut || characters.length > QUOTED_TEXT_MAX ? '…' : ''}"`
+}
+
+function visible(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return `\\x${code.toString(16).padStart(2, '0')}`
+  // Marks that reorder or hide what stands around them on a terminal.
+  if (/\p{Cf}|\p{Zl}|\p{Zp}|\p{Cs}/u.test(character)) return `\\u{${code.toString(16)}}`
+  return character
+}

@@ -1,0 +1,128 @@
+import { ITER_DISCARD, ITER_IOVEC, ITER_PIPE, ITER_SOURCE, ITER_UBUF } from '../iter/iter-type.ts'
+import {
+  COLUMN_BACKING,
+  COLUMN_END,
+  COLUMN_FLAGS,
+  COLUMN_ID,
+  COLUMN_ITER,
+  COLUMN_LEN,
+  COLUMN_OFFSET,
+  COLUMN_OP,
+  COLUMN_SEGS,
+  COLUMN_TS,
+} from './columns.ts'
+import { EVENT_RULES, type EventRule } from './event-rules.ts'
+import {
+  FAULT_BACKING,
+  FAULT_END_EARLY,
+  FAULT_FIXED_ID,
+  FAULT_FLAG_EVENT,
+  FAULT_ITER_EVENT,
+  FAULT_ITER_WRITE,
+  FAULT_LENGTH_BEYOND,
+  FAULT_MISSING,
+  FAULT_MISSING_ANY,
+  FAULT_NO_SEGMENTS,
+  FAULT_OFFSET_END,
+  FAULT_SEGMENT_ONE,
+  FAULT_UNSORTED,
+} from './faults.ts'
+import { INTEGER_MAX } from './limits.ts'
+import { EVENT_IO, EVENT_MAP, FLAG_FIXED, type OpBatch } from './op-batch.ts'
+
+/** `iterType` of a row whose `iter` cell is empty, until its segments are counted. */
+export const ITER_UNSET = 255
+
+/** What must hold between the cells of a row, and between a row and the one above it. */
+export class RowRules {
+  /** After a fault: code of the column that it is about. */
+  faultColumn = 0
+  private readonly batch: OpBatch
+  /** Bytes of the row's segments, in element 0. */
+  private readonly sumBytes: Float64Array
+  /** `ts` of the row above, in element 0. */
+  private readonly clockNs = new Float64Array(1)
+
+  constructor(batch: OpBatch, sumBytes: Float64Array) {
+    this.batch = batch
+    this.sumBytes = sumBytes
+  }
+
+  /** `ts` of the last good row. */
+  get lastTsNs(): number {
+    return this.clockNs[0]!
+  }
+
+  /** Fills in what empty cells stand for and checks the row; 0, or a fault. `present`: mask of columns not empty. */
+  finish(row: number, present: number): number {
+    const batch = this.batch
+    if ((present & (1 << COLUMN_TS)) === 0) return this.fault(FAULT_MISSING, COLUMN_TS)
+    const tsNs = batch.tsNs[row]!
+    if (tsNs < this.clockNs[0]!) return this.fault(FAULT_UNSORTED, COLUMN_TS)
+    const endNs = batch.endNs[row]!
+    if (endNs >= 0 && endNs < tsNs) return this.fault(FAULT_END_EARLY, COLUMN_END)
+    const count = batch.segments.length - batch.segmentFirst[row]!
+    batch.segmentCount[row] = count
+    if (batch.iterType[row] === ITER_UNSET) batch.iterType[row] = count > 1 ? ITER_IOVEC : ITER_UBUF
+    const fault = this.checkEvent(row, present, count)
+    if (fault < 0) return fault
+    const lengthFault = this.finishLength(row, count)
+    if (lengthFault < 0) return lengthFault
+    this.clockNs[0] = tsNs
+    return 0
+  }
+
+  private checkEvent(row: number, present: number, count: number): number {
+    const batch = this.batch
+    const event = batch.event[row]!
+    const rule = EVENT_RULES[event]!
+    if ((present & rule.needs) !== rule.needs) return this.fault(FAULT_MISSING, lowestBit(rule.needs & ~present))
+    if (rule.needsAny !== 0 && (present & rule.needsAny) === 0) {
+      return this.fault(FAULT_MISSING_ANY, lowestBit(rule.needsAny))
+    }
+    if (event === EVENT_IO) return this.checkIo(row, present, count)
+    return this.checkOther(row, present, count, rule)
+  }
+
+  private checkIo(row: number, present: number, count: number): number {
+    const batch = this.batch
+    const iterType = batch.iterType[row]!
+    if (iterType === ITER_DISCARD || iterType === ITER_PIPE) {
+      if ((present & (1 << COLUMN_LEN)) === 0) return this.fault(FAULT_MISSING, COLUMN_LEN)
+      if (batch.direction[row] === ITER_SOURCE) return this.fault(FAULT_ITER_WRITE, COLUMN_OP)
+    } else if (count === 0 && batch.lengthBytes[row] !== 0) return this.fault(FAULT_NO_SEGMENTS, COLUMN_SEGS)
+    if (count > 0 && batch.lengthBytes[row]! > this.sumBytes[0]!) return this.fault(FAULT_LENGTH_BEYOND, COLUMN_LEN)
+    if ((batch.flags[row]! & FLAG_FIXED) !== 0 && (present & (1 << COLUMN_ID)) === 0) {
+      return this.fault(FAULT_FIXED_ID, COLUMN_ID)
+    }
+    if (batch.order[row]! >= 0) return this.fault(FAULT_FLAG_EVENT, COLUMN_FLAGS)
+    return (present & (1 << COLUMN_BACKING)) === 0 ? 0 : this.fault(FAULT_BACKING, COLUMN_BACKING)
+  }
+
+  private checkOther(row: number, present: number, count: number, rule: EventRule): number {
+    const batch = this.batch
+    if (rule.oneRange && (count !== 1 || this.sumBytes[0] === 0)) return this.fault(FAULT_SEGMENT_ONE, COLUMN_SEGS)
+    if (((rule.iterators >> batch.iterType[row]!) & 1) === 0) return this.fault(FAULT_ITER_EVENT, COLUMN_ITER)
+    if (batch.holeLengthBytes[row]! >= 0) return this.fault(FAULT_FLAG_EVENT, COLUMN_FLAGS)
+    if (batch.event[row] === EVENT_MAP) return 0
+    if (batch.order[row]! >= 0) return this.fault(FAULT_FLAG_EVENT, COLUMN_FLAGS)
+    return (present & (1 << COLUMN_BACKING)) === 0 ? 0 : this.fault(FAULT_BACKING, COLUMN_BACKING)
+  }
+
+  private finishLength(row: number, count: number): number {
+    const batch = this.batch
+    if (batch.lengthBytes[row]! < 0 && count > 0) batch.lengthBytes[row] = this.sumBytes[0]!
+    const offset = batch.offsetBytes[row]!
+    if (offset >= 0 && batch.lengthBytes[row]! > INTEGER_MAX - offset) return this.fault(FAULT_OFFSET_END, COLUMN_OFFSET)
+    return 0
+  }
+
+  private fault(fault: number, column: number): number {
+    this.faultColumn = column
+    return fault
+  }
+}
+
+function lowestBit(mask: number): number {
+  return 31 - Math.clz32(mask & -mask)
+}

@@ -1,0 +1,7 @@
+import { CONSUMER_API_VERSION, type PluginRegistration } from '@pinscope/core'
+import { vhostScsi } from './vhost-scsi.ts'
+
+/** The hook `pinscope:register`: what this package brings. */
+export default async function register(): Promise<PluginRegistration> {
+  return { apiVersion: CONSUMER_API_VERSION, consumers: [vhostScsi] }
+}

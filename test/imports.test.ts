@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+import { packageSources, ROOT, type Source } from './sources.ts'
+
+/**
+ * Folders and files of packages/core/src from the left to the right: each may import itself and what stands to its left.
+ * (DESIGN.md section 1, but report before replay: the replay builds the report.)
+ */
+const CORE_ORDER = [
+  ['units', 'errno', 'invariant'],
+  ['memory'],
+  ['iter'],
+  ['extract'],
+  ['ledger'],
+  ['lifetime'],
+  ['consumer'],
+  ['report'],
+  ['replay'],
+] as const
+
+/** `trace` stands aside: it may import these, and only `replay` may import it. */
+const TRACE_MAY_IMPORT = ['units', 'errno', 'invariant', 'iter']
+
+/** The public entry points of core, and the file that gathers them; they may import anything of core. */
+const CORE_ENTRIES = ['index', 'schema']
+
+/** zod and csv-parse take longer to load than a small trace to replay: only these may name them. */
+const SLOW_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
+  zod: ['report/report-schema.ts', 'trace/'],
+  'csv-parse': ['trace/'],
+}
+
+/** Built-in modules of Node that a pure library may use: decompression is not I/O. */
+const CORE_NODE_MODULES = ['node:zlib', 'node:util']
+
+describe('who may import whom', () => {
+  const sources = packageSources()
+
+  it('finds the sources', () => {
+    expect(sources.length).toBeGreaterThan(50)
+  })
+
+  it('holds in every file of packages/*/src', () => {
+    expect(sources.flatMap((source) => importsOf(source).flatMap((target) => problems(source, target)))).toEqual([])
+  })
+
+  it('would find a forbidden import', () => {
+    const found = (path: string, text: string) =>
+      importsOf({ path, text }).flatMap((target) => problems({ path, text }, target)).length
+    expect(found('packages/core/src/iter/a.ts', "import { L } from '../ledger/ledger.ts'")).toBe(1)
+    expect(found('packages/core/src/iter/a.ts', "export type { L } from '../ledger/ledger.ts'")).toBe(1)
+    expect(found('packages/core/src/trace/a.ts', "import { L } from '../memory/page-store.ts'")).toBe(1)
+    expect(found('packages/core/src/replay/a.ts', "const x = await import('node:fs')")).toBe(1)
+    expect(found('packages/plugin-a/src/a.ts', "import '@oclif/core'")).toBe(1)
+    expect(found('packages/plugin-a/src/a.ts', "import '@pinscope/plugin-b'")).toBe(1)
+    expect(found('packages/plugin-a/src/a.ts', "import '@pinscope/core/dist/units.js'")).toBe(1)
+    expect(found('packages/cli/src/a.ts', "await import('@pinscope/plugin-vhost')")).toBe(1)
+    expect(found('packages/cli/src/a.ts', "import { x } from '../../core/src/units.ts'")).toBe(1)
+    expect(found('packages/cli/src/a.ts', "import { x } from '@pinscope/core'")).toBe(0)
+    expect(found('packages/core/src/ledger/a.ts', "import { x } from '../memory/page-store.ts'")).toBe(0)
+  })
+})
+
+/** Every module that a file names, in `import`, `export from`, `import type`, `import()`. */
+function importsOf({ text }: Source): string[] {
+  return ts.preProcessFile(text, true, true).importedFiles.map((file) => file.fileName)
+}
+
+function problems(source: Source, target: string): string[] {
+  const [, folder = ''] = source.path.split('/')
+  const problem = target.startsWith('.')
+    ? relativeProblem(source, folder, target)
+    : packageProblem(source, folder, target)
+  return problem === null ? [] : [`${source.path} imports ${target}: ${problem}`]
+}
+
+function relativeProblem(source: Source, folder: string, target: string): string | null {
+  const resolved = posix.join(posix.dirname(source.path), target)
+  const own = `packages/${folder}/src/`
+  if (!resolved.startsWith(own)) return 'leaves its package'
+  if (!target.endsWith('.ts')) return 'has no .ts extension'
+  return folder === 'core' ? coreProblem(corePart(source.path), corePart(resolved)) : null
+}
+
+/** `packages/core/src/iter/iov-iter.ts` is part of `iter`, `packages/core/src/units.ts` is `units`. */
+function corePart(path: string): string {
+  return path.split('/')[3].replace(/\.ts$/, '')
+}
+
+function coreProblem(from: string, to: string): string | null {
+  if (from === to || CORE_ENTRIES.includes(from)) return null
+  if (from === 'trace') return TRACE_MAY_IMPORT.includes(to) ? null : 'trace may not'
+  if (to === 'trace') return from === 'replay' ? null : 'only replay may import trace'
+  const rank = (part: string) => CORE_ORDER.findIndex((parts) => (parts as readonly string[]).includes(part))
+  if (rank(from) === -1) return `"${from}" has no place in CORE_ORDER`
+  if (rank(to) === -1) return `"${to}" has no place in CORE_ORDER`
+  return rank(to) <= rank(from) ? null : `${to} does not stand to the left of ${from}`
+}
+
+function packageProblem(source: Source, folder: string, target: string): string | null {
+  if (target.startsWith('node:')) return nodeProblem(folder, target)
+  const name = target.split('/', target.startsWith('@') ? 2 : 1).join('/')
+  if (/^@pinscope\/plugin-/.test(name)) return 'nobody imports a plugin by name'
+  if (name === '@oclif/core' && folder !== 'cli') return 'only the CLI knows oclif'
+  if (!(name in manifestOf(folder).dependencies)) return `${name} is not in its dependencies`
+  if (name === '@pinscope/core' && !isPublicEntry(target)) return 'no public entry point of core'
+  return folder === 'core' ? libraryProblem(source, name) : null
+}
+
+function nodeProblem(folder: string, target: string): string | null {
+  return folder === 'core' && !CORE_NODE_MODULES.includes(target) ? 'core is a pure library' : null
+}
+
+function libraryProblem({ path }: Source, name: string): string | null {
+  const allowed = SLOW_LIBRARIES[name]
+  const own = path.replace('packages/core/src/', '')
+  return allowed === undefined || allowed.some((prefix) => own.startsWith(prefix)) ? null : 'loads too slowly here'
+}
+
+function isPublicEntry(target: string): boolean {
+  return `.${target.slice('@pinscope/core'.length)}` in manifestOf('core').exports
+}
+
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly exports: Readonly<Record<string, unknown>>
+}
+
+function manifestOf(folder: string): Manifest {
+  try {
+    return JSON.parse(readFileSync(join(ROOT, 'packages', folder, 'package.json'), 'utf8'))
+  } catch {
+    // The made-up packages of the self-test.
+    return { dependencies: { '@pinscope/core': '', '@oclif/core': '' }, exports: {} }
+  }
+}
