@@ -4,8 +4,7 @@ import * as Flags from '@oclif/core/flags'
 import { json, laneFlags } from '../flags.ts'
 
 export default class Explain extends Command {
-  static override summary =
-    'Draw one operation: its segments over pages, what is taken, what is built, how it is let go.'
+  static override summary = 'Draw one operation: segments, pages, what is taken, built, let go.'
   static override description =
     'Replays the trace up to the row, then tells that row step by step: the segments laid over page boundaries, each page with its folio and its counts after the step, the bios or scatterlists built, the release, and what the kernel counted where the trace says. 80 columns of plain text when piped: made to be quoted in a mail.'
   static override examples = [

@@ -2,7 +2,9 @@ import { Command } from '@oclif/core/command'
 import { json } from '../flags.ts'
 
 export default class Policies extends Command {
-  static override summary = 'List the extraction policies: what is taken on a page, by iterator type and direction.'
+  static override summary = 'List the extraction policies: what each takes on a page.'
+  static override description =
+    'By iterator type and direction: nothing, a reference (FOLL_GET), a pin (FOLL_PIN), or the errno of a refusal.'
   static override examples = ['<%= config.bin %> policies', '<%= config.bin %> policies --json']
   static override flags = { json }
 

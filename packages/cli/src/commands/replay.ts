@@ -4,7 +4,7 @@ import * as Flags from '@oclif/core/flags'
 import { json, laneFlags } from '../flags.ts'
 
 export default class Replay extends Command {
-  static override summary = 'Replay recorded I/O through iterators, extraction policies and consumers, and count.'
+  static override summary = 'Replay recorded I/O through extraction policies and consumers, and count.'
   static override description =
     'Every operation of the trace becomes an iov_iter; a policy takes its pages out; a consumer builds its list and lets them go when the I/O is done. One policy with one consumer is a lane; lanes stand side by side. Several traces are replayed one after the other, each in a world of its own, and added up.\n\nExit status: 0 clean; 1 a gate of --fail-on failed; 2 usage, or a trace that cannot be read; 3 a plugin is broken; 130 interrupted.'
   static override examples = [

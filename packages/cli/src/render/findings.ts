@@ -31,7 +31,7 @@ const KINDS: readonly FindingKind[] = [
     list: (lane) =>
       lane.leaks.map((leak) => ({
         ...leak,
-        text: `operation ${grouped(leak.op)} left ${counted(leak.pages, 'page')} ${held[leak.retention]} (${leak.retention}) since ${duration(leak.sinceNs)}: ${leak.reason}`,
+        text: `${leak.op === 0 ? '' : `operation ${grouped(leak.op)} left `}${counted(leak.pages, 'page')} ${held[leak.retention]} since ${duration(leak.sinceNs)}: ${leak.reason}`,
       })),
   },
   {

@@ -34,8 +34,15 @@ function header(terminal: Terminal, { trace, lanes }: Report): string {
     `layout ${trace.layout.level}: ${LAYOUTS[trace.layout.level]}`,
     ...(trace.layout.assumed === null ? [] : [`buffer layout assumed: ${trace.layout.assumed}`]),
   ]
-  const name = wrapped(trace.files.join(' '), terminal.columns)
+  const name = wrapped(filesText(trace.files), terminal.columns)
   return [styled(terminal, 'bold', name), wrapped(facts.join('; '), terminal.columns)].join('\n')
+}
+
+/** A glob of fifty files need not fill the screen. */
+function filesText(files: readonly string[]): string {
+  const shown = files.length <= 4 ? files : files.slice(0, 3)
+  const rest = files.length - shown.length
+  return `${shown.join(' ')}${rest === 0 ? '' : ` and ${counted(rest, 'more file')}`}`
 }
 
 function warnings(terminal: Terminal, report: Report): string[] {

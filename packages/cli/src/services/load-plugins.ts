@@ -43,8 +43,8 @@ async function runRegisterHook(config: Config) {
   }
 }
 
-function problemOf(error: Error): string {
-  if (/^Timed out after/.test(error.message)) {
+function problemOf(error: unknown): string {
+  if (error instanceof Error && /^Timed out after/.test(error.message)) {
     return `its hook ${REGISTER_HOOK} did not answer within ${HOOK_TIMEOUT_MS / 1000} s`
   }
   return `its hook ${REGISTER_HOOK} failed: ${messageOf(error)}`

@@ -28,8 +28,8 @@ export class InFlight {
   expectedReleased = new Float64Array(256)
   undetermined = new Uint8Array(256)
   expectedAcquired = new Float64Array(256)
-  /** A recorded event let its holds go before it completed. */
-  releasedEarly = new Uint8Array(256)
+  /** Row of the recorded event that let its holds go before it completed; 0 for none. */
+  releasedEarly = new Float64Array(256)
 
   private endNs = new Float64Array(256)
   private heap = new Int32Array(256)
@@ -154,7 +154,7 @@ export class InFlight {
     this.released = copied(this.released, new Float64Array(capacity))
     this.expectedReleased = copied(this.expectedReleased, new Float64Array(capacity))
     this.expectedAcquired = copied(this.expectedAcquired, new Float64Array(capacity))
-    this.releasedEarly = copied(this.releasedEarly, new Uint8Array(capacity))
+    this.releasedEarly = copied(this.releasedEarly, new Float64Array(capacity))
     this.undetermined = copied(this.undetermined, new Uint8Array(capacity))
     this.endNs = copied(this.endNs, new Float64Array(capacity))
     this.heap = copied(this.heap, new Int32Array(capacity))

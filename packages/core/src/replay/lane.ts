@@ -239,7 +239,7 @@ export class Lane {
     const releasedBefore = totals[PINS_RELEASED]
     ledger.at(inFlight.row[slot], inFlight.line[slot], inFlight.number[slot], inFlight.completionNs(slot))
     inFlight.restore(slot, io)
-    if (inFlight.releasedEarly[slot] === 1) this.reportEarlyRelease(slot)
+    if (inFlight.releasedEarly[slot] !== 0) this.reportEarlyRelease(slot)
     this.complete()
     inFlight.released[slot] += totals[PINS_RELEASED] - releasedBefore
     this.compareSlot(slot, inFlight.expectedAcquired[slot], inFlight.expectedReleased[slot])
@@ -259,16 +259,11 @@ export class Lane {
     ledger.observer = null
   }
 
+  /** Its completion releases what a recorded event had released already. */
   private reportEarlyRelease(slot: number): void {
-    const pages = this.inFlight.acquired[slot]
-    this.ledger.violate(
-      'double-release',
-      this.inFlight.row[slot],
-      RETAIN_PIN,
-      RETAIN_PIN,
-      pages,
-      'a recorded event had released what the completion of the operation releases',
-    )
+    const { row, acquired, releasedEarly } = this.inFlight
+    const detail = `its completion releases what row ${releasedEarly[slot]} had released`
+    this.ledger.violate('double-release', row[slot], RETAIN_PIN, RETAIN_PIN, acquired[slot], detail)
   }
 
   private register(batch: OpBatch, row: number): void {

@@ -82,7 +82,7 @@ export class ReferenceEvents {
         this.ledger.violate('unknown-release', 0, as, as, 0, 'nothing that this trace took has that id')
         return
       case ID_OPERATION:
-        this.letGoOperation(id, as)
+        this.letGoOperation(id, as, batch.firstRow + row)
         return
       case ID_HOLD:
       case ID_REGISTRATION:
@@ -100,7 +100,7 @@ export class ReferenceEvents {
   }
 
   /** What an operation keeps is let go by an event, ahead of its completion. */
-  private letGoOperation(id: number, as: Retention): void {
+  private letGoOperation(id: number, as: Retention, row: number): void {
     const { ids, inFlight, ledger } = this
     const slot = ids.slot[id]
     if (slot === 0 || inFlight.number[slot] !== ids.number[id] || inFlight.keptFirst[slot] === 0) {
@@ -117,7 +117,7 @@ export class ReferenceEvents {
     if (!isRightKind) return
     inFlight.keptFirst[slot] = 0
     inFlight.keptLast[slot] = 0
-    inFlight.releasedEarly[slot] = 1
+    inFlight.releasedEarly[slot] = row
   }
 
   private releasedBefore(id: number, as: Retention): void {

@@ -20,7 +20,7 @@ import {
   COLUMN_SEGS,
   COLUMN_TS,
 } from './columns.ts'
-import { NAME_TOO_LONG, NameTable } from './dictionary.ts'
+import { NAME_TOO_LONG, NAME_UNKNOWN, NameTable } from './dictionary.ts'
 import { SEGMENTS_MAX } from './event-rules.ts'
 import { FAULT_FORM, FAULT_NAME_LONG, FAULT_NAMES_FULL, FAULT_RANGE, FAULT_WORD } from './faults.ts'
 import { FlagsCell } from './flags-cell.ts'
@@ -30,6 +30,7 @@ import { BACKING_NAMES, END_NEVER, END_SYNCHRONOUS, EVENT_NAMES, NONE, OP_NAMES,
 import { ITER_UNSET } from './row-rules.ts'
 import { SegmentsCell } from './segments-cell.ts'
 import { endOfText } from './text-cell.ts'
+import { WORD_UNKNOWN, WordTable } from './word-table.ts'
 
 const MINUS = 45
 const LETTER_N = 110
@@ -50,10 +51,10 @@ export class CellReader {
   readonly consumers = new NameTable()
   readonly segments = new SegmentsCell(this.batch.segments, this.files)
   readonly flags = new FlagsCell()
-  private readonly events = NameTable.of(EVENT_NAMES)
-  private readonly ops = NameTable.of(OP_NAMES)
-  private readonly iterTypes = NameTable.of(ITER_TYPE_NAMES)
-  private readonly backings = NameTable.of(BACKING_NAMES)
+  private readonly events = new WordTable(EVENT_NAMES)
+  private readonly ops = new WordTable(OP_NAMES)
+  private readonly iterTypes = new WordTable(ITER_TYPE_NAMES)
+  private readonly backings = new WordTable(BACKING_NAMES)
   private readonly scratch = new Float64Array(1)
 
   constructor() {
@@ -62,6 +63,32 @@ export class CellReader {
       this.begin(row)
       for (let code = COLUMN_TS; code <= COLUMN_PINS_RELEASED; code++) this.clear(code, row)
     }
+  }
+
+  /** The column that takes a cell's integer as it stands, when the cell holds one; else null. */
+  integersOf(code: number): Float64Array | null {
+    switch (code) {
+      case COLUMN_TS:
+        return this.batch.tsNs
+      case COLUMN_END:
+        return this.batch.endNs
+      case COLUMN_OFFSET:
+        return this.batch.offsetBytes
+      case COLUMN_LEN:
+        return this.batch.lengthBytes
+      case COLUMN_RESULT:
+        return this.batch.resultBytes
+      default:
+        return null
+    }
+  }
+
+  /** After a quoted cell: its name may hold commas and line feeds, across which no unquoted cell may be matched. */
+  forgetLastNames(): void {
+    this.files.forgetLast()
+    this.calls.forgetLast()
+    this.ids.forgetLast()
+    this.consumers.forgetLast()
   }
 
   /** Prepares a row: what is derived from several cells. */
@@ -107,8 +134,10 @@ export class CellReader {
         batch.resultBytes[row] = Number.NaN
         return
       case COLUMN_FLAGS:
-        this.flags.clear()
-        this.storeFlags(row)
+        batch.flags[row] = 0
+        batch.order[row] = NONE
+        batch.holeOffsetBytes[row] = 0
+        batch.holeLengthBytes[row] = NONE
         return
       case COLUMN_CONSUMER:
         batch.consumer[row] = NONE
@@ -134,21 +163,21 @@ export class CellReader {
       case COLUMN_END:
         return bytes[at] === LETTER_N ? this.readNever(row, bytes, at) : decimalInto(bytes, at, batch.endNs, row)
       case COLUMN_EVENT:
-        return this.readWord(this.events, batch.event, row, bytes, at, to)
+        return this.readWord(this.events, batch.event, row, bytes, at)
       case COLUMN_ID:
         return this.readName(this.ids, batch.id, row, bytes, at, to)
       case COLUMN_MM:
         return this.readInt32(batch.mm, MM_MAX, row, bytes, at)
       case COLUMN_OP:
-        return this.readWord(this.ops, batch.direction, row, bytes, at, to)
+        return this.readWord(this.ops, batch.direction, row, bytes, at)
       case COLUMN_CALL:
         return this.readName(this.calls, batch.call, row, bytes, at, to)
       case COLUMN_ITER:
-        return this.readWord(this.iterTypes, batch.iterType, row, bytes, at, to)
+        return this.readWord(this.iterTypes, batch.iterType, row, bytes, at)
       case COLUMN_SEGS:
         return this.readSegments(row, bytes, at, to)
       case COLUMN_BACKING:
-        return this.readWord(this.backings, batch.backing, row, bytes, at, to)
+        return this.readWord(this.backings, batch.backing, row, bytes, at)
       case COLUMN_FILE:
         return this.readName(this.files, batch.file, row, bytes, at, to)
       case COLUMN_OFFSET:
@@ -181,10 +210,22 @@ export class CellReader {
   }
 
   private readInt32(column: Int32Array, max: number, row: number, bytes: Uint8Array, at: number): number {
-    const next = decimalInto(bytes, at, this.scratch, 0)
-    if (next < 0) return next
-    const value = this.scratch[0]!
-    if (value > max) return FAULT_RANGE
+    let next = at
+    let digit = bytes[next]! - 48
+    if (digit < 0 || digit > 9) return FAULT_FORM
+    let value = 0
+    const stop = at + 9
+    do {
+      value = (value * 10 + digit) | 0
+      next++
+      digit = bytes[next]! - 48
+    } while (digit >= 0 && digit <= 9 && next < stop)
+    if (digit >= 0 && digit <= 9) {
+      next = decimalInto(bytes, at, this.scratch, 0)
+      if (next < 0) return next
+      if (this.scratch[0]! > max) return FAULT_RANGE
+      value = this.scratch[0]! | 0
+    }
     column[row] = value
     return next
   }
@@ -201,20 +242,11 @@ export class CellReader {
     return next
   }
 
-  private readWord(
-    words: NameTable,
-    column: Uint8Array,
-    row: number,
-    bytes: Uint8Array,
-    at: number,
-    to: number,
-  ): number {
-    const end = to < 0 ? endOfText(bytes, at) : to
-    if (end < 0) return end
-    const word = words.find(bytes, at, end)
-    if (word < 0) return FAULT_WORD
+  private readWord(words: WordTable, column: Uint8Array, row: number, bytes: Uint8Array, at: number): number {
+    const word = words.match(bytes, at)
+    if (word === WORD_UNKNOWN) return FAULT_WORD
     column[row] = word
-    return end
+    return at + words.lengthOf(word)
   }
 
   private readName(
@@ -225,6 +257,11 @@ export class CellReader {
     at: number,
     to: number,
   ): number {
+    const again = to < 0 ? names.matchLast(bytes, at) : NAME_UNKNOWN
+    if (again >= 0) {
+      column[row] = again
+      return at + names.lengthOf(again)
+    }
     const end = to < 0 ? endOfText(bytes, at) : to
     if (end < 0) return end
     const name = names.intern(bytes, at, end)
@@ -240,19 +277,25 @@ export class CellReader {
   }
 
   private readFlags(row: number, bytes: Uint8Array, at: number, to: number): number {
-    const end = to < 0 ? endOfText(bytes, at) : to
+    if (to >= 0) return this.storeFlags(row, this.flags.read(bytes, at, to))
+    const again = this.flags.matchLast(bytes, at)
+    if (again >= 0) return this.storeFlags(row, again)
+    const end = endOfText(bytes, at)
     if (end < 0) return end
     const next = this.flags.read(bytes, at, end)
-    if (next >= 0) this.storeFlags(row)
-    return next
+    if (next >= 0) this.flags.keep(bytes, at, end)
+    return this.storeFlags(row, next)
   }
 
-  private storeFlags(row: number): void {
+  /** Stores the flags that were just read, if `next` is no fault. */
+  private storeFlags(row: number, next: number): number {
     const batch = this.batch
     const flags = this.flags
+    if (next < 0) return next
     batch.flags[row] = flags.bits
     batch.order[row] = flags.order
     batch.holeOffsetBytes[row] = flags.hole[0]!
     batch.holeLengthBytes[row] = flags.hole[1]!
+    return next
   }
 }

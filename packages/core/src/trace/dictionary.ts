@@ -1,4 +1,5 @@
 import { NAME_BYTES_MAX, NAMES_BYTES_MAX, NAMES_MAX } from './limits.ts'
+import { COMMA, LINE_FEED } from './text-cell.ts'
 
 /** The strings of one column, each with the small integer that stands for it in the columns. */
 export interface Dictionary {
@@ -8,7 +9,7 @@ export interface Dictionary {
   text(id: number): string
 }
 
-/** {@link NameTable.find} and {@link NameTable.intern}: no such name. */
+/** {@link NameTable.matchLast}: some other name. */
 export const NAME_UNKNOWN = -1
 /** {@link NameTable.intern}: longer than {@link NAME_BYTES_MAX}. */
 export const NAME_TOO_LONG = -2
@@ -29,19 +30,7 @@ export class NameTable implements Dictionary {
   private slots = new Int32Array(128)
   private readonly texts: string[] = []
   private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-  /** The name found last: names come in runs, and a run costs one comparison and no hash. */
   private last = NAME_UNKNOWN
-
-  /** A table of fixed words, whose ids are their positions. */
-  static of(words: readonly string[]): NameTable {
-    const table = new NameTable()
-    const encoder = new TextEncoder()
-    for (const word of words) {
-      const bytes = encoder.encode(word)
-      table.intern(bytes, 0, bytes.length)
-    }
-    return table
-  }
 
   text(id: number): string {
     const known = this.texts[id]
@@ -52,18 +41,33 @@ export class NameTable implements Dictionary {
     return text
   }
 
-  /** Id of `bytes[from..to)`, or {@link NAME_UNKNOWN}. */
-  find(bytes: Uint8Array, from: number, to: number): number {
-    if (this.last >= 0 && this.equals(this.last, bytes, from, to)) return this.last
-    const hash = hashOf(bytes, from, to)
-    const id = this.slots[this.slotOf(hash, bytes, from, to)]! - 1
-    if (id >= 0) this.last = id
-    return id
+  /** The next {@link matchLast} finds nothing. */
+  forgetLast(): void {
+    this.last = NAME_UNKNOWN
+  }
+
+  /** Bytes of a name. */
+  lengthOf(id: number): number {
+    return this.ends[id + 1]! - this.ends[id]!
+  }
+
+  /**
+   * The name found last, if it is the whole cell at `at`; else {@link NAME_UNKNOWN}. Names come in runs, and a run
+   * costs one pass over its bytes: no search for the end of the cell and no hash.
+   */
+  matchLast(bytes: Uint8Array, at: number): number {
+    const last = this.last
+    if (last < 0) return NAME_UNKNOWN
+    const arena = this.arena
+    const end = this.ends[last + 1]!
+    let next = at
+    for (let from = this.ends[last]!; from < end; from++, next++) if (arena[from] !== bytes[next]) return NAME_UNKNOWN
+    const byte = bytes[next]
+    return byte === COMMA || byte === LINE_FEED ? last : NAME_UNKNOWN
   }
 
   /** Id of `bytes[from..to)`, which is added when new; or {@link NAME_TOO_LONG}, {@link NAME_TABLE_FULL}. */
   intern(bytes: Uint8Array, from: number, to: number): number {
-    if (this.last >= 0 && this.equals(this.last, bytes, from, to)) return this.last
     const hash = hashOf(bytes, from, to)
     const slot = this.slotOf(hash, bytes, from, to)
     const id = this.slots[slot]! - 1

@@ -56,16 +56,13 @@ export const CELL_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
     problem: `${fault.column} has a quote that is not closed`,
     hint: `A quoted cell ends with a quote, at most ${LINE_BYTES_MAX} bytes on; a quote in it is doubled.`,
   }),
-  [FAULT_FORM]: (fault) => ({
-    problem: `${fault.column} is ${quoted(fault.cell)}, expected ${EXPECTED[fault.column] ?? 'nothing behind it'}`,
-    hint: numberHint(fault),
-  }),
+  [FAULT_FORM]: explainForm,
   [FAULT_LARGE]: (fault) => ({
     problem: `${fault.column} has ${quoted(fault.part)}, expected integers below 2^53`,
     hint: largeHint(fault),
   }),
   [FAULT_RANGE]: explainRange,
-  [FAULT_WORD]: (fault) => explainWord(fault, WORDS[fault.column] ?? []),
+  [FAULT_WORD]: explainForm,
   [FAULT_NUL]: (fault) => ({
     problem: `${fault.column} has a NUL byte`,
     hint: 'A trace is UTF-8 text: the file may be damaged, UTF-16, or in another format.',
@@ -101,6 +98,13 @@ export const CELL_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
     problem: `flags has ${quoted(fault.part)}, expected hole=OFFSET+LENGTH once, in bytes`,
     hint: 'OFFSET counts from the start of the operation.',
   }),
+}
+
+function explainForm(fault: Fault): Explanation {
+  const words = WORDS[fault.column]
+  if (words !== undefined) return explainWord(fault, words)
+  const expected = EXPECTED[fault.column] ?? 'nothing behind it'
+  return { problem: `${fault.column} is ${quoted(fault.cell)}, expected ${expected}`, hint: numberHint(fault) }
 }
 
 function numberHint({ column, cell }: Fault): string {

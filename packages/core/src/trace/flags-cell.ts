@@ -1,9 +1,9 @@
-import { NameTable } from './dictionary.ts'
 import { FAULT_FLAG, FAULT_HOLE, FAULT_ORDER } from './faults.ts'
 import { INTEGER_MAX, ORDER_MAX } from './limits.ts'
 import { decimalInto } from './numbers.ts'
 import { FLAG_HOLE, FLAG_NAMES } from './op-batch.ts'
-import { COMMA } from './text-cell.ts'
+import { COMMA, LINE_FEED } from './text-cell.ts'
+import { WordTable } from './word-table.ts'
 
 const SPACE = 32
 const PLUS = 43
@@ -30,19 +30,31 @@ export class FlagsCell {
   readonly hole = new Float64Array(2)
   /** After a fault: where the word begins that has it. */
   faultAt = 0
-  private readonly words = NameTable.of(FLAG_NAMES)
+  private readonly last = new Uint8Array(64)
+  private lastLength = 0
+  private readonly words = new WordTable(FLAG_NAMES)
   private readonly number = new Float64Array(1)
 
-  clear(): void {
-    this.bits = 0
-    this.order = -1
-    this.hole[POSITION] = 0
-    this.hole[LENGTH] = -1
+  /**
+   * Position behind the cell at `at` when it is the same as the last one, whose values then hold again; else -1. Few
+   * cells of a trace differ from the one above.
+   */
+  matchLast(bytes: Uint8Array, at: number): number {
+    const last = this.last
+    const length = this.lastLength
+    let next = at
+    for (let index = 0; index < length; index++, next++) if (last[index] !== bytes[next]) return -1
+    const byte = bytes[next]
+    return length > 0 && (byte === COMMA || byte === LINE_FEED) ? next : -1
   }
 
   /** Reads `bytes[from..to)`; returns `to`, or a fault. */
   read(bytes: Uint8Array, from: number, to: number): number {
-    this.clear()
+    this.bits = 0
+    this.order = -1
+    this.hole[POSITION] = 0
+    this.hole[LENGTH] = -1
+    this.lastLength = 0
     let at = from
     while (at < to) {
       const byte = bytes[at]!
@@ -60,9 +72,16 @@ export class FlagsCell {
     return to
   }
 
+  /** Keeps `bytes[from..to)`, an unquoted cell just read, for {@link matchLast}. */
+  keep(bytes: Uint8Array, from: number, to: number): void {
+    if (to - from > this.last.length) return
+    this.lastLength = to - from
+    for (let index = 0; index < this.lastLength; index++) this.last[index] = bytes[from + index]!
+  }
+
   private readWord(bytes: Uint8Array, at: number, end: number): number {
-    const word = this.words.find(bytes, at, end)
-    if (word >= 0) {
+    const word = this.words.match(bytes, at)
+    if (word >= 0 && at + this.words.lengthOf(word) === end) {
       this.bits |= 1 << word
       return end
     }

@@ -45,40 +45,45 @@ function moreDigitsInto(bytes: Uint8Array, at: number, out: Float64Array, index:
   return next
 }
 
+/** Value of every byte as a hexadecimal digit; 16 for what is none. */
+export type HexDigits = Uint8Array
+
+/** Builds {@link HexDigits}. Letters and digits mix at random in an address: a table has no branch to guess wrong. */
+export function hexDigits(): HexDigits {
+  const digits = new Uint8Array(256).fill(16)
+  for (let value = 0; value < 16; value++) {
+    const letter = value.toString(16)
+    digits[letter.charCodeAt(0)] = value
+    digits[letter.toUpperCase().charCodeAt(0)] = value
+  }
+  return digits
+}
+
 /** Reads hexadecimal digits, without the `0x`, into `out[index]`. */
-export function hexInto(bytes: Uint8Array, at: number, out: Float64Array, index: number): number {
+export function hexInto(digits: HexDigits, bytes: Uint8Array, at: number, out: Float64Array, index: number): number {
   let next = at
   while (bytes[next] === 48) next++
-  const first = next
   let high = 0
-  let digit = hexDigit(bytes[next]!)
+  let digit = digits[bytes[next]!]!
   // Seven digits are 28 bits.
   const highStop = next + 7
-  while (digit >= 0 && next < highStop) {
+  while (digit < 16 && next < highStop) {
     high = (high << 4) | digit
     next++
-    digit = hexDigit(bytes[next]!)
+    digit = digits[bytes[next]!]!
   }
   let low = 0
   let scale = 1
   const lowStop = next + 7
-  while (digit >= 0 && next < lowStop) {
+  while (digit < 16 && next < lowStop) {
     low = (low << 4) | digit
     scale = scale << 4
     next++
-    digit = hexDigit(bytes[next]!)
+    digit = digits[bytes[next]!]!
   }
-  if (next === at && first === at) return FAULT_FORM
+  if (next === at) return FAULT_FORM
   const value = high * scale + low
-  if (digit >= 0 || value > INTEGER_MAX) return FAULT_LARGE
+  if (digit < 16 || value > INTEGER_MAX) return FAULT_LARGE
   out[index] = value
   return next
-}
-
-/** 0..15, or a negative number. */
-function hexDigit(byte: number): number {
-  const decimal = byte - 48
-  if (decimal <= 9) return decimal
-  const letter = (byte | 32) - 97
-  return letter >= 0 && letter <= 5 ? letter + 10 : -1
 }

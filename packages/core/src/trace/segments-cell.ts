@@ -13,7 +13,7 @@ import {
   FAULT_SEGMENTS_SUM,
 } from './faults.ts'
 import { BVEC_FIELD_MAX, INTEGER_MAX, PFN_MAX } from './limits.ts'
-import { decimalInto, hexInto } from './numbers.ts'
+import { decimalInto, hexDigits, hexInto } from './numbers.ts'
 import { endOfText } from './text-cell.ts'
 
 const PLUS = 43
@@ -34,6 +34,7 @@ export class SegmentsCell {
   readonly sumBytes = new Float64Array(1)
   private readonly table: SegmentTable
   private readonly files: NameTable
+  private readonly digits = hexDigits()
   /** The numbers of one segment. */
   private readonly parts = new Float64Array(3)
 
@@ -50,6 +51,7 @@ export class SegmentsCell {
     const ofFile = iterType === ITER_FOLIOQ || iterType === ITER_XARRAY
     const cellEnd = ofFile && to < 0 ? endOfText(bytes, at) : to
     if (ofFile && cellEnd < 0) return cellEnd
+    this.sumBytes[0] = 0
     let next = at
     for (let count = 1; ; count++) {
       this.faultAt = next
@@ -60,7 +62,8 @@ export class SegmentsCell {
           ? this.readBvec(bytes, next)
           : this.readAddress(bytes, next)
       if (end < 0) return end
-      if (bytes[end] !== SEMICOLON || end === to) return this.addUp(count, end)
+      if (this.sumBytes[0]! > INTEGER_MAX) return FAULT_SEGMENTS_SUM
+      if (bytes[end] !== SEMICOLON || end === to) return end
       next = end + 1
     }
   }
@@ -69,7 +72,7 @@ export class SegmentsCell {
   private readAddress(bytes: Uint8Array, at: number): number {
     if (bytes[at] !== ZERO || bytes[at + 1] !== LETTER_X) return FAULT_SEGMENT
     const parts = this.parts
-    const plus = hexInto(bytes, at + 2, parts, FIRST)
+    const plus = hexInto(this.digits, bytes, at + 2, parts, FIRST)
     if (plus < 0 || bytes[plus] !== PLUS) return plus === FAULT_LARGE ? FAULT_LARGE : FAULT_SEGMENT
     const next = decimalInto(bytes, plus + 1, parts, LENGTH)
     if (next < 0) return next === FAULT_LARGE ? FAULT_LARGE : FAULT_SEGMENT
@@ -77,6 +80,7 @@ export class SegmentsCell {
     const length = parts[LENGTH]!
     if (length > INTEGER_MAX - address) return FAULT_SEGMENT_END
     this.table.push(address, 0, length)
+    this.sumBytes[0]! += length
     return next
   }
 
@@ -84,7 +88,7 @@ export class SegmentsCell {
   private readBvec(bytes: Uint8Array, at: number): number {
     const parts = this.parts
     const hex = bytes[at] === ZERO && bytes[at + 1] === LETTER_X
-    const colon = hex ? hexInto(bytes, at + 2, parts, FIRST) : decimalInto(bytes, at, parts, FIRST)
+    const colon = hex ? hexInto(this.digits, bytes, at + 2, parts, FIRST) : decimalInto(bytes, at, parts, FIRST)
     if (colon < 0 || bytes[colon] !== COLON) return colon === FAULT_LARGE ? FAULT_LARGE : FAULT_SEGMENT
     const plus = decimalInto(bytes, colon + 1, parts, SECOND)
     if (plus < 0 || bytes[plus] !== PLUS) return plus === FAULT_LARGE ? FAULT_LARGE : FAULT_SEGMENT
@@ -96,6 +100,7 @@ export class SegmentsCell {
     if (pfn > PFN_MAX || offset > BVEC_FIELD_MAX || length > BVEC_FIELD_MAX) return FAULT_RANGE
     if (offset + length > (PFN_MAX + 1 - pfn) * PAGE_SIZE) return FAULT_SEGMENT_END
     this.table.push(pfn, offset, length)
+    this.sumBytes[0]! += length
     return next
   }
 
@@ -117,15 +122,7 @@ export class SegmentsCell {
     const file = this.files.intern(bytes, at, colon)
     if (file < 0) return file === NAME_TOO_LONG ? FAULT_NAME_LONG : FAULT_NAMES_FULL
     this.table.push(position, file, length)
+    this.sumBytes[0]! += length
     return next
-  }
-
-  /** Sums the last `count` lengths; returns `end`, or a fault. */
-  private addUp(count: number, end: number): number {
-    const lengths = this.table.lengthBytes
-    let sum = 0
-    for (let segment = this.table.length - count; segment < this.table.length; segment++) sum += lengths[segment]!
-    this.sumBytes[0] = sum
-    return sum > INTEGER_MAX ? FAULT_SEGMENTS_SUM : end
   }
 }

@@ -3,7 +3,7 @@ import { Command } from '@oclif/core/command'
 import { json } from '../../flags.ts'
 
 export default class TraceInfoCommand extends Command {
-  static override summary = 'Tell what a trace holds: where it was recorded, its columns, operations and sizes.'
+  static override summary = 'Tell what a trace holds: recording, operations, segments, sizes.'
   static override examples = [
     '<%= config.bin %> trace info traces/sqlite3.csv',
     '<%= config.bin %> trace info traces/sqlite3.csv --json',

@@ -3,8 +3,8 @@ import { Command } from '@oclif/core/command'
 import { json } from '../../flags.ts'
 
 export default class TraceValidate extends Command {
-  static override summary = 'Check traces: every row is read, and the first fault of each file is told with its place.'
-  static override description = 'Exit status: 0 when every file is good, 2 when one is not.'
+  static override summary = 'Check traces: the first fault of each file, with its place.'
+  static override description = 'Every row is read. Exit status: 0 when every file is good, 2 when one is not.'
   static override examples = [
     '<%= config.bin %> trace validate traces/*.csv',
     'gen | <%= config.bin %> trace validate -',

@@ -18,7 +18,7 @@ export const BIO_COUNTERS: readonly ConsumerCounter[] = [
   { name: 'mergedDuplicates', summary: 'references dropped at once because a merge had the page already' },
   { name: 'trimmedBytes', summary: 'bytes cut off a bio to end it on a logical block, and extracted again' },
   { name: 'repeatedPages', summary: 'pages that trimming made the next bio take a second time' },
-  { name: 'misaligned', summary: 'operations refused with -EINVAL for their memory alignment' },
+  { name: 'misaligned', summary: 'bios (up to 6.12: operations) refused with -EINVAL for their memory alignment' },
   { name: 'dirtiedPages', summary: 'pages dirtied for a read into user memory' },
   { name: 'holeBytes', summary: 'bytes of holes, zeroed without a page taken' },
 ]

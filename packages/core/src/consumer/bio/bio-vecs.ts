@@ -30,14 +30,23 @@ export class BioVecs {
   /** Frame and offset of the byte after the last bvec. */
   private endFrame = 0
   private endOffset = 0
+  /** The bvecs that are other than one whole page: all others need no writing but their page. */
+  private readonly partial: Int32Array<ArrayBuffer>
+  private partials = 0
 
   constructor(vecsMax: number) {
     this.page = new Int32Array(vecsMax)
     this.offsetBytes = new Int32Array(vecsMax)
-    this.lengthBytes = new Int32Array(vecsMax)
+    this.lengthBytes = new Int32Array(vecsMax).fill(PAGE_SIZE)
+    this.partial = new Int32Array(vecsMax + 1)
   }
 
   reset(): void {
+    for (let i = 0; i < this.partials; i++) {
+      this.offsetBytes[this.partial[i]] = 0
+      this.lengthBytes[this.partial[i]] = PAGE_SIZE
+    }
+    this.partials = 0
     this.length = 0
     this.sizeBytes = 0
     this.duplicates = 0
@@ -57,18 +66,18 @@ export class BioVecs {
     const isDuplicate = mergeAcross && this.continuesPage(list, store)
     const mergeFrom = mergeAcross ? 0 : this.length
     const last = list.length - 1
-    this.addPiece(list, 0, store, mergeFrom)
+    this.addPiece(list, 0, store, mergeFrom, mergeAcross)
     // A run of a folio may be of any length; otherwise all between the ends are whole pages.
-    if (list.length === list.pages) this.addWholePages(list, last, store, mergeFrom)
-    else for (let i = 1; i < last; i++) this.addPiece(list, i, store, mergeFrom)
-    if (last > 0) this.addPiece(list, last, store, mergeFrom)
+    if (list.length === list.pages) this.addWholePages(list, last, store, mergeAcross)
+    else for (let i = 1; i < last; i++) this.addPiece(list, i, store, mergeFrom, mergeAcross)
+    if (last > 0) this.addPiece(list, last, store, mergeFrom, mergeAcross)
     this.sizeBytes += bytes
     this.pages += list.pages
     this.hold = ledger.join(this.hold, isDuplicate ? this.dropDuplicate(hold, ledger) : hold)
   }
 
   /** Entry `i` of the list: extends the last bvec, where that is from `mergeFrom` on and adjacent, or begins another. */
-  private addPiece(list: PageList, i: number, store: PageStore, mergeFrom: number): void {
+  private addPiece(list: PageList, i: number, store: PageStore, mergeFrom: number, mergeAcross: boolean): void {
     const row = list.page[i]
     const offset = list.offsetBytes[i]
     const length = list.lengthBytes[i]
@@ -76,23 +85,33 @@ export class BioVecs {
     const vec = this.length - 1
     this.lengthBits |= length
     const isAdjacent = frame === this.endFrame && offset === this.endOffset && vec >= mergeFrom
-    if (isAdjacent && (mergeFrom === 0 || store.head[row] === store.head[this.page[vec]])) {
-      this.lengthBytes[vec] += length
+    if (isAdjacent && (mergeAcross || store.head[row] === store.head[this.page[vec]])) {
+      this.extend(vec, length)
     } else {
       this.page[vec + 1] = row
-      this.offsetBytes[vec + 1] = offset
-      this.lengthBytes[vec + 1] = length
-      this.offsetBits |= offset
       this.length = vec + 2
+      if (offset !== 0 || length !== PAGE_SIZE) this.setPartial(vec + 1, offset, length)
     }
     this.endFrame = frame + ((offset + length) >> PAGE_SHIFT)
     this.endOffset = (offset + length) & PAGE_OFFSET_MASK
   }
 
+  private setPartial(vec: number, offset: number, length: number): void {
+    this.offsetBytes[vec] = offset
+    this.lengthBytes[vec] = length
+    this.offsetBits |= offset
+    this.partial[this.partials++] = vec
+  }
+
+  private extend(vec: number, length: number): void {
+    if (this.partials === 0 || this.partial[this.partials - 1] !== vec) this.partial[this.partials++] = vec
+    this.lengthBytes[vec] += length
+  }
+
   /** Entries 1 … end - 1, each a whole page: {@link addPiece} without what cannot happen there. */
-  private addWholePages(list: PageList, end: number, store: PageStore, mergeFrom: number): void {
+  private addWholePages(list: PageList, end: number, store: PageStore, mergeAcross: boolean): void {
     if (end <= 1) return
-    const { page, offsetBytes, lengthBytes } = this
+    const { page } = this
     const { frame, head } = store
     const rows = list.page
     let vec = this.length - 1
@@ -100,13 +119,11 @@ export class BioVecs {
     for (let i = 1; i < end; i++) {
       const row = rows[i]
       const at = frame[row]
-      if (at === endFrame && (mergeFrom === 0 || head[row] === head[page[vec]])) {
-        lengthBytes[vec] += PAGE_SIZE
+      if (at === endFrame && (mergeAcross || head[row] === head[page[vec]])) {
+        this.extend(vec, PAGE_SIZE)
       } else {
         vec++
         page[vec] = row
-        offsetBytes[vec] = 0
-        lengthBytes[vec] = PAGE_SIZE
       }
       endFrame = at + 1
     }
@@ -144,7 +161,7 @@ export class BioVecs {
       const offset = this.offsetBytes[vec]
       const pages = pagesSpanned(offset, before)
       if (left < before) {
-        this.lengthBytes[vec] = before - left
+        this.extend(vec, -left)
         this.lengthBits |= before - left
         const cut = pages - pagesSpanned(offset, before - left)
         this.pages -= cut

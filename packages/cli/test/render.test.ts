@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest'
+import { explanationText } from '../src/render/explanation.ts'
+import { segmentBar } from '../src/render/page-bar.ts'
+import { reportText } from '../src/render/report.ts'
+import { PLAIN, terminalOf } from '../src/render/terminal.ts'
+import { duration, grouped, visibleLength, wrapped } from '../src/render/text.ts'
+import { judge } from '../src/services/gate.ts'
+import { MADE_EXPLANATION } from './fixtures/made-explanation.ts'
+import { madeLane, madeLeaks, madeReport } from './fixtures/made-report.ts'
+
+const POLICIES = ['get-pages', 'viro-2022', 'extract', 'folio']
+
+function text(lanes: Parameters<typeof madeReport>[0], changes: Parameters<typeof madeReport>[1] = {}): string {
+  const report = madeReport(lanes, changes)
+  return reportText(PLAIN, report, judge(report, ['leak', 'violation']))
+}
+
+function widest(drawn: string): number {
+  return Math.max(...drawn.split('\n').map(visibleLength))
+}
+
+describe('the table of lanes', () => {
+  it('puts lanes that do not fit into tables one below the other', () => {
+    const drawn = text(POLICIES.map((policy) => madeLane({ policy, bytes: 123_456_789_012_345 })))
+    expect(drawn.match(/^policy /gm)).toHaveLength(2)
+    expect(widest(drawn)).toBeLessThanOrEqual(80)
+  })
+
+  it('shows the largest counts that a report can hold', () => {
+    const drawn = text([madeLane({ bytes: Number.MAX_SAFE_INTEGER })])
+    expect(drawn).toContain('9,007,199,254,740,991')
+  })
+
+  it('leaves out what is 0 everywhere, but says that nothing leaked', () => {
+    const drawn = text([madeLane()])
+    expect(drawn).not.toContain('references (pages')
+    expect(drawn).not.toContain('against the kernel')
+    expect(drawn).toMatch(/ {2}leaks +0\n {2}violations +0\n/)
+    expect(drawn).toMatch(/ {2}open at the end +0\n/)
+  })
+
+  it('shows a dash where a lane was not compared with the kernel', () => {
+    const truth = { ...madeLane().groundTruth, rows: 10, matched: 10 }
+    const drawn = text([madeLane({ groundTruth: truth }), madeLane({ policy: 'folio' })])
+    expect(drawn).toMatch(/matched +10 +-\n/)
+  })
+
+  it('gives each consumer its own counters', () => {
+    const drawn = text([
+      madeLane({ counters: { bios: 3, misaligned: 0 } }),
+      madeLane({ consumer: 'vhost-scsi', counters: { commands: 4 } }),
+    ])
+    expect(drawn).toMatch(/counted by bio +extract\n-+\nbios +3\n\n/)
+    expect(drawn).toMatch(/counted by vhost-scsi +extract\n-+\ncommands +4\n/)
+    expect(drawn).not.toContain('misaligned')
+  })
+
+  it('says so when there is no lane', () => {
+    expect(text([])).toContain('no lane: the trace has no operation')
+  })
+})
+
+describe('findings', () => {
+  it('lists ten, then how many more, and what the JSON has of them', () => {
+    const drawn = text([madeLane({ leaks: madeLeaks(12), leaksTotal: 12 })])
+    expect(drawn.match(/^ {2}traces\/made\.csv:\d+: row/gm)).toHaveLength(10)
+    expect(drawn).toContain('\n  and 2 more; --json has all\n')
+    expect(text([madeLane({ leaks: madeLeaks(12), leaksTotal: 1200 })])).toContain(
+      'and 1,190 more; --json has 12 of the 1,200\n',
+    )
+  })
+
+  it('tells once what several policies share', () => {
+    const drawn = text(POLICIES.map((policy) => madeLane({ policy, leaks: madeLeaks(1), leaksTotal: 1 })))
+    expect(drawn).toContain('\n4 leaks in 4 lanes\n')
+    expect(drawn).toContain('row 7, bio under get-pages, viro-2022, extract,')
+    expect(drawn.match(/^ {2}traces\/made\.csv:9:/gm)).toHaveLength(1)
+  })
+
+  it('a row that differs in both counters is one finding', () => {
+    const place = { file: 'a.csv', line: 5, row: 3 }
+    const mismatched = [
+      { ...place, counter: 'pins_acquired' as const, expected: 59, got: 58 },
+      { ...place, counter: 'pins_released' as const, expected: 59, got: 58 },
+    ]
+    const groundTruth = { ...madeLane().groundTruth, rows: 1, mismatchedTotal: 1, mismatched }
+    const drawn = text([madeLane({ groundTruth })])
+    expect(drawn).toContain('1 row on which the model and the kernel differ\n')
+    expect(drawn).not.toContain('more; --json')
+    expect(drawn).toMatch(/clean: nothing leaked, no violation; not gated: 1 mismatch\n$/)
+  })
+})
+
+describe('an explanation', () => {
+  it('is drawn in 80 columns of ASCII, shortened in the middle', () => {
+    const drawn = explanationText(PLAIN, MADE_EXPLANATION)
+    expect(widest(drawn)).toBeLessThanOrEqual(80)
+    expect(drawn).toMatch(/^[\x20-\x7e\n]+$/)
+    expect(drawn).toContain('    |.+######|##+.....|\n')
+    expect(drawn).toContain('   ... 242 more pages\n')
+    expect(drawn).toContain('... 246 more ...')
+    expect(drawn).toContain('balance: 253 pins taken, 253 released\n')
+  })
+
+  it('uses box characters where the terminal has them', () => {
+    const drawn = explanationText({ ...PLAIN, unicode: true }, MADE_EXPLANATION)
+    expect(drawn).toContain('│·▒██████│██▒·····│')
+    expect(widest(drawn)).toBeLessThanOrEqual(80)
+  })
+
+  it('shortens a long run of steps', () => {
+    const [step] = MADE_EXPLANATION.steps
+    const drawn = explanationText(PLAIN, { ...MADE_EXPLANATION, steps: Array.from({ length: 500 }, () => step) })
+    expect(drawn).toContain('   ... 495 more extractions of 2,280,960 bytes\n')
+    expect(drawn).toContain('\n500. extract from segment 0')
+  })
+})
+
+describe('pieces', () => {
+  it('segmentBar', () => {
+    expect(segmentBar(PLAIN, 0, 4096)).toBe('|########|')
+    expect(segmentBar(PLAIN, 4095, 2)).toBe('|.......+|+.......|')
+    expect(segmentBar(PLAIN, 512, 512)).toBe('|.#......|')
+  })
+
+  it('grouped and duration', () => {
+    expect([0, 999, 1000, 1_234_567].map(grouped)).toEqual(['0', '999', '1,000', '1,234,567'])
+    expect([0, 999, 1500, 495_400_000, 7.55e9, 12_345.678e9].map(duration)).toEqual([
+      '0 ns',
+      '999 ns',
+      '1.5 us',
+      '495 ms',
+      '7.55 s',
+      '12,346 s',
+    ])
+  })
+
+  it('wrapped keeps words and blanks at the beginning', () => {
+    expect(wrapped('  one two three', 9, '    ')).toBe('  one two\n    three')
+    expect(wrapped('a/very/long/path that', 8, '  ')).toBe('a/very/long/path\n  that')
+  })
+
+  it('terminalOf', () => {
+    const tty = { isTTY: true, columns: 200 }
+    expect(terminalOf({}, { LANG: 'en_US.UTF-8' })).toEqual(PLAIN)
+    expect(terminalOf(tty, { LANG: 'C' })).toEqual({ columns: 160, color: true, unicode: false })
+    expect(terminalOf(tty, { LANG: 'en_US.UTF-8' }).unicode).toBe(true)
+    expect(terminalOf(tty, { LANG: 'en_US.UTF-8', LC_ALL: 'C' }).unicode).toBe(false)
+    expect(terminalOf(tty, { NO_COLOR: '1' }).color).toBe(false)
+    expect(terminalOf(tty, { TERM: 'dumb' }).color).toBe(false)
+    expect(terminalOf({}, { FORCE_COLOR: '1' }).color).toBe(true)
+    expect(terminalOf(tty, { FORCE_COLOR: '0' }).color).toBe(false)
+  })
+})

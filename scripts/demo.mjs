@@ -1,0 +1,84 @@
+// `npm run demo`: recorded I/O of real programs, replayed through several consumers and policies, with a few words
+// around each. Every step is one command that can be typed as it is shown.
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const command = 'packages/cli/bin/run.js'
+
+const steps = [
+  {
+    title: 'Who pins what?',
+    words: `
+fio did 64 direct reads and writes of 16 KiB, with libaio. For each the kernel must hold the pages of fio's buffer
+until the disk is done. Four ways to take them, side by side: get-pages takes a reference on each page (as kernels
+before 6.3 did), viro-2022 pins only what a read writes into, extract pins every user page (what kernels do today),
+folio pins each contiguous run once. fio's other 68 reads went through the page cache: they hold nothing.`,
+    args: ['replay', 'traces/fio-libaio-randrw.csv', '--policy', 'all'],
+    after: 'The kernel itself counted the pins of every row; under extract the model counts the same.',
+  },
+  {
+    title: 'Registered buffers: no pin per operation',
+    words: `
+The same I/O with io_uring and registered buffers. The buffers are pinned once, for as long as they are registered
+("long-term"); the 64 operations take nothing: their pages are listed bare.`,
+    args: ['replay', 'traces/fio-uring-fixedbufs.csv'],
+  },
+  {
+    title: 'The same I/O from inside a virtual machine',
+    words: `
+vhost-scsi puts guest memory into a scatterlist. Nothing in the command knows it: the plugin @pinscope/plugin-vhost
+brings it. It holds each page with a reference, where bio pins.`,
+    args: ['replay', 'traces/fio-vsync-batch8-read.csv', '-c', 'bio', '-c', 'vhost-scsi'],
+  },
+  {
+    title: 'One operation, drawn',
+    words: `
+A vectored read of three misaligned segments from a raw disk. Its pages are pinned first; only then does the block
+layer find that the memory is not aligned for DMA, refuses with -EINVAL and lets the pages go again. A real kernel
+counted those seven pins too.`,
+    args: ['explain', 'traces/ground-truth/dio-thp.csv', '--row', '4', '--kernel', '6.18'],
+  },
+  {
+    title: 'What a bug looks like',
+    words: `
+A trace made by hand: a read that never completes, a pin let go twice, and one let go with put_page(). Exit status
+1 is what you want here: it fails a CI job.`,
+    args: ['replay', 'packages/cli/test/fixtures/leaks.csv'],
+    exitStatus: 1,
+  },
+]
+
+for (const [at, { title, words, args, after, exitStatus = 0 }] of steps.entries()) {
+  print(`\n=== ${at + 1} of ${steps.length}: ${title} ===\n`)
+  print(`${filled(words)}\n`)
+  print(`$ pinscope ${args.join(' ')}\n`)
+  const { status, signal } = spawnSync(process.execPath, [command, ...args], { cwd: root, stdio: 'inherit' })
+  if (signal !== null) process.exit(130)
+  if (status !== exitStatus) {
+    console.error(`this step was to exit with ${exitStatus}, it exited with ${status}`)
+    process.exit(1)
+  }
+  if (after !== undefined) print(`\n${filled(after)}`)
+}
+print(`
+Your turn: node ${command} --help, and every trace in traces/ (its README tells what each is).`)
+
+function print(text) {
+  process.stdout.write(`${text}\n`)
+}
+
+/** Fills lines up to 80 columns. */
+function filled(text) {
+  let line = ''
+  const lines = []
+  for (const word of text.trim().split(/\s+/)) {
+    if (line !== '' && line.length + 1 + word.length > 80) {
+      lines.push(line)
+      line = word
+    } else {
+      line = line === '' ? word : `${line} ${word}`
+    }
+  }
+  return [...lines, line].join('\n')
+}
