@@ -40,11 +40,20 @@ function measure(order, consumer) {
     }, batch)
     rounds.push({ bareNs, replayNs, ratio: replayNs / bareNs })
   }
-  return { order, consumer, bareNs: median(rounds.map((r) => r.bareNs)), replayNs: median(rounds.map((r) => r.replayNs)), ratio: median(rounds.map((r) => r.ratio)) }
+  return {
+    order,
+    consumer,
+    bareNs: median(rounds.map((r) => r.bareNs)),
+    replayNs: median(rounds.map((r) => r.replayNs)),
+    ratio: median(rounds.map((r) => r.ratio)),
+  }
 }
 
 function bareLoop(batch) {
-  const first = Int32Array.from({ length: batch.length }, (_, r) => (batch.segments.addressBytes[r] - 0x7f0000000000) / 4096)
+  const first = Int32Array.from(
+    { length: batch.length },
+    (_, r) => (batch.segments.addressBytes[r] - 0x7f0000000000) / 4096,
+  )
   const counts = new Int32Array(1 << 17)
   return (repeats) => {
     for (let i = 0; i < repeats; i++) {

@@ -44,7 +44,7 @@ counted those seven pins too.`,
     words: `
 A trace made by hand: a read that never completes, a pin let go twice, and one let go with put_page(). Exit status
 1 is what you want here: it fails a CI job.`,
-    args: ['replay', 'packages/cli/test/fixtures/leaks.csv'],
+    args: ['replay', 'traces/made/release-errors.csv'],
     exitStatus: 1,
   },
 ]

@@ -19,15 +19,20 @@ if (major < 20 || (major === 20 && minor < 19)) {
 // Ctrl-C goes to the child as well, which ends in its own way; this process waits for it and hands its status on.
 process.on('SIGINT', () => {})
 
-/** Runs a command to its end. Leaves with its status when that is not 0, as a shell would: 128 + signal. */
-function run(command, args, options = {}) {
+/** Runs a command to its end and returns its status, as a shell would: 128 + signal when one ended it. */
+function statusOf(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options })
   if (result.error) {
     console.error(`could not run ${command}: ${result.error.message}`)
     process.exit(2)
   }
-  if (result.signal) process.exit(128 + constants.signals[result.signal])
-  if (result.status !== 0) process.exit(result.status ?? 1)
+  return result.signal ? 128 + constants.signals[result.signal] : (result.status ?? 1)
+}
+
+/** Runs a command to its end. Leaves with its status when that is not 0. */
+function run(command, args, options = {}) {
+  const status = statusOf(command, args, options)
+  if (status !== 0) process.exit(status)
 }
 
 const node = (...args) => run(process.execPath, args)
@@ -62,17 +67,26 @@ function build() {
   node('scripts/manifest.mjs')
 }
 
+/** Style, and the types of the tests, which the build leaves out. */
+function lint() {
+  node('node_modules/@biomejs/biome/bin/biome', 'ci')
+  node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.tests.json')
+}
+
 const tasks = {
   install,
   build,
   lint: () => {
     build()
-    node('node_modules/@biomejs/biome/bin/biome', 'ci', ...rest)
+    lint()
   },
   test: () => {
     build()
-    node('node_modules/@biomejs/biome/bin/biome', 'ci')
-    node('node_modules/vitest/vitest.mjs', 'run', ...rest)
+    // A formatting slip must not hide what the tests say; both count.
+    const tests = statusOf(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...rest])
+    if (tests > 128) process.exit(tests)
+    lint()
+    process.exit(tests)
   },
   demo: () => {
     build()

@@ -11,7 +11,10 @@ const folder = join(root, 'traces/ground-truth')
 const IMPOSSIBLE = 2 ** 30
 
 const LATER = [
-  [/^btrfs .*DIO|^btrfs libaio|^btrfs io_uring (READV|WRITEV|READ_FIXED|WRITE_FIXED)|^btrfs splice/, 'btrfs direct I/O'],
+  [
+    /^btrfs .*DIO|^btrfs libaio|^btrfs io_uring (READV|WRITEV|READ_FIXED|WRITE_FIXED)|^btrfs splice/,
+    'btrfs direct I/O',
+  ],
   [/TCP|UDP|sendfile/, 'sockets'],
   [/vmsplice/, 'vmsplice'],
   [/process_vm|\/proc\/self\/mem/, 'process_vm and /proc/pid/mem'],
@@ -27,10 +30,13 @@ function rowsOf(file) {
   const start = lines.findIndex((line) => !line.startsWith('#'))
   const columns = lines[start].split(',')
   const cell = (cells, name) => cells[columns.indexOf(name)] ?? ''
-  return lines.slice(start + 1).filter(Boolean).map((line) => {
-    const cells = line.split(',')
-    return { class: cell(cells, 'x_class'), filesystem: cell(cells, 'x_filesystem') }
-  })
+  return lines
+    .slice(start + 1)
+    .filter(Boolean)
+    .map((line) => {
+      const cells = line.split(',')
+      return { class: cell(cells, 'x_class'), filesystem: cell(cells, 'x_filesystem') }
+    })
 }
 
 /** The model's figures by row number: { acquired, released }. */
@@ -51,12 +57,19 @@ async function modelled(file) {
     },
   }
   for (const name of ['files', 'calls', 'ids', 'consumers']) blind[name] = trace[name]
-  const options = { registry: new Registry(), policies: null, consumers: null, kernel: '6.18', consumerOptions: {}, inFlight: false }
+  const options = {
+    registry: new Registry(),
+    policies: null,
+    consumers: null,
+    kernel: '6.18',
+    consumerOptions: {},
+    inFlight: false,
+  }
   const report = await replay(blind, options)
   const figures = new Map()
   for (const lane of report.lanes) {
-    for (const { row, counter, got } of lane.groundTruth.mismatched) {
-      figures.set(row, { ...figures.get(row), [counter === 'pins_acquired' ? 'acquired' : 'released']: got })
+    for (const { row, got, gotReleased } of lane.groundTruth.mismatched) {
+      figures.set(row, { acquired: got, released: gotReleased })
     }
   }
   return figures
@@ -79,7 +92,7 @@ export async function modelByClass() {
 
 /** The page, from the kernel's table and the model's figures. */
 export async function opClassesMarkdown() {
-  const [, ...lines] = readFileSync(join(folder, 'op-classes.csv'), 'utf8').trim().split('\n')
+  const [, ...lines] = readFileSync(join(folder, 'counts/op-classes-6.18.csv'), 'utf8').trim().split('\n')
   const model = await modelByClass()
   let modelledClasses = 0
   let equal = 0

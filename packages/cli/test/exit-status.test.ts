@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { pinscope, temporaryFolder } from './run.ts'
 
 const CLEAN = 'traces/fio-libaio-randrw.csv'
-const LEAKS = 'packages/cli/test/fixtures/leaks.csv'
+const LEAKS = 'traces/made/release-errors.csv'
 
 describe('exit status 0 and 1: the gates', () => {
   it('a clean trace', async () => {
@@ -18,10 +18,10 @@ describe('exit status 0 and 1: the gates', () => {
     expect(status).toBe(1)
     expect(stdout).toMatch(/\nFAILED: 2 leaks, 2 violations \(exit 1\)\n$/)
     const said = stdout.replace(/\s+/g, ' ')
-    expect(said).toContain(`${LEAKS}:7: row 3, bio under extract: operation 2 left 3 pages pinned since 2 us`)
-    expect(said).toContain(`${LEAKS}:10: row 6, bio under extract: double-release: unpin_user_page() of 2 pages`)
+    expect(said).toContain(`${LEAKS}:9: row 3, bio under extract: operation 2 left 3 pages pinned since 2 us`)
+    expect(said).toContain(`${LEAKS}:10: row 4, bio under extract: double-release: unpin_user_page() of 3 pages`)
     expect(said).toContain(
-      `${LEAKS}:12: row 8, bio under extract: wrong-kind-release: put_page() of 1 page held as pin`,
+      `${LEAKS}:13: row 7, bio under extract: wrong-kind-release: put_page() of 5 pages held as pin`,
     )
   })
 
@@ -46,7 +46,7 @@ describe('exit status 0 and 1: the gates', () => {
   it('--in-flight: what has no completion is cut off, not leaked', async () => {
     const { status, stdout } = await pinscope(['replay', LEAKS, '--in-flight', '--fail-on', 'none'])
     expect(status).toBe(0)
-    expect(stdout).toMatch(/in flight at the end +1\n/)
+    expect(stdout).toMatch(/in flight at the end +2\n/)
   })
 })
 
@@ -77,6 +77,12 @@ describe('exit status 2: usage, and input that cannot be read', () => {
     [['replay', CLEAN, '-o', 'traces'], 'it is a folder', ''],
     [['replay'], 'missing 1 required arg', '- is standard input'],
     [['explain', CLEAN, '--row', '99999'], 'has no row 99999', '136'],
+    [['explain', CLEAN, '--row', '1'], 'row 1 is a map row, not an operation', ''],
+    [
+      ['explain', CLEAN, '--row', '100', '-p', 'all'],
+      'explain draws one lane: name one policy',
+      'Run it once for each',
+    ],
     [['explain', CLEAN, '--row', 'x'], '--row: Expected an integer', ''],
     [['relpay', CLEAN], 'unknown command "relpay"', 'Did you mean "replay"?'],
     [['trace', 'inof'], 'unknown command "trace inof"', 'Did you mean "trace info"?'],

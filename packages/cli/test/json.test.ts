@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { pinscope, ROOT } from './run.ts'
 
 const CLEAN = 'traces/fio-libaio-randrw.csv'
-const LEAKS = 'packages/cli/test/fixtures/leaks.csv'
+const LEAKS = 'traces/made/release-errors.csv'
 
 const schema = JSON.parse(readFileSync(join(ROOT, 'packages/core/schema/pinscope-report-1.schema.json'), 'utf8'))
 const validate = new Ajv2020({ allErrors: true }).compile(schema)

@@ -79,10 +79,7 @@ describe('findings', () => {
 
   it('a row that differs in both counters is one finding', () => {
     const place = { file: 'a.csv', line: 5, row: 3 }
-    const mismatched = [
-      { ...place, counter: 'pins_acquired' as const, expected: 59, got: 58 },
-      { ...place, counter: 'pins_released' as const, expected: 59, got: 58 },
-    ]
+    const mismatched = [{ ...place, expected: 59, got: 58, expectedReleased: 59, gotReleased: 58 }]
     const groundTruth = { ...madeLane().groundTruth, rows: 1, mismatchedTotal: 1, mismatched }
     const drawn = text([madeLane({ groundTruth })])
     expect(drawn).toContain('1 row on which the model and the kernel differ\n')

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { BIN, ended, pinscope, plainEnv, ROOT, start, temporaryFolder } from './run.ts'
 
 const CLEAN = 'traces/fio-libaio-randrw.csv'
-const LEAKS = 'packages/cli/test/fixtures/leaks.csv'
+const LEAKS = 'traces/made/release-errors.csv'
 const HEAD = '# pinscope-trace 1\nts,end,op,segs,flags\n'
 const folder = temporaryFolder()
 

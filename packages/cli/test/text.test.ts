@@ -25,7 +25,7 @@ const COMMANDS: string[][] = [
   ['replay', CLEAN, '-p', 'all', '-c', 'all'],
   ['replay', THP, '-p', 'all', '--kernel', '6.18'],
   ['replay', THP, '--kernel', '6.1'],
-  ['replay', CLEAN, THP, 'packages/cli/test/fixtures/leaks.csv', '-c', 'bio', '-p', 'all'],
+  ['replay', CLEAN, THP, 'traces/made/release-errors.csv', '-c', 'bio', '-p', 'all'],
   ['explain', CLEAN, '--row', '100'],
   ['explain', THP, '--row', '3', '--kernel', '6.18'],
   ['explain', THP, '--row', '3', '--policy', 'folio'],

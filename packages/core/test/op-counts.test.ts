@@ -4,7 +4,7 @@ import { laneOf } from './support/replay-rows.ts'
 import type { RowSpec } from './support/rows.ts'
 
 // Direct and buffered I/O on five raw block devices, and registered buffers, as 6.1 and 6.12 kernels counted them.
-const FOLDER = new URL('../../../traces/ground-truth/', import.meta.url)
+const FOLDER = new URL('../../../traces/ground-truth/counts/', import.meta.url)
 const A = 0x7f0000000000
 const ANON: RowSpec = { event: 'map', segs: [[A, 1 << 20]], backing: 'anon' }
 const HUGE: RowSpec = { event: 'map', segs: [[A, 1 << 22]], backing: 'thp' }

@@ -26,7 +26,10 @@ const BOUNCE_PAGES = 2
 
 const COUNTERS: readonly ConsumerCounter[] = [
   { name: 'commands', summary: 'commands mapped, bounced ones included' },
-  { name: 'bouncedCommands', summary: 'commands copied through fresh pages, because misaligned memory would need too many bvecs' },
+  {
+    name: 'bouncedCommands',
+    summary: 'commands copied through fresh pages, because misaligned memory would need too many bvecs',
+  },
   { name: 'bouncePages', summary: 'pages allocated for them' },
 ]
 
@@ -109,7 +112,8 @@ class VhostScsi implements Consumer {
     io.built(entries)
     io.scratch = bytes
     io.hold = HOLD_NONE
-    if (io.observer !== null) io.observer.note(`misaligned and over ${UNALIGNED_SGLS_MAX} entries: copied through ${entries} fresh pages`)
+    if (io.observer !== null)
+      io.observer.note(`misaligned and over ${UNALIGNED_SGLS_MAX} entries: copied through ${entries} fresh pages`)
     // A write is copied now, a read when the device has filled the pages.
     if (io.iter.direction !== ITER_DEST) io.copied(bytes)
     return bytes

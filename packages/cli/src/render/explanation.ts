@@ -162,8 +162,14 @@ function listEntries(terminal: Terminal, { list, entries }: Step<'list'>): strin
 
 const RELEASES = { pin: 'unpin_user_page()', ref: 'put_page()' } as const
 
+const MOMENTS = {
+  submit: 'still in the submission',
+  complete: 'at completion',
+  event: 'by a recorded unpin or put row',
+} as const
+
 function releaseTitle({ when, retention, pages, note }: Step<'release'>): string {
-  const moment = when === 'submit' ? 'still in the submission' : 'at completion'
+  const moment = MOMENTS[when]
   return `${moment}: ${RELEASES[retention]} on ${counted(pages, 'page')}${note === '' ? '' : `; ${note}`}`
 }
 

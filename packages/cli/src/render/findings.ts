@@ -48,7 +48,7 @@ const KINDS: readonly FindingKind[] = [
     title: (total) => `${counted(total, 'row')} on which the model and the kernel differ`,
     style: 'yellow',
     total: (lane) => lane.groundTruth.mismatchedTotal,
-    list: (lane) => mismatchedRows(lane.groundTruth.mismatched),
+    list: (lane) => lane.groundTruth.mismatched.map((row) => ({ ...row, text: mismatchText(row) })),
   },
   {
     title: (total) => `${counted(total, 'undetermined row')}: the trace does not tell enough`,
@@ -67,16 +67,18 @@ function taken({ retention, takenRow }: LaneReport['violations'][number]): strin
   return `held as ${retention} by row ${grouped(takenRow)}`
 }
 
-/** A row that differs in both counters is one finding, as it is one in the total. */
-function mismatchedRows(mismatches: LaneReport['groundTruth']['mismatched']): Finding[] {
-  const rows = new Map<string, Finding>()
-  for (const { counter, expected, got, ...place } of mismatches) {
-    const key = `${place.file}:${place.line}`
-    const text = `${counter}: the kernel counted ${grouped(expected)}, the model ${grouped(got)}`
-    const before = rows.get(key)
-    rows.set(key, { ...place, text: before === undefined ? text : `${before.text}; ${text}` })
-  }
-  return [...rows.values()]
+function mismatchText(row: LaneReport['groundTruth']['mismatched'][number]): string {
+  const counts = [
+    ['taken', row.expected, row.got],
+    ['released', row.expectedReleased, row.gotReleased],
+  ] as const
+  return counts
+    .flatMap(([verb, expected, got]) =>
+      expected === null || expected === got
+        ? []
+        : [`pins ${verb}: the kernel counted ${grouped(expected)}, the model ${grouped(got)}`],
+    )
+    .join('; ')
 }
 
 /** Leaks, violations, mismatches and undetermined rows, each with its place; an empty list when there are none. */
@@ -96,8 +98,8 @@ function section(terminal: Terminal, { lanes }: Report, { title, style, list }: 
     const place = `${finding.file}:${finding.line}: row ${grouped(finding.row)}, ${consumer} under ${policies.join(', ')}:`
     return wrapped(`  ${place} ${finding.text}`, terminal.columns, '      ')
   })
-  const found =
-    lanes.length === 1 ? title(total) : title(total).replace(/(?=:|$)/, ` in ${grouped(lanes.length)} lanes`)
+  const concerned = lanes.filter((lane) => list(lane).length > 0).length
+  const found = concerned === 1 ? title(total) : title(total).replace(/(?=:|$)/, ` in ${grouped(concerned)} lanes`)
   return [styled(terminal, style, found), ...items, ...(rest === 0 ? [] : [more(rest, findings.length, total)])].join(
     '\n',
   )

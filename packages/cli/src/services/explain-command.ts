@@ -1,5 +1,5 @@
 import type { Config } from '@oclif/core/interfaces'
-import { type Explanation, explainRow, openTrace } from '@pinscope/core'
+import { type Explanation, explainRow, openTrace, UsageError } from '@pinscope/core'
 import { openInput } from './input.ts'
 import { loadPlugins } from './load-plugins.ts'
 import { print } from './print.ts'
@@ -16,10 +16,18 @@ export interface ExplainFlags extends LaneFlags {
 export async function explainCommand(config: Config, trace: string, flags: ExplainFlags): Promise<void> {
   const registry = await loadPlugins(config, flags.plugin)
   const options = replayOptions(flags, registry)
+  refuseSeveral('policy', options.policies)
+  refuseSeveral('consumer', options.consumers)
   const input = openInput(trace)
   const explanation: Explanation = await explainRow(await openTrace(input.bytes, input.name), flags.row, options)
   await print(flags.json, explanation, async (terminal) => {
     const { explanationText } = await import('../render/explanation.ts')
     return explanationText(terminal, explanation)
   })
+}
+
+/** One drawing is one lane: the first of several would be an arbitrary choice. */
+function refuseSeveral(what: string, names: readonly string[] | null): void {
+  if (names === null || names.length < 2) return
+  throw new UsageError(`explain draws one lane: name one ${what}`, `Run it once for each of ${names.join(', ')}.`)
 }

@@ -1,5 +1,5 @@
 import type { ReplayProgress } from '@pinscope/core'
-import { grouped } from '../render/text.ts'
+import { counted, grouped } from '../render/text.ts'
 import type { TraceInput } from './input.ts'
 
 /** What the progress line needs of a stream; `process.stderr` is one. */
@@ -82,18 +82,14 @@ interface Pace {
 
 function progressLine(input: TraceInput, { rows, rowsPerSecond, pinsOpen, seconds }: Pace): string {
   const read = input.readBytes()
-  const parts = [
-    `${grouped(rows)} rows`,
-    `${(read / 1e6).toFixed(1)} MB`,
-    `${grouped(Math.round(rowsPerSecond))} rows/s`,
-  ]
+  const parts: string[] = []
   if (input.sizeBytes !== null && input.sizeBytes > 0 && read > 0) {
     const share = Math.min(1, read / input.sizeBytes)
-    parts.push(`${Math.floor(share * 100)}%`)
-    if (share < 1) parts.push(`${clock((seconds / share) * (1 - share))} left`)
+    parts.push(`${Math.floor(share * 100)}%`, `${clock((seconds / share) * (1 - share))} left`)
   }
-  parts.push(`${grouped(pinsOpen)} pins held`)
-  return `${input.name}: ${parts.join(', ')}`
+  parts.push(`${grouped(rows)} rows`, `${(read / 1e6).toFixed(1)} MB`, `${grouped(Math.round(rowsPerSecond))} rows/s`)
+  // The name last: a long one is cut where the terminal ends.
+  return [...parts, `${counted(pinsOpen, 'pin')} held`, input.name].join(', ')
 }
 
 /** `1:05` for 65 seconds. */

@@ -39,7 +39,8 @@ export const nullConsumer = defineConsumer({
   kernel: 'lib/iov_iter.c: iov_iter_extract_pages, and nothing behind it',
   accepts: ['ubuf', 'iovec', 'bvec', 'kvec'],
   entriesMax: PAGE_LIST_MAX,
-  avoided: 'copyBytes: every payload byte whose page was listed. entries and allocations: none, since nothing is built.',
+  avoided:
+    'copyBytes: every payload byte whose page was listed. entries and allocations: none, since nothing is built.',
   kernelPolicy: (kernel) => (kernel === '6.1' ? 'get-pages' : 'extract'),
   create: () => new NullConsumer(),
 })

@@ -24,7 +24,15 @@ export interface OperationObserver {
   /** `startBytes`: virtual address of the first byte; -1 where the segments are bvecs. */
   extracted(io: Operation, segment: number, startBytes: number, bytes: number): void
   /** A list is finished: `count` entries of {first page row, offset, length, pages}. */
-  listBuilt(list: string, bytes: number, count: number, page: Int32Array, offset: Int32Array, length: Int32Array, note: string): void
+  listBuilt(
+    list: string,
+    bytes: number,
+    count: number,
+    page: Int32Array,
+    offset: Int32Array,
+    length: Int32Array,
+    note: string,
+  ): void
   note(text: string): void
 }
 

@@ -1,5 +1,5 @@
-import { type ConsumerDefinition, CONSUMER_API_VERSION } from './consumer.ts'
 import { BUILT_IN_CONSUMERS } from './built-in.ts'
+import { CONSUMER_API_VERSION, type ConsumerDefinition } from './consumer.ts'
 import { PluginError } from './plugin-error.ts'
 
 /** What the hook `pinscope:register` of a plugin package returns. */
@@ -54,7 +54,10 @@ export class Registry {
 
 function checkedRegistration(packageName: string, registration: unknown): { consumers: readonly ConsumerDefinition[] } {
   if (typeof registration !== 'object' || registration === null) {
-    throw new PluginError(packageName, 'its hook pinscope:register returned nothing; it must return { apiVersion, consumers }')
+    throw new PluginError(
+      packageName,
+      'its hook pinscope:register returned nothing; it must return { apiVersion, consumers }',
+    )
   }
   const { apiVersion, consumers = [] } = registration as Partial<PluginRegistration>
   if (apiVersion !== CONSUMER_API_VERSION) {

@@ -1,6 +1,6 @@
 import { EFAULT } from '../errno.ts'
-import { ITER_BVEC, ITER_DEST, ITER_IOVEC, ITER_KVEC, ITER_UBUF } from '../iter/iter-type.ts'
 import type { IovIter } from '../iter/iov-iter.ts'
+import { ITER_BVEC, ITER_DEST, ITER_IOVEC, ITER_KVEC, ITER_UBUF } from '../iter/iter-type.ts'
 import { type AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import { MAX_RW_COUNT, PAGE_OFFSET_MASK, PAGE_SIZE } from '../units.ts'
@@ -67,7 +67,8 @@ function listPages(iter: IovIter, spaces: AddressSpaces, store: PageStore, out: 
       return spaces.walk(KERNEL_MM, Math.floor(iter.currentAddressBytes() / PAGE_SIZE), count, false, out.page)
     case ITER_BVEC: {
       // A registered buffer was faulted in for writing when it was registered: its pages are there.
-      if (iter.fixed) return spaces.walk(iter.mm, Math.floor(iter.currentAddressBytes() / PAGE_SIZE), count, false, out.page)
+      if (iter.fixed)
+        return spaces.walk(iter.mm, Math.floor(iter.currentAddressBytes() / PAGE_SIZE), count, false, out.page)
       const { table, segment, iovOffsetBytes } = iter
       const frame = table.addressBytes[segment] + Math.floor((table.offsetBytes[segment] + iovOffsetBytes) / PAGE_SIZE)
       for (let i = 0; i < count; i++) out.page[i] = store.pageOfFrame(frame + i)

@@ -23,7 +23,9 @@ export function kernelVersionOf(text: string): KernelVersion | null {
   if (match === null) return null
   const major = Number(match[1])
   const minor = Number(match[2])
-  const reached = FIRST_SERIES.filter(([fromMajor, fromMinor]) => major > fromMajor || (major === fromMajor && minor >= fromMinor))
+  const reached = FIRST_SERIES.filter(
+    ([fromMajor, fromMinor]) => major > fromMajor || (major === fromMajor && minor >= fromMinor),
+  )
   return reached.at(-1)?.[2] ?? null
 }
 

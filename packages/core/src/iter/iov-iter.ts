@@ -31,7 +31,14 @@ export class IovIter {
   private segmentFirst = 0
 
   /** Starts at the first of `segments` segments. @kernel lib/iov_iter.c: iov_iter_init, iov_iter_ubuf, iov_iter_kvec, iov_iter_bvec */
-  reset(type: IterType, direction: Direction, table: SegmentTable, first: number, segments: number, countBytes: number): void {
+  reset(
+    type: IterType,
+    direction: Direction,
+    table: SegmentTable,
+    first: number,
+    segments: number,
+    countBytes: number,
+  ): void {
     this.type = type
     this.direction = direction
     this.table = table

@@ -33,4 +33,3 @@ export const FLAG_PRIVATE = 1 << 7
 export const FLAG_PROT_NONE = 1 << 8
 /** map: PROT_READ without PROT_WRITE. */
 export const FLAG_PROT_READ = 1 << 9
-

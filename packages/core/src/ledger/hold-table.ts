@@ -1,5 +1,6 @@
 import { invariant } from '../invariant.ts'
-import { HOLDS_MAX } from './hold.ts'
+import { ENTRY_NONE, type EntryPool } from './entry-pool.ts'
+import { generationOf, HOLDS_MAX, type Hold, slotOf } from './hold.ts'
 
 /** Why a hold is still open at the end, as leaks say it. Index into {@link OPEN_REASONS}. */
 export const REASON_NOT_RELEASED = 0
@@ -55,6 +56,69 @@ export class HoldTable {
     this.open[row] = 0
     this.generation[row]++
     this.free[this.freeCount++] = row
+  }
+
+  /** Row of an open hold; -1 when it is closed, or HOLD_NONE. */
+  find(hold: Hold): number {
+    const slot = slotOf(hold)
+    if (slot === 0) return -1
+    return this.open[slot] === 1 && this.generation[slot] === generationOf(hold) ? slot : -1
+  }
+
+  /** Moves the entries of row `from` behind those of row `to`, and frees `from`. */
+  append(to: number, from: number, entries: EntryPool): void {
+    if (this.count[from] > 0) {
+      if (this.first[to] === ENTRY_NONE) this.first[to] = this.first[from]
+      else entries.next[this.last[to]] = this.first[from]
+      this.last[to] = this.last[from]
+      this.count[to] += this.count[from]
+      this.counted[to] += this.counted[from]
+    }
+    this.give(from)
+  }
+
+  /** Moves the last `count` entries of a row into a new one, taken by the same operation; `counted` is the caller's. */
+  split(slot: number, count: number, entries: EntryPool): number {
+    let keep = this.count[slot] - count
+    let last = ENTRY_NONE
+    let first = this.first[slot]
+    while (keep > 0 && keep >= entries.count[first]) {
+      keep -= entries.count[first]
+      last = first
+      first = entries.next[first]
+    }
+    if (keep > 0) {
+      // The cut goes through a run: its second part becomes an entry of its own.
+      const second = entries.take(entries.page[first] + keep, entries.count[first] - keep)
+      entries.next[second] = entries.next[first]
+      if (this.last[slot] === first) this.last[slot] = second
+      entries.count[first] = keep
+      last = first
+      first = second
+    }
+    const tail = this.takeLike(slot)
+    this.first[tail] = first
+    this.last[tail] = this.last[slot]
+    this.count[tail] = count
+    this.last[slot] = last
+    if (last === ENTRY_NONE) this.first[slot] = ENTRY_NONE
+    else entries.next[last] = ENTRY_NONE
+    this.count[slot] -= count
+    return tail
+  }
+
+  /** A new open row with the history of another. */
+  private takeLike(slot: number): number {
+    const row = this.take()
+    this.open[row] = 1
+    this.retention[row] = this.retention[slot]
+    this.reason[row] = REASON_NOT_RELEASED
+    this.nextOfOperation[row] = 0
+    this.row[row] = this.row[slot]
+    this.line[row] = this.line[slot]
+    this.operation[row] = this.operation[slot]
+    this.sinceNs[row] = this.sinceNs[slot]
+    return row
   }
 
   /** One past the last row ever used. */

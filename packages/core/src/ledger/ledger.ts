@@ -5,29 +5,29 @@ import { invariant } from '../invariant.ts'
 import { type PageStore, ZERO_PAGE } from '../memory/page-store.ts'
 import { ENTRY_NONE, EntryPool } from './entry-pool.ts'
 import { FolioCounts } from './folio-counts.ts'
-import { generationOf, HOLD_NONE, type Hold, makeHold, type Pinned, type Referenced, retentionOf, slotOf } from './hold.ts'
-import { HoldTable, REASON_NOT_RELEASED, REASON_WRONG_KIND } from './hold-table.ts'
 import {
-  BARE_PAGES,
-  newTotals,
-  PINS_ACQUIRED,
-  PINS_OPEN,
-  PINS_PEAK,
-  PINS_RELEASED,
-  REF_OPS,
-  REFS_ACQUIRED,
-  REFS_OPEN,
-  REFS_PEAK,
-  REFS_RELEASED,
-} from './totals.ts'
+  generationOf,
+  HOLD_NONE,
+  type Hold,
+  makeHold,
+  type Pinned,
+  type Referenced,
+  retentionOf,
+  slotOf,
+} from './hold.ts'
+import { HoldTable, REASON_NOT_RELEASED, REASON_WRONG_KIND } from './hold-table.ts'
+import { BARE_PAGES, countDropped, countTaken, newTotals } from './totals.ts'
 import type { Violation, ViolationRule } from './violation.ts'
 
 /** Most violations kept with their detail; further ones are only counted. */
 export const VIOLATIONS_LISTED_MAX = 1000
 
-/** Told about each change, by `explain`. */
+const PUT_OF_A_PIN = 'on a small folio that leaves 1,023 of the 1,024 that the pin added'
+const UNPIN_OF_A_REFERENCE = 'on a small folio that takes 1,024 where the reference added 1'
+
+/** Told about each release, by `explain`; `operation` is the number of the one that had taken the pages, or 0. */
 export interface LedgerObserver {
-  released(retention: Retention, pages: number): void
+  released(retention: Retention, pages: number, operation: number): void
 }
 
 /**
@@ -101,7 +101,7 @@ export class Ledger {
     holds.last[slot] = last
     holds.count[slot] = length
     holds.counted[slot] = counted
-    this.countTaken(counted, retention)
+    countTaken(this.totals, counted, retention)
     return makeHold(slot, holds.generation[slot], retention)
   }
 
@@ -131,18 +131,25 @@ export class Ledger {
    */
   release(hold: Hold, as: Retention): void {
     if (retentionOf(hold) === RETAIN_NONE) return
-    const slot = this.openSlot(hold)
+    const slot = this.holds.find(hold)
     const { holds } = this
     if (slot < 0) {
       // The row of the table may have been used again since, and then tells nothing of this hold.
       const closed = slotOf(hold)
       const isLast = holds.open[closed] === 0 && holds.generation[closed] === ((generationOf(hold) + 1) & 0xff)
       const takenRow = isLast ? holds.row[closed] : 0
-      this.violate('double-release', takenRow, retentionOf(hold), as, isLast ? holds.counted[closed] : 0, 'released before')
+      this.violate(
+        'double-release',
+        takenRow,
+        retentionOf(hold),
+        as,
+        isLast ? holds.counted[closed] : 0,
+        'released before',
+      )
       return
     }
     if (as !== holds.retention[slot]) {
-      const detail = as === RETAIN_REF ? 'put_page() of pinned pages' : 'unpin_user_page() of pages that are only referenced'
+      const detail = as === RETAIN_REF ? PUT_OF_A_PIN : UNPIN_OF_A_REFERENCE
       this.violate('wrong-kind-release', holds.row[slot], retentionOf(hold), as, holds.counted[slot], detail)
       holds.reason[slot] = REASON_WRONG_KIND
       return
@@ -155,56 +162,21 @@ export class Ledger {
     if (retentionOf(a) === RETAIN_NONE) return b
     if (retentionOf(b) === RETAIN_NONE) return a
     const { holds, entries } = this
-    const to = this.openSlot(a)
-    const from = this.openSlot(b)
+    const to = holds.find(a)
+    const from = holds.find(b)
     invariant(to > 0 && from > 0 && to !== from, 'join: both holds must be open, and two')
     invariant(retentionOf(a) === retentionOf(b), 'join: references of two kinds never mix')
-    if (holds.count[from] > 0) {
-      if (holds.first[to] === ENTRY_NONE) holds.first[to] = holds.first[from]
-      else entries.next[holds.last[to]] = holds.first[from]
-      holds.last[to] = holds.last[from]
-      holds.count[to] += holds.count[from]
-      holds.counted[to] += holds.counted[from]
-    }
-    holds.give(from)
+    holds.append(to, from, entries)
     return a
   }
 
   /** Splits off the last `count` entries into a hold of their own. */
   split(hold: Hold, count: number): Hold {
     const { holds, entries } = this
-    const slot = this.openSlot(hold)
+    const slot = holds.find(hold)
     invariant(slot > 0 && count > 0 && count <= holds.count[slot], 'split: more entries than the hold has')
-    const tail = this.newHold(retentionOf(hold))
-    let keep = holds.count[slot] - count
-    let last = ENTRY_NONE
-    let first = holds.first[slot]
-    while (keep > 0 && keep >= entries.count[first]) {
-      keep -= entries.count[first]
-      last = first
-      first = entries.next[first]
-    }
-    if (keep > 0) {
-      // The cut goes through a run: its second part becomes an entry of its own.
-      const second = entries.take(entries.page[first] + keep, entries.count[first] - keep)
-      entries.next[second] = entries.next[first]
-      if (holds.last[slot] === first) holds.last[slot] = second
-      entries.count[first] = keep
-      last = first
-      first = second
-    }
-    holds.first[tail] = first
-    holds.last[tail] = holds.last[slot]
-    holds.count[tail] = count
-    holds.counted[tail] = this.countedFrom(first, retentionOf(hold))
-    holds.row[tail] = holds.row[slot]
-    holds.line[tail] = holds.line[slot]
-    holds.operation[tail] = holds.operation[slot]
-    holds.sinceNs[tail] = holds.sinceNs[slot]
-    holds.last[slot] = last
-    if (last !== ENTRY_NONE) entries.next[last] = ENTRY_NONE
-    else holds.first[slot] = ENTRY_NONE
-    holds.count[slot] -= count
+    const tail = holds.split(slot, count, entries)
+    holds.counted[tail] = this.countedFrom(holds.first[tail], retentionOf(hold))
     holds.counted[slot] -= holds.counted[tail]
     return makeHold(tail, holds.generation[tail], retentionOf(hold))
   }
@@ -213,7 +185,7 @@ export class Ledger {
   releaseFirst(hold: Hold): void {
     const { holds, entries } = this
     if (retentionOf(hold) === RETAIN_NONE) return
-    const slot = this.openSlot(hold)
+    const slot = this.holds.find(hold)
     invariant(slot > 0 && holds.count[slot] > 0, 'releaseFirst: the hold is empty')
     const retention = holds.retention[slot] as Retention
     const entry = holds.first[slot]
@@ -229,7 +201,7 @@ export class Ledger {
     }
     holds.count[slot]--
     holds.counted[slot] -= counted
-    this.countDropped(counted, retention)
+    this.countDropped(counted, retention, holds.operation[slot])
   }
 
   /**
@@ -237,38 +209,39 @@ export class Ledger {
    * kernel version is known for), … Nothing happens to one that is closed.
    */
   mark(hold: Hold, reason: number): void {
-    const slot = this.openSlot(hold)
+    const slot = this.holds.find(hold)
     if (slot > 0) this.holds.reason[slot] = reason
   }
 
   /** False once a hold was released. HOLD_NONE is never open. */
   isOpen(hold: Hold): boolean {
-    return this.openSlot(hold) > 0
+    return this.holds.find(hold) > 0
   }
 
   /** Pages that a hold still has; 0 when it is closed. */
   pagesHeld(hold: Hold): number {
-    const slot = this.openSlot(hold)
+    const slot = this.holds.find(hold)
     return slot > 0 ? this.holds.counted[slot] : 0
   }
 
   /** Entries of a hold that is open; 0 when it is closed or HOLD_NONE. */
   entriesHeld(hold: Hold): number {
-    const slot = this.openSlot(hold)
+    const slot = this.holds.find(hold)
     return slot > 0 ? this.holds.count[slot] : 0
   }
 
   /** Records a broken rule with the row at work. */
-  violate(rule: ViolationRule, takenRow: number, held: Retention, releasedAs: Retention, pages: number, detail: string): void {
+  violate(
+    rule: ViolationRule,
+    takenRow: number,
+    held: Retention,
+    releasedAs: Retention,
+    pages: number,
+    detail: string,
+  ): void {
     this.violationCount++
     if (this.violations.length >= VIOLATIONS_LISTED_MAX) return
     this.violations.push({ rule, row: this.row, line: this.line, takenRow, held, releasedAs, pages, detail })
-  }
-
-  private openSlot(hold: Hold): number {
-    const slot = slotOf(hold)
-    if (slot === 0) return -1
-    return this.holds.open[slot] === 1 && this.holds.generation[slot] === generationOf(hold) ? slot : -1
   }
 
   private newHold(retention: Retention): number {
@@ -291,8 +264,9 @@ export class Ledger {
     const { holds } = this
     const retention = holds.retention[slot] as Retention
     const counted = holds.counted[slot]
+    const operation = holds.operation[slot]
     this.undo(slot, retention)
-    this.countDropped(counted, retention)
+    this.countDropped(counted, retention, operation)
   }
 
   /** Takes back the counts of every entry and frees the hold; the totals are the caller's. */
@@ -308,28 +282,9 @@ export class Ledger {
     holds.give(slot)
   }
 
-  private countTaken(counted: number, retention: Retention): void {
-    const { totals } = this
-    totals[REF_OPS] += counted
-    if (retention === RETAIN_PIN) {
-      totals[PINS_ACQUIRED] += counted
-      const open = totals[PINS_OPEN] + counted
-      totals[PINS_OPEN] = open
-      if (open > totals[PINS_PEAK]) totals[PINS_PEAK] = open
-      return
-    }
-    totals[REFS_ACQUIRED] += counted
-    const open = totals[REFS_OPEN] + counted
-    totals[REFS_OPEN] = open
-    if (open > totals[REFS_PEAK]) totals[REFS_PEAK] = open
-  }
-
-  private countDropped(counted: number, retention: Retention): void {
-    const { totals } = this
-    totals[REF_OPS] += counted
-    totals[retention === RETAIN_PIN ? PINS_RELEASED : REFS_RELEASED] += counted
-    totals[retention === RETAIN_PIN ? PINS_OPEN : REFS_OPEN] -= counted
-    if (this.observer !== null) this.observer.released(retention, counted)
+  private countDropped(counted: number, retention: Retention, operation: number): void {
+    countDropped(this.totals, counted, retention)
+    if (this.observer !== null) this.observer.released(retention, counted, operation)
   }
 
   /** References of a chain that move a count. */

@@ -1,3 +1,5 @@
+import { RETAIN_PIN, type Retention } from '../extract/retention.ts'
+
 /** Slots of {@link Totals}. A Float64Array, because object fields that outgrow int32 deoptimise the loop. */
 export const PINS_ACQUIRED = 0
 export const PINS_RELEASED = 1
@@ -19,4 +21,27 @@ export type Totals = Float64Array
 
 export function newTotals(): Totals {
   return new Float64Array(10)
+}
+
+/** `count` references of that kind were taken. */
+export function countTaken(totals: Totals, count: number, retention: Retention): void {
+  totals[REF_OPS] += count
+  if (retention === RETAIN_PIN) {
+    totals[PINS_ACQUIRED] += count
+    const open = totals[PINS_OPEN] + count
+    totals[PINS_OPEN] = open
+    if (open > totals[PINS_PEAK]) totals[PINS_PEAK] = open
+    return
+  }
+  totals[REFS_ACQUIRED] += count
+  const open = totals[REFS_OPEN] + count
+  totals[REFS_OPEN] = open
+  if (open > totals[REFS_PEAK]) totals[REFS_PEAK] = open
+}
+
+/** `count` references of that kind were dropped. */
+export function countDropped(totals: Totals, count: number, retention: Retention): void {
+  totals[REF_OPS] += count
+  totals[retention === RETAIN_PIN ? PINS_RELEASED : REFS_RELEASED] += count
+  totals[retention === RETAIN_PIN ? PINS_OPEN : REFS_OPEN] -= count
 }

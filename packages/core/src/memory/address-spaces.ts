@@ -10,7 +10,7 @@ import {
   MAPPING_UNTOUCHED,
   type Mapping,
 } from './mapping.ts'
-import { type PageStore, PAGE_KINDS, ZERO_PAGE } from './page-store.ts'
+import { PAGE_KINDS, type PageStore, ZERO_PAGE } from './page-store.ts'
 import { LEAF_PAGES, PageTables } from './page-tables.ts'
 
 /** Address space of kernel addresses (kvec), where no process's mapping reaches. */
@@ -88,10 +88,16 @@ export class AddressSpaces {
       const slot = page - region * LEAF_PAGES
       const run = Math.min(count - done, LEAF_PAGES - slot, mapping.endPage - page)
       const at = this.tables.leafOf(mapping.id, region) + slot
-      const entries = this.tables.entries
+      let { entries } = this.tables
       for (let i = 0; i < run; i++) {
         const entry = entries[at + i]
-        out[done + i] = entry > 0 ? entry - 1 : this.fault(mapping, page + i, entry, write)
+        if (entry > 0) {
+          out[done + i] = entry - 1
+        } else {
+          out[done + i] = this.fault(mapping, page + i, entry, write)
+          // A fault may have made leaves, and the entries are another array then.
+          entries = this.tables.entries
+        }
       }
       done += run
     }

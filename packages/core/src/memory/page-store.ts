@@ -128,7 +128,7 @@ class FrameIndex {
 
   private slotOf(frame: number): number {
     const mask = this.keys.length - 1
-    let slot = Math.imul(frame, 0x9e3779b1) >>> 7 & mask
+    let slot = (Math.imul(frame, 0x9e3779b1) >>> 7) & mask
     while (this.keys[slot] !== -1 && this.keys[slot] !== frame) slot = (slot + 1) & mask
     return slot
   }

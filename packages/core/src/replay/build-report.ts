@@ -1,8 +1,8 @@
 import { REPORT_SCHEMA, type Report } from '../report/report.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
-import type { LaneSet } from './lane-set.ts'
 import { laneReport } from './lane-report.ts'
+import type { LaneSet } from './lane-set.ts'
 import type { TraceSpan } from './trace-span.ts'
 
 /** The report of one trace, once every lane has finished. */
@@ -19,7 +19,9 @@ export function buildReport(trace: TraceReader, span: TraceSpan, set: LaneSet): 
       layout: { level: isEventsOnly ? 'R' : 'L3', assumed: null },
     },
     lanes: set.lanes.map((lane) => blaming(lane, () => laneReport(lane))),
-    warnings: [...set.warnings, ...span.warnings(), ...undeclaredMemory(set)].map((text) => `${trace.header.name}: ${text}`),
+    warnings: [...set.warnings, ...span.warnings(), ...undeclaredMemory(set), ...unknownKernel(trace, set)].map(
+      (text) => `${trace.header.name}: ${text}`,
+    ),
   }
 }
 
@@ -28,4 +30,12 @@ function undeclaredMemory(set: LaneSet): string[] {
   if (walks === 0 || !set.sawMapping) return []
   const what = walks === 1 ? '1 segment lies' : `${walks} segments lie`
   return [`${what} outside every map row: taken as touched anonymous memory of small pages`]
+}
+
+function unknownKernel(trace: TraceReader, set: LaneSet): string[] {
+  const compared = set.lanes.some((lane) => lane.groundTruth.report().rows > 0)
+  if (!compared || set.isKernelChosen || trace.header.kernel !== null) return []
+  return [
+    `rows carry what a kernel counted, but not which kernel: compared with ${set.kernel}; --kernel chooses another`,
+  ]
 }

@@ -1,12 +1,12 @@
 import { errnoName } from '../errno.ts'
-import { pagesSpanned, PAGE_SIZE, pageOffsetOf } from '../units.ts'
 import { ITER_BVEC, ITER_DEST, ITER_KVEC, ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { PINS_ACQUIRED, PINS_RELEASED, REFS_ACQUIRED, REFS_RELEASED } from '../ledger/totals.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
 import { MAPPING_NO_ACCESS, MAPPING_UNDECLARED } from '../memory/mapping.ts'
 import { PAGE_KINDS } from '../memory/page-store.ts'
-import { PINS_ACQUIRED, PINS_RELEASED, REFS_ACQUIRED, REFS_RELEASED } from '../ledger/totals.ts'
 import { END_NEVER, END_SYNCHRONOUS, EVENT_IO, EVENT_NAMES, NONE, OP_NAMES, type OpBatch } from '../trace/op-batch.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
+import { PAGE_SIZE, pageOffsetOf, pagesSpanned } from '../units.ts'
 import { blamed } from './blame-plugin.ts'
 import type { Explanation } from './explanation.ts'
 import type { Lane } from './lane.ts'
@@ -31,13 +31,18 @@ export async function explainRow(trace: TraceReader, row: number, options: Repla
     for (let r = 0; r < batch.length; r++) {
       const lanes = set.lanesOf(batch, r)
       if (batch.firstRow + r === row) told = tell(trace, batch, r, set, lanes[0])
-      for (const lane of set.lanes) if (lane !== told?.lane || batch.firstRow + r !== row) advance(lane, batch, r, lanes)
+      for (const lane of set.lanes)
+        if (lane !== told?.lane || batch.firstRow + r !== row) advance(lane, batch, r, lanes)
     }
     // What was in flight at the row is told when it completes; nothing after that matters.
     if (told !== null && (told.endNs < 0 || batch.tsNs[batch.length - 1] > told.endNs)) break
   }
-  if (told === null) throw new UsageError(`${trace.header.name} has no row ${row}`, `it has ${rows} rows, counted from 1`)
+  if (told === null)
+    throw new UsageError(`${trace.header.name} has no row ${row}`, `it has ${rows} rows, counted from 1`)
   if (told.endNs >= 0) told.lane.completeDue(told.endNs)
+  for (const { rule, row: at, takenRow, detail } of told.lane.ledger.violations) {
+    if (at === row || takenRow === row) told.watcher.note(`violation at row ${at}: ${rule}: ${detail}`)
+  }
   return explanationOf(told)
 }
 
@@ -56,6 +61,8 @@ interface Told {
   /** As the batch has it: negative for synchronous and never. */
   readonly endNs: number
   readonly determined: boolean
+  /** This lane is what the kernel that counted did at this place. */
+  readonly comparable: boolean
   readonly expectedAcquired: number
   readonly expectedReleased: number
   readonly explanation: Omit<Explanation, 'steps' | 'pins' | 'refs' | 'groundTruth'>
@@ -90,6 +97,7 @@ function tell(trace: TraceReader, batch: OpBatch, row: number, set: LaneSet, lan
     watcher,
     endNs: result < 0 ? END_SYNCHRONOUS : batch.endNs[row],
     determined: !lane.io.undetermined,
+    comparable: lane.isComparable(batch, row),
     expectedAcquired: batch.pinsAcquired[row],
     expectedReleased: batch.pinsReleased[row],
     explanation: describeRow(trace, batch, row, set, lane, result),
@@ -120,7 +128,9 @@ function describeRow(trace: TraceReader, batch: OpBatch, row: number, set: LaneS
     completedNs: end === END_SYNCHRONOUS ? null : end === END_NEVER ? ('never' as const) : end,
     recordedResult: Number.isNaN(recorded) ? null : recorded,
     result,
-    segments: Array.from({ length: Math.min(count, SEGMENTS_SHOWN_MAX) }, (_, i) => describeSegment(batch, row, i, lane)),
+    segments: Array.from({ length: Math.min(count, SEGMENTS_SHOWN_MAX) }, (_, i) =>
+      describeSegment(batch, row, i, lane),
+    ),
     segmentsTotal: count,
   }
 }
@@ -156,19 +166,21 @@ function explanationOf(told: Told): Explanation {
   }
 }
 
-function verdictOf({ watcher, determined, expectedAcquired, expectedReleased }: Told): Explanation['groundTruth'] {
+function verdictOf(told: Told): Explanation['groundTruth'] {
+  const { expectedAcquired, expectedReleased } = told
   if (expectedAcquired < 0 && expectedReleased < 0) return null
-  const matches =
-    (expectedAcquired < 0 || expectedAcquired === watcher.pinsAcquired) &&
-    (expectedReleased < 0 || expectedReleased === watcher.pinsReleased)
-  const verdict = determined
-    ? matches
-      ? 'the model agrees'
-      : 'the model disagrees'
-    : 'undetermined: depends on which small pages are physically adjacent, which the trace does not tell'
   return {
     acquired: expectedAcquired < 0 ? null : expectedAcquired,
     released: expectedReleased < 0 ? null : expectedReleased,
-    verdict,
+    verdict: verdictText(told),
   }
+}
+
+function verdictText({ watcher, determined, comparable, expectedAcquired, expectedReleased }: Told): string {
+  if (!comparable) return 'not compared: another policy, consumer or kernel than the one that was counted'
+  if (!determined) return 'undetermined: depends on which small pages are physically adjacent, which the trace does not tell'
+  const agrees =
+    (expectedAcquired < 0 || expectedAcquired === watcher.pinsAcquired) &&
+    (expectedReleased < 0 || expectedReleased === watcher.pinsReleased)
+  return agrees ? 'the model agrees' : 'the model disagrees'
 }

@@ -42,9 +42,9 @@ export type ExplainedStep =
       }[]
     }
   | {
-      /** References were let go. */
+      /** References were let go: by the submission itself, by the completion, or by a recorded `unpin` or `put` row. */
       readonly kind: 'release'
-      readonly when: 'submit' | 'complete'
+      readonly when: 'submit' | 'complete' | 'event'
       readonly retention: 'ref' | 'pin'
       readonly pages: number
       readonly note: string
@@ -88,5 +88,9 @@ export interface Explanation {
   readonly pins: { readonly acquired: number; readonly released: number }
   readonly refs: { readonly acquired: number; readonly released: number }
   /** What the kernel counted, where the row says. */
-  readonly groundTruth: { readonly acquired: number | null; readonly released: number | null; readonly verdict: string } | null
+  readonly groundTruth: {
+    readonly acquired: number | null
+    readonly released: number | null
+    readonly verdict: string
+  } | null
 }

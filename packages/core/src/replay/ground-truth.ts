@@ -45,8 +45,16 @@ export class GroundTruth {
       return
     }
     this.mismatchedRows++
-    if (wrongAcquired) this.addMismatch(row, line, 'pins_acquired', expectedAcquired, acquired)
-    if (wrongReleased) this.addMismatch(row, line, 'pins_released', expectedReleased, released)
+    if (this.mismatched.length >= GROUND_TRUTH_LISTED_MAX) return
+    this.mismatched.push({
+      file: this.file,
+      line,
+      row,
+      expected: told(expectedAcquired),
+      got: acquired,
+      expectedReleased: told(expectedReleased),
+      gotReleased: released,
+    })
   }
 
   report(): Section {
@@ -60,17 +68,6 @@ export class GroundTruth {
     }
   }
 
-  private addMismatch(
-    row: number,
-    line: number,
-    counter: 'pins_acquired' | 'pins_released',
-    expected: number,
-    got: number,
-  ): void {
-    if (this.mismatched.length >= GROUND_TRUTH_LISTED_MAX) return
-    this.mismatched.push({ file: this.file, line, row, counter, expected, got })
-  }
-
   private addUndetermined(row: number, line: number, expected: number, assumed: number): void {
     this.undeterminedRows++
     if (this.undetermined.length >= GROUND_TRUTH_LISTED_MAX) return
@@ -79,4 +76,9 @@ export class GroundTruth {
       'depends on which small pages are physically adjacent'
     this.undetermined.push({ file: this.file, line, row, expected: Math.max(expected, 0), assumed, why })
   }
+}
+
+/** A count that the trace tells, or null. */
+function told(count: number): number | null {
+  return count < 0 ? null : count
 }

@@ -1,5 +1,5 @@
-import { HOLD_NONE, type Hold } from '../ledger/hold.ts'
 import type { Retention } from '../extract/retention.ts'
+import { HOLD_NONE, type Hold } from '../ledger/hold.ts'
 
 /** What a name in the `id` column refers to, last use first. */
 export const ID_UNUSED = 0
@@ -19,8 +19,6 @@ export class IdTable {
   row = new Float64Array(256)
   retention = new Uint8Array(256)
   pages = new Float64Array(256)
-  /** ID_REGISTRATION: segments of the registered buffer, in {@link ranges}. */
-  readonly ranges = new Map<number, Float64Array>()
 
   holdOf(id: number): Hold {
     return id < this.hold.length ? (this.hold[id] as Hold) : HOLD_NONE

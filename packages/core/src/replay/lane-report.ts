@@ -142,8 +142,14 @@ function violations(lane: Lane): Pick<LaneReport, 'violations' | 'violationsTota
 /** acquired - released = open, and with nothing open every count is back where it started. */
 function checkSums(lane: Lane): void {
   const { totals } = lane.ledger
-  invariant(totals[PINS_ACQUIRED] - totals[PINS_RELEASED] === totals[PINS_OPEN], 'pins acquired, released and open do not add up')
-  invariant(totals[REFS_ACQUIRED] - totals[REFS_RELEASED] === totals[REFS_OPEN], 'refs acquired, released and open do not add up')
+  invariant(
+    totals[PINS_ACQUIRED] - totals[PINS_RELEASED] === totals[PINS_OPEN],
+    'pins acquired, released and open do not add up',
+  )
+  invariant(
+    totals[REFS_ACQUIRED] - totals[REFS_RELEASED] === totals[REFS_OPEN],
+    'refs acquired, released and open do not add up',
+  )
   if (totals[PINS_OPEN] !== 0 || totals[REFS_OPEN] !== 0) return
   const { length, head, refcount, pincount } = lane.pages
   for (let page = 0; page < length; page++) {

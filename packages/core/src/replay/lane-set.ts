@@ -1,5 +1,5 @@
 import type { RegisteredConsumer } from '../consumer/registry.ts'
-import { isModelledSeries, type KernelVersion, kernelVersionOf, KERNEL_VERSIONS } from '../extract/kernel-version.ts'
+import { isModelledSeries, KERNEL_VERSIONS, type KernelVersion, kernelVersionOf } from '../extract/kernel-version.ts'
 import { type ExtractionPolicy, findPolicy, POLICY_NAMES } from '../extract/policy.ts'
 import { PINS_OPEN } from '../ledger/totals.ts'
 import { AddressSpaces } from '../memory/address-spaces.ts'
@@ -28,6 +28,9 @@ export class LaneSet {
   /** A `map` row came: addresses outside of every such row are worth a warning. */
   sawMapping = false
 
+  /** The caller named the kernel version. */
+  readonly isKernelChosen: boolean
+
   private readonly trace: TraceReader
   private readonly options: ReplayOptions
   private readonly policies: readonly ExtractionPolicy[] | null
@@ -39,6 +42,7 @@ export class LaneSet {
   constructor(trace: TraceReader, options: ReplayOptions) {
     this.trace = trace
     this.options = options
+    this.isKernelChosen = options.kernel !== null
     this.policies = options.policies === null ? null : options.policies.map(policyNamed)
     this.kernel = this.chooseKernel()
     for (const name of options.consumers ?? []) this.add(this.consumerNamed(name))
@@ -84,8 +88,10 @@ export class LaneSet {
       const setup = {
         file: header.name,
         consumer,
+        consumers: this.trace.consumers,
         policy,
         kernel: this.kernel,
+        isRecordedKernel: header.kernel === null || kernelVersionOf(header.kernel) === this.kernel,
         filesystem: header.filesystem,
         options: consumerOptions(definition, header, this.options.consumerOptions),
         inFlight: this.options.inFlight,
@@ -115,7 +121,10 @@ export class LaneSet {
   }
 
   private consumersHint(): string {
-    return `consumers: ${this.options.registry.consumers().map(({ definition }) => definition.name).join(', ')}`
+    return `consumers: ${this.options.registry
+      .consumers()
+      .map(({ definition }) => definition.name)
+      .join(', ')}`
   }
 
   private chooseKernel(): KernelVersion {
@@ -126,7 +135,9 @@ export class LaneSet {
       throw new UsageError(`"${text}" is not a kernel version`, `modelled: ${KERNEL_VERSIONS.join(', ')}`)
     }
     if (!isModelledSeries(text)) {
-      this.warnings.push(`kernel ${text} is not modelled itself: taken as ${version} (modelled: ${KERNEL_VERSIONS.join(', ')})`)
+      this.warnings.push(
+        `kernel ${text} is not modelled itself: taken as ${version} (modelled: ${KERNEL_VERSIONS.join(', ')})`,
+      )
     }
     return version
   }

@@ -5,14 +5,13 @@ import { EFAULT, EINVAL } from '../errno.ts'
 import type { KernelVersion } from '../extract/kernel-version.ts'
 import type { ExtractionPolicy } from '../extract/policy.ts'
 import { RETAIN_PIN, type Retention } from '../extract/retention.ts'
-import { ITER_BVEC, ITER_KVEC, ITER_TYPE_NAMES, type Direction, type IterType } from '../iter/iter-type.ts'
-import { FLAG_FIXED } from '../iter/row-flags.ts'
-import type { Hold } from '../ledger/hold.ts'
+import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { REASON_IN_FLIGHT, REASON_NO_COMPLETION } from '../ledger/hold-table.ts'
 import { Ledger, type LedgerObserver } from '../ledger/ledger.ts'
 import { PINS_ACQUIRED, PINS_RELEASED } from '../ledger/totals.ts'
-import { AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
+import { AddressSpaces } from '../memory/address-spaces.ts'
 import { PageStore } from '../memory/page-store.ts'
+import type { Dictionary } from '../trace/dictionary.ts'
 import {
   END_NEVER,
   END_SYNCHRONOUS,
@@ -28,21 +27,25 @@ import {
   NONE,
   type OpBatch,
 } from '../trace/op-batch.ts'
-import { MAX_RW_COUNT } from '../units.ts'
 import { GroundTruth } from './ground-truth.ts'
-import { ID_OPERATION, ID_REGISTRATION, IdTable } from './id-table.ts'
+import { ID_OPERATION, IdTable } from './id-table.ts'
 import { InFlight } from './in-flight.ts'
 import { BYTES, ERRORS, newLaneSums, OPERATIONS } from './lane-sums.ts'
+import { loadOperation } from './load-operation.ts'
 import { applyMemoryEvent } from './memory-events.ts'
 import { ReferenceEvents } from './reference-events.ts'
-import { isInside, rangesOf, registerBuffer } from './registrations.ts'
+import { RegisteredBuffers } from './registered-buffers.ts'
 
 /** What a lane is made of. */
 export interface LaneSetup {
   readonly file: string
   readonly consumer: RegisteredConsumer
+  /** The trace's names of consumers, as its rows have them. */
+  readonly consumers: Dictionary
   readonly policy: ExtractionPolicy
   readonly kernel: KernelVersion
+  /** The trace was recorded on that version, or does not say on which. */
+  readonly isRecordedKernel: boolean
   readonly filesystem: string | null
   readonly options: Readonly<Record<string, number>>
   readonly inFlight: boolean
@@ -52,7 +55,7 @@ export interface LaneSetup {
 export interface Watcher extends LedgerObserver, OperationObserver {
   /** Number of the operation. */
   number: number
-  /** Set when the operation begins to complete. */
+  /** True while the operation completes, and after it until another one does. */
   completing: boolean
 }
 
@@ -72,6 +75,7 @@ export class Lane {
   private readonly inFlight = new InFlight()
   private readonly ids = new IdTable()
   private readonly events: ReferenceEvents
+  private readonly buffers: RegisteredBuffers
   private readonly accepts: Uint8Array<ArrayBuffer>
   /** The pins of this lane are those that the kernel itself would take: they can be compared with what it counted. */
   private readonly comparable: boolean
@@ -85,9 +89,10 @@ export class Lane {
     this.io = new Operation(this.pages, this.spaces, this.ledger, setup.policy)
     this.groundTruth = new GroundTruth(setup.file)
     this.events = new ReferenceEvents(this.io, this.spaces, this.pages, this.ledger, this.ids, this.inFlight)
+    this.buffers = new RegisteredBuffers(this.spaces, this.pages, this.ledger, this.ids, this.io.list, setup.kernel)
     const { definition } = setup.consumer
     this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))
-    this.comparable = definition.kernelPolicy(setup.kernel) === setup.policy.name
+    this.comparable = setup.isRecordedKernel && definition.kernelPolicy(setup.kernel) === setup.policy.name
     const environment: ConsumerEnvironment = {
       kernel: setup.kernel,
       options: setup.options,
@@ -108,12 +113,16 @@ export class Lane {
     }
     if (event === EVENT_IO) this.operationNumber++
     if (!mine) return
-    this.ledger.at(batch.firstRow + row, batch.line[row], event === EVENT_IO ? this.operationNumber : 0, batch.tsNs[row])
+    this.ledger.at(
+      batch.firstRow + row,
+      batch.line[row],
+      event === EVENT_IO ? this.operationNumber : 0,
+      batch.tsNs[row],
+    )
     if (event === EVENT_IO) this.operate(batch, row)
     else if (event === EVENT_PIN || event === EVENT_GET) this.events.take(batch, row)
     else if (event === EVENT_UNPIN || event === EVENT_PUT) this.events.letGo(batch, row)
-    else if (event === EVENT_REGISTER) this.register(batch, row)
-    else if (event === EVENT_UNREGISTER) this.unregister(batch, row)
+    else if (event === EVENT_REGISTER || event === EVENT_UNREGISTER) this.registration(batch, row)
   }
 
   /** As {@link replayRow}, with a watcher told of everything that happens to the row's operation. */
@@ -124,7 +133,6 @@ export class Lane {
     this.ledger.observer = watcher
     this.io.observer = watcher
     this.replayRow(batch, row, true)
-    this.ledger.observer = null
     this.io.observer = null
   }
 
@@ -153,7 +161,7 @@ export class Lane {
     const { totals } = ledger
     const acquiredBefore = totals[PINS_ACQUIRED]
     const releasedBefore = totals[PINS_RELEASED]
-    this.load(batch, row)
+    loadOperation(io, batch, row, this.operationNumber)
     const result = this.submit(batch, row)
     io.result = result
     sums[OPERATIONS]++
@@ -165,54 +173,20 @@ export class Lane {
       const retention = this.retentionKept()
       if (result >= 0) this.complete()
       this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
-      if (batch.id[row] !== NONE && !io.iter.fixed) this.ids.set(batch.id[row], ID_OPERATION, batch.firstRow + row, retention, pages)
+      if (batch.id[row] !== NONE && !io.iter.fixed)
+        this.ids.set(batch.id[row], ID_OPERATION, batch.firstRow + row, retention, pages)
       return
     }
     this.park(batch, row, end, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
   }
 
-  /** Fills the operation with the row's columns and starts its iterator. */
-  private load(batch: OpBatch, row: number): void {
-    const { io } = this
-    const type = batch.iterType[row] as IterType
-    const isFixed = (batch.flags[row] & FLAG_FIXED) !== 0 && type !== ITER_BVEC
-    io.row = batch.firstRow + row
-    io.number = this.operationNumber
-    io.flags = batch.flags[row]
-    io.offsetBytes = batch.offsetBytes[row]
-    // The system call takes at most this much; the rest is a short read or write.
-    io.lengthBytes = Math.min(batch.lengthBytes[row], MAX_RW_COUNT)
-    io.recordedResult = batch.resultBytes[row]
-    io.holeOffsetBytes = batch.holeOffsetBytes[row]
-    io.holeLengthBytes = batch.holeLengthBytes[row]
-    io.undetermined = false
-    io.scratch = 0
-    io.kept.first = 0
-    io.kept.last = 0
-    io.iter.reset(
-      isFixed ? ITER_BVEC : type,
-      batch.direction[row] as Direction,
-      batch.segments,
-      batch.segmentFirst[row],
-      batch.segmentCount[row],
-      io.lengthBytes,
-    )
-    io.iter.mm = type === ITER_KVEC ? KERNEL_MM : batch.mm[row]
-    io.iter.fixed = isFixed
-  }
-
   private submit(batch: OpBatch, row: number): number {
     const { io, consumer } = this
     if (this.accepts[io.iter.type] === 0) return EINVAL
-    if (io.iter.fixed && !this.isRegistered(batch, row)) return EFAULT
+    if (io.iter.fixed && !this.buffers.cover(batch, row)) return EFAULT
     const result = consumer.submit(io)
     if (result < 0) consumer.abort(io)
     return result
-  }
-
-  private isRegistered(batch: OpBatch, row: number): boolean {
-    const ranges = this.ids.ranges.get(batch.id[row])
-    return ranges !== undefined && isInside(ranges, batch, row)
   }
 
   /** Sets the operation aside until its completion. */
@@ -248,15 +222,9 @@ export class Lane {
 
   /** Lets the consumer complete the operation at work. */
   private complete(): void {
-    const { watched, ledger, io } = this
-    if (watched === null || watched.number !== io.number) {
-      this.consumer.complete(io)
-      return
-    }
-    watched.completing = true
-    ledger.observer = watched
+    const { watched, io } = this
+    if (watched !== null) watched.completing = watched.number === io.number
     this.consumer.complete(io)
-    ledger.observer = null
   }
 
   /** Its completion releases what a recorded event had released already. */
@@ -266,47 +234,38 @@ export class Lane {
     this.ledger.violate('double-release', row[slot], RETAIN_PIN, RETAIN_PIN, acquired[slot], detail)
   }
 
-  private register(batch: OpBatch, row: number): void {
-    const { ledger, setup } = this
-    const { totals } = ledger
+  /** `register` and `unregister` rows. */
+  private registration(batch: OpBatch, row: number): void {
+    const { totals } = this.ledger
     const acquiredBefore = totals[PINS_ACQUIRED]
     const releasedBefore = totals[PINS_RELEASED]
-    const hold = registerBuffer(batch, row, this.spaces, this.pages, ledger, this.io.list, setup.kernel)
     this.io.undetermined = false
-    if (hold >= 0) {
-      this.ids.set(batch.id[row], ID_REGISTRATION, batch.firstRow + row, RETAIN_PIN, ledger.pagesHeld(hold as Hold))
-      this.ids.hold[batch.id[row]] = hold
-      this.ids.ranges.set(batch.id[row], rangesOf(batch, row))
-    }
+    if (batch.event[row] === EVENT_REGISTER) this.buffers.register(batch, row)
+    else this.buffers.unregister(batch, row)
     this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
   }
 
-  private unregister(batch: OpBatch, row: number): void {
-    const { ledger, ids } = this
-    const { totals } = ledger
-    const releasedBefore = totals[PINS_RELEASED]
-    const id = batch.id[row]
-    if (ids.kindOf(id) !== ID_REGISTRATION) {
-      ledger.violate('unknown-release', 0, RETAIN_PIN, RETAIN_PIN, 0, 'no buffer was registered under that id')
-      return
-    }
-    const hold = ids.holdOf(id)
-    if (ledger.isOpen(hold)) ledger.release(hold, RETAIN_PIN)
-    else ledger.violate('double-release', ids.row[id], RETAIN_PIN, RETAIN_PIN, ids.pages[id], 'unregistered before')
-    ids.ranges.delete(id)
-    this.io.undetermined = false
-    this.compare(batch, row, 0, totals[PINS_RELEASED] - releasedBefore)
-  }
-
-  private isComparable(batch: OpBatch, row: number): boolean {
-    return this.comparable && (batch.pinsAcquired[row] >= 0 || batch.pinsReleased[row] >= 0)
+  /** The row says what the kernel counted, for this lane's consumer (or for none in particular). */
+  isComparable(batch: OpBatch, row: number): boolean {
+    if (!this.comparable || (batch.pinsAcquired[row] < 0 && batch.pinsReleased[row] < 0)) return false
+    const { consumers, consumer } = this.setup
+    const id = batch.consumer[row]
+    return id === NONE || consumers.text(id) === consumer.definition.name
   }
 
   private compare(batch: OpBatch, row: number, acquired: number, released: number): void {
     if (!this.isComparable(batch, row)) return
     const { groundTruth, io } = this
     const { pinsAcquired, pinsReleased } = batch
-    groundTruth.compare(batch.firstRow + row, batch.line[row], pinsAcquired[row], acquired, pinsReleased[row], released, !io.undetermined)
+    groundTruth.compare(
+      batch.firstRow + row,
+      batch.line[row],
+      pinsAcquired[row],
+      acquired,
+      pinsReleased[row],
+      released,
+      !io.undetermined,
+    )
   }
 
   private compareSlot(slot: number, expectedAcquired: number, expectedReleased: number): void {

@@ -1,5 +1,5 @@
 import { invariant } from '../invariant.ts'
-import { AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
+import { type AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
 import {
   MAPPING_NO_ACCESS,
   MAPPING_NO_PAGES,
@@ -31,7 +31,14 @@ export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: num
     const to = Math.ceil((addressBytes[s] + lengthBytes[s]) / PAGE_SIZE)
     invariant(to > from, 'a map row of no length must not pass the reader')
     if (batch.event[row] === EVENT_MAP) {
-      spaces.map(mm, from, to, batch.backing[row], orderOf(backing, batch.order[row]), mappingFlags(backing, batch.flags[row]))
+      spaces.map(
+        mm,
+        from,
+        to,
+        batch.backing[row],
+        orderOf(backing, batch.order[row]),
+        mappingFlags(backing, batch.flags[row]),
+      )
     } else {
       spaces.unmap(mm, from, to)
     }

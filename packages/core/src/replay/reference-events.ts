@@ -1,17 +1,17 @@
+import type { Operation } from '../consumer/operation.ts'
 import { extractPages } from '../extract/extract-pages.ts'
+import { PAGE_LIST_MAX } from '../extract/page-list.ts'
 import { findPolicy } from '../extract/policy.ts'
 import { RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
 import { invariant } from '../invariant.ts'
 import { ITER_KVEC, ITER_SOURCE, type IterType } from '../iter/iter-type.ts'
 import { FLAG_LONGTERM } from '../iter/row-flags.ts'
-import type { Operation } from '../consumer/operation.ts'
 import { HOLD_NONE, type Hold, makeHold } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { KERNEL_MM, type AddressSpaces } from '../memory/address-spaces.ts'
+import { type AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import { EVENT_PIN, EVENT_UNPIN, NONE, type OpBatch } from '../trace/op-batch.ts'
-import { PAGE_LIST_MAX } from '../extract/page-list.ts'
 import { MAX_RW_COUNT } from '../units.ts'
 import { ID_HOLD, ID_OPERATION, ID_REGISTRATION, ID_UNUSED, type IdTable } from './id-table.ts'
 import type { InFlight } from './in-flight.ts'
@@ -31,7 +31,14 @@ export class ReferenceEvents {
   /** Holds of rows without id, by first page row and page count; the last taken is let go first. */
   private readonly unnamed = new Map<number, Taken[]>()
 
-  constructor(io: Operation, spaces: AddressSpaces, pages: PageStore, ledger: Ledger, ids: IdTable, inFlight: InFlight) {
+  constructor(
+    io: Operation,
+    spaces: AddressSpaces,
+    pages: PageStore,
+    ledger: Ledger,
+    ids: IdTable,
+    inFlight: InFlight,
+  ) {
     this.io = io
     this.spaces = spaces
     this.pages = pages
@@ -155,12 +162,27 @@ export class ReferenceEvents {
   private startIter(batch: OpBatch, row: number): void {
     const { iter } = this.io
     const type = batch.iterType[row] as IterType
-    iter.reset(type, ITER_SOURCE, batch.segments, batch.segmentFirst[row], batch.segmentCount[row], totalLength(batch, row))
+    iter.reset(
+      type,
+      ITER_SOURCE,
+      batch.segments,
+      batch.segmentFirst[row],
+      batch.segmentCount[row],
+      totalLength(batch, row),
+    )
     iter.mm = type === ITER_KVEC ? KERNEL_MM : batch.mm[row]
   }
 
   private list(retention: Retention): number {
-    const bytes = extractPages(this.io.iter, EVERY_TYPE, this.spaces, this.pages, this.io.list, PAGE_LIST_MAX, MAX_RW_COUNT)
+    const bytes = extractPages(
+      this.io.iter,
+      EVERY_TYPE,
+      this.spaces,
+      this.pages,
+      this.io.list,
+      PAGE_LIST_MAX,
+      MAX_RW_COUNT,
+    )
     this.io.list.retention = retention
     return bytes
   }

@@ -44,7 +44,13 @@ export class RowWatcher implements Watcher {
       offset += list.lengthBytes[i]
       return page
     })
-    this.steps.push({ kind: 'extract', segment: segment - this.firstSegment, bytes, retention: RETENTION_NAMES[list.retention], pages })
+    this.steps.push({
+      kind: 'extract',
+      segment: segment - this.firstSegment,
+      bytes,
+      retention: RETENTION_NAMES[list.retention],
+      pages,
+    })
   }
 
   listBuilt(
@@ -67,13 +73,13 @@ export class RowWatcher implements Watcher {
     this.steps.push({ kind: 'list', list, index, bytes, note, entries })
   }
 
-  released(retention: Retention, pages: number): void {
-    if (pages === 0) return
+  released(retention: Retention, pages: number, operation: number): void {
+    if (pages === 0 || operation !== this.number) return
     if (this.submitted) {
       if (retention === RETAIN_PIN) this.pinsReleased += pages
       else this.refsReleased += pages
     }
-    const when = this.completing ? 'complete' : 'submit'
+    const when = this.completing ? 'complete' : this.submitted ? 'event' : 'submit'
     const last = this.steps.at(-1)
     const kind = retention === RETAIN_PIN ? 'pin' : 'ref'
     if (last?.kind === 'release' && last.when === when && last.retention === kind) {

@@ -1,4 +1,13 @@
-import { EVENT_IO, EVENT_MAP, EVENT_NAMES, EVENT_PIN, EVENT_REGISTER, EVENT_UNMAP, EVENT_UNREGISTER, type OpBatch } from '../trace/op-batch.ts'
+import {
+  EVENT_IO,
+  EVENT_MAP,
+  EVENT_NAMES,
+  EVENT_PIN,
+  EVENT_REGISTER,
+  EVENT_UNMAP,
+  EVENT_UNREGISTER,
+  type OpBatch,
+} from '../trace/op-batch.ts'
 
 /** What the report says of the trace as a whole: rows, operations, time, and rows that nothing models yet. */
 export class TraceSpan {

@@ -34,14 +34,17 @@ export const violationSchema = z
   })
   .describe('A rule of reference counting that was broken')
 
-export const mismatchSchema = z.strictObject({
-  file,
-  line,
-  row,
-  counter: z.enum(['pins_acquired', 'pins_released']),
-  expected: count.describe('what the kernel counted'),
-  got: count.describe('what the model counted'),
-})
+export const mismatchSchema = z
+  .strictObject({
+    file,
+    line,
+    row,
+    expected: count.nullable().describe('pins_acquired that the kernel counted; null where the row does not tell'),
+    got: count.describe('pins_acquired that the model counts'),
+    expectedReleased: count.nullable().describe('pins_released that the kernel counted; null where the row does not tell'),
+    gotReleased: count.describe('pins_released that the model counts'),
+  })
+  .describe('A row whose modelled pins are not those that the kernel counted')
 
 const undeterminedSchema = z.strictObject({
   file,
@@ -101,7 +104,7 @@ export const laneSchema = z
         undeterminedTotal: count.describe('rows whose count depends on something that the trace does not tell'),
         undetermined: z.array(undeterminedSchema),
       })
-      .describe('rows = matched + mismatched rows + undetermined'),
+      .describe('rows = matched + mismatchedTotal + undeterminedTotal'),
   })
   .describe('One policy with one consumer')
 

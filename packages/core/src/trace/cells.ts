@@ -1,5 +1,4 @@
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
-import { SEGMENTS_VECTOR_MAX } from './limits.ts'
 import {
   COLUMN_BACKING,
   COLUMN_CALL,
@@ -24,7 +23,7 @@ import { NAME_TOO_LONG, NAME_UNKNOWN, NameTable } from './dictionary.ts'
 import { SEGMENTS_MAX } from './event-rules.ts'
 import { FAULT_FORM, FAULT_NAME_LONG, FAULT_NAMES_FULL, FAULT_RANGE, FAULT_WORD } from './faults.ts'
 import { FlagsCell } from './flags-cell.ts'
-import { ERRNO_MAX, MM_MAX, PINS_MAX } from './limits.ts'
+import { ERRNO_MAX, MM_MAX, PINS_MAX, SEGMENTS_VECTOR_MAX } from './limits.ts'
 import { decimalInto } from './numbers.ts'
 import { BACKING_NAMES, END_NEVER, END_SYNCHRONOUS, EVENT_NAMES, NONE, OP_NAMES, OpBatch } from './op-batch.ts'
 import { ITER_UNSET } from './row-rules.ts'

@@ -8,13 +8,7 @@ import {
   ITER_UBUF,
   ITER_XARRAY,
 } from '../iter/iter-type.ts'
-import {
-  COLUMN_BACKING,
-  COLUMN_FILE,
-  COLUMN_ID,
-  COLUMN_OP,
-  COLUMN_SEGS,
-} from './columns.ts'
+import { COLUMN_BACKING, COLUMN_FILE, COLUMN_ID, COLUMN_OP, COLUMN_SEGS } from './columns.ts'
 import { SEGMENTS_PAGES_MAX, SEGMENTS_VECTOR_MAX } from './limits.ts'
 import type { EventName } from './op-batch.ts'
 

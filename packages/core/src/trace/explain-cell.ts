@@ -109,7 +109,6 @@ function explainForm(fault: Fault): Explanation {
 
 function numberHint({ column, cell }: Fault): string {
   const text = new TextDecoder().decode(cell.subarray(0, 64))
-  if (text.startsWith('#')) return 'Lines of # stand above the header row only.'
   if (/^ +| +$/.test(text)) return 'Remove the spaces.'
   if (column === 'ts' || column === 'end') {
     if (/^\d+\.\d+$/.test(text)) return 'Write whole nanoseconds since the trace began: 1.5 us is 1500.'
@@ -169,19 +168,27 @@ function segmentHint({ iterType, part }: Fault): string {
   if (text === '') return 'Segments are joined by one ; and there is none behind the last.'
   if (/^(0x)?[0-9a-f]+:\d+$/i.test(text)) return 'A plus sign stands before the length.'
   if (/^[0-9a-f]+\+\d+$/i.test(text)) return 'An address begins with 0x and is hexadecimal.'
-  if (/^\d+$/.test(text)) return 'A length without an address is no segment: recordings below level L3 are not read here.'
-  if (iterType === ITER_UNSET && /^.+:\d+\+\d+$/.test(text)) return 'PFN:OFF+LEN needs iter bvec, FILE:POS+LEN needs iter xarray or folioq.'
+  if (/^\d+$/.test(text))
+    return 'A length without an address is no segment: recordings below level L3 are not read here.'
+  if (iterType === ITER_UNSET && /^.+:\d+\+\d+$/.test(text))
+    return 'PFN:OFF+LEN needs iter bvec, FILE:POS+LEN needs iter xarray or folioq.'
   return 'Segments are joined by ; and lengths are decimal.'
 }
 
 function explainSegmentsMany(fault: Fault): Explanation {
   const max = fault.iterType === ITER_UNSET ? undefined : SEGMENTS_MAX[fault.iterType]!
   if (max === 0) {
-    return { problem: `segs is ${quoted(fault.cell)}, ${anIterator(fault)} has no segments`, hint: 'Give its bytes in len.' }
+    return {
+      problem: `segs is ${quoted(fault.cell)}, ${anIterator(fault)} has no segments`,
+      hint: 'Give its bytes in len.',
+    }
   }
   const limit = max ?? SEGMENTS_MAX[1]!
   return {
     problem: `segs has more than ${limit === 1 ? 'one segment' : `${limit} segments`}, the most of ${anIterator(fault)}`,
-    hint: limit === 1 ? 'Several segments are iter iovec (xarray: folioq).' : 'Split the row; the kernel refuses it too (UIO_MAXIOV).',
+    hint:
+      limit === 1
+        ? 'Several segments are iter iovec (xarray: folioq).'
+        : 'Split the row; the kernel refuses it too (UIO_MAXIOV).',
   }
 }

@@ -1,5 +1,6 @@
+import { invariant } from '../invariant.ts'
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
-import { COLUMN_NAMES, COLUMN_ID, COLUMN_LEN, COLUMN_OP, COLUMN_SEGS } from './columns.ts'
+import { COLUMN_ID, COLUMN_LEN, COLUMN_NAMES, COLUMN_OP, COLUMN_SEGS } from './columns.ts'
 import { EVENT_RULES } from './event-rules.ts'
 import { CELL_EXPLANATIONS } from './explain-cell.ts'
 import { anIterator, aRow, type Explain, type Explanation, type Fault } from './fault.ts'
@@ -21,21 +22,29 @@ import {
   FAULT_SEGMENT_ONE,
   FAULT_UNSORTED,
 } from './faults.ts'
-import { invariant } from '../invariant.ts'
 import { LINE_BYTES_MAX } from './limits.ts'
 import { quoted } from './printable.ts'
 
+const HASH = 35
+const SEMICOLON = 59
+
 /** Faults of a line, and between the cells of a row. */
 const ROW_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
-  [FAULT_CELLS_FEW]: (fault) => ({ problem: cellCounts(fault), hint: 'Every row has a cell for every column, if an empty one: was the line cut?' }),
-  [FAULT_CELLS_MANY]: (fault) => ({ problem: cellCounts(fault), hint: 'Quote a cell that has a comma in it.' }),
+  [FAULT_CELLS_FEW]: (fault) => ({
+    problem: cellCounts(fault),
+    hint:
+      fault.cell[0] === HASH
+        ? 'Lines of # stand above the header row only.'
+        : 'A row has a cell for every column, if an empty one: was the line cut?',
+  }),
+  [FAULT_CELLS_MANY]: (fault) => ({ problem: cellCounts(fault), hint: 'Quote a cell that has a comma in it; segments are joined by ;.' }),
   [FAULT_LINE_LONG]: () => ({
     problem: `the line has more than ${LINE_BYTES_MAX} bytes`,
     hint: 'Split the row, if this is a trace at all.',
   }),
   [FAULT_SEGMENT_ONE]: (fault) => ({
     problem: `segs is ${quoted(fault.cell)}, ${aRow(fault)} takes one segment of at least a byte`,
-    hint: 'Write a row for each range.',
+    hint: fault.cell.includes(SEMICOLON) ? 'Write a row for each range.' : '',
   }),
   [FAULT_FLAG_EVENT]: (fault) => ({
     problem: `flags is ${quoted(fault.cell)}, which ${aRow(fault)} cannot have`,

@@ -1,6 +1,5 @@
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { EVENT_NAMES } from './op-batch.ts'
-import { ITER_UNSET } from './row-rules.ts'
 
 /** A fault of one row, with what its message needs. */
 export interface Fault {
@@ -10,13 +9,13 @@ export interface Fault {
   readonly column: string
   /** The header has that column. */
   readonly columnInFile: boolean
-  /** The cell; empty when the file does not have it. */
+  /** The cell; empty when the file does not have it. The first one when the row has too few. */
   readonly cell: Uint8Array
   /** The part of the cell that has the fault: a segment, a flag, or all of it. */
   readonly part: Uint8Array
   /** Code of the row's event; 0 when that cell was not reached. */
   readonly event: number
-  /** Code of the row's iterator type; {@link ITER_UNSET} when it is left to the segments. */
+  /** Code of the row's iterator type; `ITER_UNSET` when it is left to the segments. */
   readonly iterType: number
   /** `ts` of the row above. */
   readonly lastTsNs: number
@@ -41,9 +40,8 @@ export function aRow(fault: Fault): string {
   return `${/^[aeiou]/.test(event) ? 'an' : 'a'} ${event} row`
 }
 
-/** `a ubuf iterator`, `an iovec iterator`. */
+/** `a ubuf iterator`, `an iovec iterator`; iovec where several segments make it one. */
 export function anIterator(fault: Fault): string {
-  if (fault.iterType === ITER_UNSET) return 'an iovec iterator'
-  const name = ITER_TYPE_NAMES[fault.iterType]!
-  return `${name === 'iovec' ? 'an' : 'a'} ${name} iterator`
+  const name = ITER_TYPE_NAMES[fault.iterType] ?? 'iovec'
+  return `${name === 'iovec' || name === 'xarray' ? 'an' : 'a'} ${name} iterator`
 }

@@ -38,7 +38,7 @@ export function checkFirstLine(line: Uint8Array, file: string): void {
 function notATrace(line: Uint8Array, file: string): TraceError {
   const foreign = foreignFormat(line)
   const looks = foreign === null ? '' : `, it is ${foreign.what}`
-  const hint = line.includes(0x2c) && foreign === null ? 'A trace names its format above the header row.' : ''
+  const hint = 'If it is one, put that line first; `pinscope trace convert` makes traces of other formats.'
   return new TraceError({
     file,
     line: 1,
@@ -65,7 +65,13 @@ export function readAttribute(text: string, file: string, line: number, attribut
     throw new TraceError({ file, line, column, problem: `header key ${key} stands here twice`, hint: 'Keep one.' })
   }
   if (known && value === '') {
-    throw new TraceError({ file, line, column, problem: `header key ${key} has no value`, hint: `Expected # ${key} VALUE.` })
+    throw new TraceError({
+      file,
+      line,
+      column,
+      problem: `header key ${key} has no value`,
+      hint: `Expected # ${key} VALUE.`,
+    })
   }
   if (key === 'logical-block-size' || key === 'dma-alignment') checkSize(key, value, text, file, line)
   const before = attributes.get(key)
@@ -96,7 +102,8 @@ export function columnCodes(cells: readonly HeaderCell[], file: string): number[
     const extra = name.startsWith(EXTRA_PREFIX)
     if (name === '') throw refuse('a column has no name', 'Is there a comma too many?')
     if (code < 0 && !extra) throw refuse(`column ${quotedText(name)} is not known`, unknownHint(name))
-    if (seen.has(name)) throw refuse(`column ${quotedText(name)} stands here twice`, `The first is column ${seen.get(name)}.`)
+    if (seen.has(name))
+      throw refuse(`column ${quotedText(name)} stands here twice`, `The first is column ${seen.get(name)}.`)
     seen.set(name, index + 1)
     codes.push(code < 0 ? COLUMN_EXTRA : code)
   })

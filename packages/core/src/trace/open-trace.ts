@@ -1,8 +1,8 @@
 import { ByteWindow } from './byte-window.ts'
 import { PinscopeCsvReader } from './formats/pinscope-csv.ts'
 import { checkFirstLine, columnCodes, type HeaderCell, readAttribute, traceHeader } from './header.ts'
-import { cellsOf } from './locate.ts'
 import { HEADER_LINES_MAX, LINE_BYTES_MAX } from './limits.ts'
+import { cellsOf } from './locate.ts'
 import { CARRIAGE_RETURN, LINE_FEED, QUOTE } from './text-cell.ts'
 import { TraceError } from './trace-error.ts'
 import type { TraceReader } from './trace-reader.ts'
@@ -90,7 +90,13 @@ async function readHeader(window: ByteWindow, file: string): Promise<TraceReader
     }
     if (line > HEADER_LINES_MAX) {
       const problem = `more than ${HEADER_LINES_MAX} lines stand above the header row`
-      throw new TraceError({ file, line, column: 1, problem, hint: 'Rows follow the header row, the first line without #.' })
+      throw new TraceError({
+        file,
+        line,
+        column: 1,
+        problem,
+        hint: 'Rows follow the header row, the first line without #.',
+      })
     }
     readAttribute(new TextDecoder().decode(content), file, line, attributes)
   }
@@ -136,7 +142,13 @@ async function headerCells(content: Uint8Array, file: string, line: number): Pro
   const record = parseRecords(content)?.[0]
   if (record === undefined || record.length !== places.length) {
     const hint = 'A quoted name ends with a quote in the same line.'
-    throw new TraceError({ file, line, column: content.indexOf(QUOTE) + 1, problem: 'the header row has a stray quote', hint })
+    throw new TraceError({
+      file,
+      line,
+      column: content.indexOf(QUOTE) + 1,
+      problem: 'the header row has a stray quote',
+      hint,
+    })
   }
   return record.map((cell, index) => ({ name: new TextDecoder().decode(cell), line, column: places[index]!.column }))
 }

@@ -10,9 +10,13 @@ export function quoted(bytes: Uint8Array): string {
 
 /** As {@link quoted}, of a text; `cut` when there was more of it. */
 export function quotedText(text: string, cut = false): string {
-  const characters = Array.from(text)
-  const shown = characters.slice(0, QUOTED_TEXT_MAX).map(visible).join('')
-  return `"${shown}${cut || characters.length > QUOTED_TEXT_MAX ? '…' : ''}"`
+  let shown = ''
+  for (const character of text) {
+    const next = visible(character)
+    if (shown.length + next.length > QUOTED_TEXT_MAX) return `"${shown}…"`
+    shown += next
+  }
+  return cut ? `"${shown}…"` : `"${shown}"`
 }
 
 function visible(character: string): string {

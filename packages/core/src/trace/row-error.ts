@@ -5,6 +5,7 @@ import {
   FAULT_CARRIAGE_RETURN,
   FAULT_CELLS_FEW,
   FAULT_CELLS_MANY,
+  FAULT_LINE_LONG,
   FAULT_NUL,
   FAULT_QUOTE,
   FAULT_QUOTE_OPEN,
@@ -32,13 +33,15 @@ export interface RecordPlace {
 }
 
 /** The error for a fault that `rows` has found in a record. */
-export function rowError(code: number, record: RecordPlace, rows: RowReader, columns: readonly string[]): TraceError {
+export function rowError(found: number, record: RecordPlace, rows: RowReader, columns: readonly string[]): TraceError {
   const places = cellsOf(record.bytes, record.from, record.to)
+  const code = worstOf(found, record, places, rows, columns)
   const { index, column } = faultyCell(code, record, places, rows, columns)
   const place = places[index]
-  const raw = place === undefined ? new Uint8Array(0) : record.bytes.subarray(place.from, place.to)
+  const shown = code === FAULT_CELLS_FEW ? places[0] : place
+  const raw = shown === undefined ? new Uint8Array(0) : record.bytes.subarray(shown.from, shown.to)
   const cell = unquoted(raw)
-  const bad = badByteOf(cell, 0, cell.length)
+  const bad = code === FAULT_CELLS_FEW || code === FAULT_CELLS_MANY ? -1 : badByteOf(cell, 0, cell.length)
   const told = bad < 0 ? code : cell[bad] === 0 ? FAULT_NUL : FAULT_CARRIAGE_RETURN
   const partAt = bad >= 0 ? bad : partOffset(code, column, record, place, rows)
   const { problem, hint } = explain({
@@ -54,6 +57,23 @@ export function rowError(code: number, record: RecordPlace, rows: RowReader, col
   const { line, column: byteColumn } = position(code, record, places, index)
   const inCell = cell.length === raw.length ? partAt : 0
   return new TraceError({ file: record.file, line, column: byteColumn + inCell, problem, hint })
+}
+
+/** The fault to tell: where the cells are not as many as the columns, a wrong cell is only what follows from that. */
+function worstOf(
+  code: number,
+  record: RecordPlace,
+  places: readonly CellPlace[],
+  rows: RowReader,
+  columns: readonly string[],
+): number {
+  if (code === FAULT_QUOTE_OPEN) {
+    const open = places.find(({ from, to }) => !isWellQuoted(record.bytes.subarray(from, to)))
+    return open !== undefined && record.bytes[open.from] !== QUOTE ? FAULT_QUOTE : code
+  }
+  const inCell = code !== FAULT_QUOTE && code !== FAULT_LINE_LONG && rows.faultCell !== CELL_NONE
+  if (!inCell || places.length === columns.length) return code
+  return places.length < columns.length ? FAULT_CELLS_FEW : FAULT_CELLS_MANY
 }
 
 function rowContext(rows: RowReader): Pick<Fault, 'event' | 'iterType' | 'lastTsNs' | 'sumBytes'> {
@@ -75,7 +95,7 @@ function faultyCell(
   rows: RowReader,
   columns: readonly string[],
 ): { index: number; column: string } {
-  if (code === FAULT_CELLS_FEW) return { index: -1, column: 'a cell' }
+  if (code === FAULT_CELLS_FEW || code === FAULT_LINE_LONG) return { index: -1, column: 'a cell' }
   if (code === FAULT_CELLS_MANY) return { index: columns.length, column: 'a cell' }
   if (code === FAULT_QUOTE || code === FAULT_QUOTE_OPEN) {
     const index = places.findIndex(({ from, to }) => !isWellQuoted(record.bytes.subarray(from, to)))
@@ -129,7 +149,8 @@ function partOf(cell: Uint8Array, at: number, column: string): Uint8Array {
 function isWellQuoted(raw: Uint8Array): boolean {
   if (!raw.includes(QUOTE)) return true
   if (raw.length < 2 || raw[0] !== QUOTE || raw.at(-1) !== QUOTE) return false
-  for (let at = 1; at < raw.length - 1; at++) if (raw[at] === QUOTE && (at === raw.length - 2 || raw[++at] !== QUOTE)) return false
+  for (let at = 1; at < raw.length - 1; at++)
+    if (raw[at] === QUOTE && (at === raw.length - 2 || raw[++at] !== QUOTE)) return false
   return true
 }
 

@@ -113,7 +113,8 @@ export class RowRules {
     const batch = this.batch
     if (batch.lengthBytes[row]! < 0 && count > 0) batch.lengthBytes[row] = this.sumBytes[0]!
     const offset = batch.offsetBytes[row]!
-    if (offset >= 0 && batch.lengthBytes[row]! > INTEGER_MAX - offset) return this.fault(FAULT_OFFSET_END, COLUMN_OFFSET)
+    if (offset >= 0 && batch.lengthBytes[row]! > INTEGER_MAX - offset)
+      return this.fault(FAULT_OFFSET_END, COLUMN_OFFSET)
     return 0
   }
 

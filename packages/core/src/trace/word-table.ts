@@ -44,7 +44,8 @@ export class WordTable {
   private isAt(id: number, bytes: Uint8Array, at: number): boolean {
     const letters = this.letters
     const end = this.ends[id + 1]!
-    for (let from = this.ends[id]!, next = at; from < end; from++, next++) if (letters[from] !== bytes[next]) return false
+    for (let from = this.ends[id]!, next = at; from < end; from++, next++)
+      if (letters[from] !== bytes[next]) return false
     return true
   }
 }

@@ -7,8 +7,6 @@ import type { PageStore } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Consumer, ConsumerEnvironment } from '../consumer.ts'
 import type { Operation } from '../operation.ts'
-import { BIO_TRAITS, type BioTraits } from './bio-traits.ts'
-import { BioVecs } from './bio-vecs.ts'
 import {
   BIO_COUNTERS,
   BIOS,
@@ -21,6 +19,8 @@ import {
   REPEATED_PAGES,
   TRIMMED_BYTES,
 } from './bio-counters.ts'
+import { BIO_TRAITS, type BioTraits } from './bio-traits.ts'
+import { BioVecs } from './bio-vecs.ts'
 
 /** Largest bio. @kernel block/bio.c: UINT_MAX - bi_size */
 const BIO_SIZE_MAX = 0xffffffff
@@ -123,7 +123,7 @@ export class BioConsumer implements Consumer {
     this.counts[BIOS_ADOPTED]++
     this.counts[BVECS] += iter.segmentsLeft
     iter.advance(bytes)
-    if (io.observer !== null) io.observer.note('the bio adopts the iterator\'s bvecs: nothing extracted, nothing held')
+    if (io.observer !== null) io.observer.note("the bio adopts the iterator's bvecs: nothing extracted, nothing held")
     return bytes
   }
 

@@ -1,6 +1,6 @@
 import { CONSUMER_API_VERSION, defineConsumer } from '../consumer.ts'
-import { BIO_COUNTERS } from './bio-counters.ts'
 import { BioConsumer } from './bio.ts'
+import { BIO_COUNTERS } from './bio-counters.ts'
 
 /** Most bvecs in a bio. @kernel include/linux/bio.h: BIO_MAX_VECS */
 export const BIO_MAX_VECS = 256
@@ -10,7 +10,8 @@ export const bio = defineConsumer({
   apiVersion: CONSUMER_API_VERSION,
   name: 'bio',
   summary: 'block direct I/O: bios of at most 256 bvecs, on a raw device or through iomap',
-  kernel: 'block/bio.c: bio_iov_iter_get_pages; block/fops.c: blkdev_direct_IO; fs/iomap/direct-io.c: iomap_dio_bio_iter',
+  kernel:
+    'block/bio.c: bio_iov_iter_get_pages; block/fops.c: blkdev_direct_IO; fs/iomap/direct-io.c: iomap_dio_bio_iter',
   accepts: ['ubuf', 'iovec', 'bvec', 'kvec'],
   entriesMax: BIO_MAX_VECS,
   avoided:

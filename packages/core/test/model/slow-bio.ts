@@ -1,0 +1,302 @@
+import { EAGAIN, EFAULT, EINVAL } from '../../src/errno.ts'
+import type { SlowLedger, Reference } from './slow-ledger.ts'
+import type { Page } from './slow-memory.ts'
+import { type Entry, extract, type Figures, follows, type SlowOperation, type SlowSetup } from './slow-operation.ts'
+
+const PAGE = 4096
+const BIO_SIZE_MAX = 0xffffffff
+
+/** A bvec: bytes of physically contiguous pages, and the references that came with them. */
+interface Vec {
+  pages: Page[]
+  readonly offset: number
+  length: number
+  references: Reference[]
+}
+
+type Range = { from: number; to: number }
+
+/** Direct I/O: reference/iterators.md 7.1 to 7.5, and 0.5 for 6.18. */
+export class SlowBio {
+  readonly counters = {
+    bios: 0,
+    biosAdopted: 0,
+    bvecs: 0,
+    mergedDuplicates: 0,
+    trimmedBytes: 0,
+    repeatedPages: 0,
+    misaligned: 0,
+    dirtiedPages: 0,
+    holeBytes: 0,
+  }
+  private readonly setup: SlowSetup
+  private readonly ledger: SlowLedger
+  private readonly figures: Figures
+  /** The operation's own. */
+  private lengths: number[] = []
+  private sawSmall = false
+
+  constructor(setup: SlowSetup, ledger: SlowLedger, figures: Figures) {
+    this.setup = setup
+    this.ledger = ledger
+    this.figures = figures
+  }
+
+  submit(io: SlowOperation): number {
+    const { iter, row } = io
+    if (iter.left === 0) return 0
+    const { blockSize } = this.setup
+    if (row.offset % blockSize !== 0 || iter.left % blockSize !== 0) return EINVAL
+    if (this.checksFirst() && !this.isAligned(io)) {
+      this.counters.misaligned++
+      return EINVAL
+    }
+    const holes = this.holeBytes(io)
+    this.counters.holeBytes += holes
+    const done = this.transfer(io, this.dataRanges(io))
+    if (done < 0) return done
+    return row.result !== null && row.result >= 0 ? Math.min(row.result, done + holes) : done + holes
+  }
+
+  private transfer(io: SlowOperation, ranges: readonly Range[]): number {
+    let done = 0
+    for (const { from, to } of ranges) {
+      io.iter.position = from
+      io.iter.end = to
+      const bytes = io.isBvec ? this.adopt(io) : this.fillBios(io)
+      if (bytes < 0) return bytes
+      done += bytes
+    }
+    return done
+  }
+
+  private checksFirst(): boolean {
+    return this.setup.kernel === '6.1' || this.setup.kernel === '6.12'
+  }
+
+  /** iov_iter_is_aligned: addresses on the DMA alignment, lengths on whole blocks. */
+  private isAligned({ iter }: SlowOperation): boolean {
+    const { dmaAlignment, blockSize } = this.setup
+    return iter.segmentParts().every(({ start, length }) => start % dmaAlignment === 0 && length % blockSize === 0)
+  }
+
+  private holeBytes({ row, iter }: SlowOperation): number {
+    if (row.hole === null) return 0
+    return Math.max(Math.min(row.hole.offset + row.hole.length, iter.end) - row.hole.offset, 0)
+  }
+
+  /** The parts of the operation that reach bios: what lies in no hole, and on a file not behind its end. */
+  private dataRanges({ row, iter }: SlowOperation): Range[] {
+    const { filesystem, blockSize } = this.setup
+    const isShort = filesystem !== null && row.isRead && row.result !== null && row.result >= 0 && row.result < iter.end
+    const end = isShort ? Math.min(iter.end, Math.ceil(row.result! / blockSize) * blockSize) : iter.end
+    if (row.hole === null) return [{ from: 0, to: end }].filter(({ from, to }) => to > from)
+    const { offset, length } = row.hole
+    const before = { from: 0, to: Math.min(offset, end) }
+    const after = { from: offset + length, to: end }
+    return [before, after].filter(({ from, to }) => to > from)
+  }
+
+  /** bio_iov_bvec_set: the iterator's array becomes the bio's. */
+  private adopt({ iter }: SlowOperation): number {
+    const pages = iter.pageCount()
+    this.figures.barePages += pages
+    this.figures.zeroCopyBytes += iter.left
+    this.figures.avoidedEntries += 2 * pages
+    this.figures.avoidedAllocations += 2
+    this.counters.bios++
+    this.counters.biosAdopted++
+    this.counters.bvecs += iter.segmentsLeft()
+    return iter.left
+  }
+
+  private fillBios(io: SlowOperation): number {
+    const { bvecLimit, filesystem } = this.setup
+    const pages = io.iter.pageCount()
+    const isOneBio = filesystem === null && pages <= bvecLimit
+    const built: number[] = []
+    let done = 0
+    let error = 0
+    this.lengths = []
+    this.sawSmall = false
+    while (io.iter.left > 0) {
+      const vecs = this.fill(io, Math.min(io.iter.pageCount(), bvecLimit))
+      if (typeof vecs === 'number') {
+        error ||= vecs
+        break
+      }
+      if (io.row.flags.has('nowait') && filesystem === null && !isOneBio && io.iter.left > 0) {
+        this.letGo(vecs)
+        return EAGAIN
+      }
+      built.push(vecs.length)
+      const bytes = this.send(io, vecs)
+      if (bytes > 0) done += bytes
+      else error ||= bytes
+      if (isOneBio || (bytes < 0 && filesystem !== null)) break
+    }
+    this.countLists(built)
+    const isSplit = this.lengths.some((length) => length % this.setup.blockSize !== 0)
+    io.undetermined = pages > bvecLimit && this.sawSmall && isSplit
+    return error < 0 ? error : done
+  }
+
+  private countLists(built: readonly number[]): void {
+    const { figures } = this
+    const entries = built.reduce((sum, one) => sum + one, 0)
+    figures.built += entries
+    figures.perOperationMax = Math.max(figures.perOperationMax, entries)
+    if (built.length > 1) figures.limitHits++
+  }
+
+  /** One bio of at most `vecsMax` bvecs, or an errno with nothing of it held. */
+  private fill(io: SlowOperation, vecsMax: number): Vec[] | number {
+    const vecs: Vec[] = []
+    while (io.iter.left > 0 && vecs.length < vecsMax) {
+      if (this.setup.kernel === 'mainline' && this.pieceIsMisaligned(io)) {
+        this.counters.misaligned++
+        this.letGo(vecs)
+        return EINVAL
+      }
+      const got = extract(io, this.setup, this.ledger, this.figures, vecsMax - vecs.length, BIO_SIZE_MAX - sizeOf(vecs))
+      if (typeof got === 'number') {
+        if (vecs.length === 0) return got === 0 ? EFAULT : got
+        break
+      }
+      if (this.checksFirst()) this.trimCall(io, got)
+      if (got.entries.length === 0) break
+      this.add(vecs, got.entries, got.references)
+    }
+    if (!this.checksFirst()) this.trimBio(io, vecs)
+    return vecs.length > 0 ? vecs : EFAULT
+  }
+
+  private pieceIsMisaligned({ iter }: SlowOperation): boolean {
+    const { dmaAlignment } = this.setup
+    const pieces = iter.restOfSegment(iter.left)
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+    return pieces[0]!.offset % dmaAlignment !== 0 || length % dmaAlignment !== 0
+  }
+
+  /** 6.1, 6.12: what one call listed ends on a whole block; references to the pages behind are dropped. */
+  private trimCall(io: SlowOperation, got: { entries: Entry[]; references: Reference[]; bytes: number }): void {
+    let trim = got.bytes % this.setup.blockSize
+    this.countTrim(io, trim)
+    while (trim > 0) {
+      const last = got.entries.pop()!
+      if (last.length > trim) {
+        got.entries.push(shortened(last, trim))
+        return
+      }
+      trim -= last.length
+      this.ledger.drop(got.references.splice(got.entries.length))
+    }
+  }
+
+  /** Moves the iterator back by what is cut off. */
+  private countTrim({ iter }: SlowOperation, trim: number): void {
+    if (trim === 0) return
+    iter.position -= trim
+    this.counters.trimmedBytes += trim
+    this.counters.repeatedPages += iter.pageCount(iter.position, iter.position + trim)
+  }
+
+  /** 6.18, mainline: the whole bio ends on a whole block; what the kernel does not unpin is lost. */
+  private trimBio(io: SlowOperation, vecs: Vec[]): void {
+    let trim = sizeOf(vecs) % this.setup.blockSize
+    this.countTrim(io, trim)
+    while (trim > 0) {
+      const last = vecs.at(-1)!
+      if (last.length > trim) {
+        last.length -= trim
+        this.lengths.push(last.length)
+        const kept = last.pages.slice(0, Math.ceil((last.offset + last.length) / PAGE))
+        const isCut = ({ pages }: Reference) => !kept.includes(pages[0]!)
+        for (const reference of last.references) if (isCut(reference)) reference.why = 'lost'
+        last.references = last.references.filter((reference) => !isCut(reference))
+        last.pages = kept
+        return
+      }
+      trim -= last.length
+      vecs.pop()
+      this.ledger.drop(last.references.slice(0, 1))
+      for (const reference of last.references.slice(1)) reference.why = 'lost'
+    }
+  }
+
+  private add(vecs: Vec[], entries: readonly Entry[], references: readonly Reference[]): void {
+    const before = vecs.length
+    entries.forEach((entry, i) => {
+      const reference = references.slice(i, i + 1)
+      this.lengths.push(entry.length)
+      if (entry.pages.some(({ folio, frame }) => folio.order === 0 && frame === null)) this.sawSmall = true
+      const last = vecs.at(-1)
+      const joins = last === undefined ? 'no' : this.joins(last, entry, vecs.length > before)
+      if (last === undefined || joins === 'no') {
+        vecs.push({ pages: [...entry.pages], offset: entry.offset, length: entry.length, references: reference })
+        return
+      }
+      last.length += entry.length
+      if (joins === 'same page') {
+        if (reference.length > 0) this.counters.mergedDuplicates++
+        this.ledger.drop(reference)
+        last.pages.push(...entry.pages.slice(1))
+      } else {
+        last.pages.push(...entry.pages)
+        last.references.push(...reference)
+      }
+    })
+  }
+
+  /** bvec_try_merge_page; in mainline only pages of one folio that one call listed share a bvec. */
+  private joins(last: Vec, entry: Entry, isOfThisCall: boolean): 'no' | 'same page' | 'next page' {
+    const end = (last.offset + last.length) % PAGE
+    const lastPage = last.pages.at(-1)!
+    const page = entry.pages[0]!
+    if (entry.offset !== end) return 'no'
+    if (this.setup.kernel === 'mainline') return isOfThisCall && end === 0 && follows(lastPage, page) ? 'next page' : 'no'
+    if (end !== 0) return page === lastPage ? 'same page' : 'no'
+    return this.isAdjacent(lastPage, page) ? 'next page' : 'no'
+  }
+
+  private isAdjacent(before: Page, after: Page): boolean {
+    if (follows(before, after)) return true
+    if (before.frame !== null && after.frame !== null) return after.frame === before.frame + 1
+    return this.setup.adjacent?.(before, after) ?? false
+  }
+
+  /** Hands the bio over. From 6.18 on misaligned memory is refused here, but for a single bvec inside one page. */
+  private send(io: SlowOperation, vecs: readonly Vec[]): number {
+    const { dmaAlignment, kernel } = this.setup
+    const isOdd = vecs.some(({ offset, length }) => offset % dmaAlignment !== 0 || length % dmaAlignment !== 0)
+    const isSmall = vecs.length === 1 && vecs[0]!.offset + vecs[0]!.length <= PAGE
+    if (kernel === '6.18' && isOdd && !isSmall) {
+      this.counters.misaligned++
+      this.letGo(vecs)
+      return EINVAL
+    }
+    const pages = vecs.reduce((sum, { offset, length }) => sum + Math.ceil((offset + length) / PAGE), 0)
+    this.counters.bios++
+    this.counters.bvecs += vecs.length
+    if (io.row.isRead && io.isUserBacked) this.counters.dirtiedPages += pages
+    this.figures.zeroCopyBytes += sizeOf(vecs)
+    this.figures.avoidedEntries += 2 * pages
+    this.figures.avoidedAllocations += 2
+    const references = vecs.flatMap((vec) => vec.references)
+    if (references.length > 0) io.kept.push(references)
+    return sizeOf(vecs)
+  }
+
+  private letGo(vecs: readonly Vec[]): void {
+    for (const { references } of vecs) this.ledger.drop(references)
+  }
+}
+
+function sizeOf(vecs: readonly Vec[]): number {
+  return vecs.reduce((sum, { length }) => sum + length, 0)
+}
+
+function shortened(entry: Entry, bytes: number): Entry {
+  const length = entry.length - bytes
+  return { ...entry, length, pages: entry.pages.slice(0, Math.ceil((entry.offset + length) / PAGE)) }
+}

@@ -1,0 +1,231 @@
+import type { LaneReport } from '../../src/report/report.ts'
+import { SlowIter } from './slow-iter.ts'
+import { counted, type Kind, type Reference, type SlowLedger } from './slow-ledger.ts'
+import type { Page, SlowMemory } from './slow-memory.ts'
+import { list, pagesKept, type SlowOperation, type SlowSetup } from './slow-operation.ts'
+import type { SlowRow, SlowSegment } from './slow-row.ts'
+
+const PAGE = 4096
+const EARLIER = 'everything that it took was released before'
+
+/** What a name in the `id` column stands for: what was taken, by which row. */
+interface Taken {
+  readonly row: number
+  readonly kind: Kind | 'none'
+  readonly pages: number
+  references: Reference[]
+  readonly io: SlowOperation | null
+  readonly isRegistration: boolean
+}
+
+/** What a row without id took: named by its pages. */
+interface Unnamed {
+  readonly first: Page
+  readonly entries: number
+  readonly kind: Kind
+  readonly row: number
+  readonly pages: number
+  references: Reference[]
+}
+
+type Violation = LaneReport['violations'][number]
+
+/** Registrations and recorded reference events. */
+export class SlowEvents {
+  readonly violations: Violation[] = []
+  private readonly setup: SlowSetup
+  private readonly memory: SlowMemory
+  private readonly ledger: SlowLedger
+  private readonly byId = new Map<string, Taken>()
+  private readonly buffers = new Map<string, readonly SlowSegment[]>()
+  private readonly open: Unnamed[] = []
+  /** The last of each name that was let go. */
+  private readonly closed: Unnamed[] = []
+
+  constructor(setup: SlowSetup, memory: SlowMemory, ledger: SlowLedger) {
+    this.setup = setup
+    this.memory = memory
+    this.ledger = ledger
+  }
+
+  /** Returns whether the row's counts can be compared with a kernel's. */
+  apply(row: SlowRow): boolean {
+    switch (row.event) {
+      case 'register':
+        this.register(row)
+        return true
+      case 'unregister':
+        return this.unregister(row)
+      case 'pin':
+      case 'get':
+        this.take(row, row.event === 'pin' ? 'pin' : 'ref')
+        return false
+      case 'unpin':
+      case 'put':
+        this.letGo(row, row.event === 'unpin' ? 'pin' : 'ref')
+        return false
+      default:
+        return false
+    }
+  }
+
+  /** An operation with an id can be named by later rows; one with fixed buffers names its registration. */
+  name(io: SlowOperation): void {
+    const { id, row, iter } = io.row
+    if (id === null || (io.isBvec && iter !== 'bvec')) return
+    const kind = io.kept[0]?.[0]?.kind ?? 'none'
+    this.byId.set(id, { row, kind, pages: pagesKept(io), references: [], io, isRegistration: false })
+  }
+
+  /** Its completion lets go what an event let go before it. */
+  completes(io: SlowOperation): void {
+    if (io.releasedBy === null) return
+    const taken = { ...io.early!, row: io.row.row }
+    this.violate('double-release', taken, taken.kind, `its completion releases what row ${io.releasedBy} had released`)
+  }
+
+  isRegistered(row: SlowRow): boolean {
+    const buffers = (row.id === null ? undefined : this.buffers.get(row.id)) ?? []
+    const isIn = (at: SlowSegment, b: SlowSegment) => at.base >= b.base && at.base + at.length <= b.base + b.length
+    return row.segments.every((segment) => buffers.some((buffer) => isIn(segment, buffer)))
+  }
+
+  /** Pins for as long as it is registered; from 6.12 on a buffer in large folios of one order keeps one pin a folio. */
+  private register(row: SlowRow): void {
+    const kept: Reference[] = []
+    for (const { base, length } of row.segments) {
+      const taken = this.pinForWriting(row.mm, Math.floor(base / PAGE), Math.ceil((base + length) / PAGE))
+      if (taken === null) {
+        this.ledger.drop(kept)
+        return
+      }
+      kept.push(...this.coalesced(taken))
+    }
+    for (const reference of kept) reference.why = 'long-term'
+    const { row: number, id } = row
+    this.byId.set(id!, { row: number, kind: 'pin', pages: counted(kept), references: kept, io: null, isRegistration: true })
+    this.buffers.set(id!, row.segments)
+  }
+
+  private pinForWriting(mm: number, first: number, end: number): Reference[] | null {
+    if (this.memory.hasSharedFile(mm, first, end)) return null
+    const pages: Page[] = []
+    for (let at = first; at < end; at++) {
+      const page = this.memory.touch(mm, at, true)
+      if (page === null) return null
+      pages.push(page)
+    }
+    const entries = pages.map((page) => [page])
+    return this.ledger.take(entries, 'pin')
+  }
+
+  private coalesced(taken: Reference[]): Reference[] {
+    const orders = new Set(taken.map(({ pages }) => pages[0]!.folio.order))
+    if (this.setup.kernel === '6.1' || orders.size !== 1 || orders.has(0)) return taken
+    const isFirst = (reference: Reference, i: number) => taken[i - 1]?.pages[0]!.folio !== reference.pages[0]!.folio
+    this.ledger.drop(taken.filter((reference, i) => !isFirst(reference, i)))
+    return taken.filter(isFirst)
+  }
+
+  private unregister({ id }: SlowRow): boolean {
+    const taken = this.byId.get(id!)
+    if (taken === undefined || !taken.isRegistration) {
+      this.violate('unknown-release', NOTHING, 'pin', 'no buffer was registered under that id', 'pin')
+      return false
+    }
+    if (taken.references.length > 0) this.ledger.drop(taken.references.splice(0))
+    else this.violate('double-release', taken, 'pin', 'unregistered before')
+    this.buffers.delete(id!)
+    return true
+  }
+
+  private take(row: SlowRow, kind: Kind): void {
+    const { listed, first } = this.pagesOf(row)
+    const references = this.ledger.take(listed, kind) ?? []
+    if (row.flags.has('longterm')) for (const reference of references) reference.why = 'long-term'
+    const pages = counted(references)
+    if (row.id !== null) {
+      this.byId.set(row.id, { row: row.row, kind, pages, references, io: null, isRegistration: false })
+    } else if (first !== null) {
+      this.open.push({ first, entries: listed.length, kind, row: row.row, pages, references })
+    }
+  }
+
+  private letGo(row: SlowRow, as: Kind): void {
+    if (row.id === null) {
+      this.letGoUnnamed(row, as)
+      return
+    }
+    const taken = this.byId.get(row.id)
+    if (taken === undefined) {
+      this.violate('unknown-release', NOTHING, as, 'nothing that this trace took has that id', as)
+    } else if (taken.io !== null) this.letGoOperation(taken, taken.io, row.row, as)
+    else if (taken.references.length === 0) this.violate('double-release', taken, as, EARLIER)
+    else if (taken.kind === as) this.ledger.drop(taken.references.splice(0))
+    else this.wrongKind(taken, as)
+  }
+
+  private letGoOperation(taken: Taken, io: SlowOperation, row: number, as: Kind): void {
+    if (io.kept.length === 0) {
+      this.violate('double-release', taken, as, EARLIER)
+    } else if (taken.kind === as) {
+      io.releasedBy = row
+      io.early = { kind: as, pages: pagesKept(io) }
+      for (const group of io.kept.splice(0)) this.ledger.drop(group)
+    } else {
+      for (const group of io.kept) this.wrongKind({ ...taken, pages: counted(group), references: group }, as)
+    }
+  }
+
+  private letGoUnnamed(row: SlowRow, as: Kind): void {
+    const { listed, first } = this.pagesOf(row)
+    const isSame = (one: Unnamed) => one.first === first && one.entries === listed.length
+    const taken = this.open.findLast((one) => isSame(one) && one.kind === as) ?? this.open.findLast(isSame)
+    const before = this.closed.findLast(isSame)
+    if (taken !== undefined && taken.kind === as) {
+      this.ledger.drop(taken.references)
+      this.open.splice(this.open.indexOf(taken), 1)
+      this.closed.push(taken)
+    } else if (taken !== undefined) this.wrongKind(taken, as)
+    else if (before !== undefined) this.violate('double-release', before, as, EARLIER)
+    else {
+      const pages = { ...NOTHING, pages: listed.length }
+      this.violate('unknown-release', pages, as, 'no row of this trace took these pages', as)
+    }
+  }
+
+  /** The pages of an event's segments, as a source: whatever the policy, as far as they can be had. */
+  private pagesOf(row: SlowRow): { listed: Page[][]; first: Page | null } {
+    const total = row.segments.reduce((sum, { length }) => sum + length, 0)
+    const iter = new SlowIter(row, this.memory, total, false, false)
+    const listed: Page[][] = []
+    while (iter.left > 0) {
+      const entries = list(iter, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
+      if (typeof entries === 'number' || entries.length === 0) break
+      listed.push(...entries.map(({ pages }) => [...pages]))
+      iter.position += entries.reduce((sum, { length }) => sum + length, 0)
+    }
+    return { listed, first: listed[0]?.[0] ?? null }
+  }
+
+  private wrongKind(taken: Pick<Taken, 'row' | 'kind' | 'pages' | 'references'>, as: Kind): void {
+    const detail = as === 'ref' ? 'put_page() of pinned pages' : 'unpin_user_page() of pages that are only referenced'
+    this.violate('wrong-kind-release', taken, as, detail)
+    for (const reference of taken.references) reference.why = 'wrong kind'
+  }
+
+  private violate(
+    rule: Violation['rule'],
+    taken: { row: number; kind: Kind | 'none'; pages: number },
+    as: Kind,
+    detail: string,
+    retention: Kind | 'none' = taken.kind,
+  ): void {
+    const { row, line } = this.ledger.now
+    const { file, consumer } = this.setup
+    const { row: takenRow, pages } = taken
+    this.violations.push({ rule, file, line, row, takenRow, retention, releasedAs: as, pages, consumer, detail })
+  }
+}
+
+const NOTHING = { row: 0, kind: 'none', pages: 0 } as const

@@ -1,0 +1,122 @@
+import { KERNEL, type Page, type SlowMemory } from './slow-memory.ts'
+import type { SlowRow, SlowSegment } from './slow-row.ts'
+
+const PAGE = 4096
+
+/** The bytes of one segment that lie in one page. */
+export interface Piece {
+  readonly segment: number
+  readonly page: () => Page | null
+  readonly offset: number
+  readonly length: number
+}
+
+/**
+ * An iterator as the flat list of all its pieces and a position in bytes. Advancing and reverting move the position;
+ * empty segments have no pieces, so they need no skipping.
+ */
+export class SlowIter {
+  position = 0
+  end: number
+  readonly segments: readonly SlowSegment[]
+  readonly isByFrame: boolean
+  private readonly pieces: readonly Piece[]
+  /** Position of the first byte of each piece. */
+  private readonly starts: readonly number[]
+
+  constructor(row: SlowRow, memory: SlowMemory, length: number, isFixed: boolean, write: boolean) {
+    this.segments = row.segments
+    this.isByFrame = row.iter === 'bvec' && !isFixed
+    this.end = length
+    const space = row.iter === 'kvec' && !isFixed ? KERNEL : row.mm
+    const pageAt = (first: number) => (this.isByFrame ? memory.pageOfFrame(first) : memory.touch(space, first, write))
+    this.pieces = row.segments.flatMap((segment, index) => piecesOf(segment, index, this.isByFrame, pageAt))
+    let at = 0
+    this.starts = this.pieces.map((piece) => {
+      at += piece.length
+      return at - piece.length
+    })
+  }
+
+  get left(): number {
+    return this.end - this.position
+  }
+
+  /** The pieces of the bytes from `from` to `to`, the first and last of them clipped. */
+  range(from: number, to: number): Piece[] {
+    const clipped: Piece[] = []
+    for (let i = this.pieceAt(from); i < this.pieces.length && this.starts[i]! < to; i++) {
+      const piece = this.pieces[i]!
+      const start = this.starts[i]!
+      const head = Math.max(from - start, 0)
+      const tail = Math.max(start + piece.length - to, 0)
+      clipped.push({ ...piece, offset: piece.offset + head, length: piece.length - head - tail })
+    }
+    return clipped
+  }
+
+  /** The pieces left of the segment with the next byte. */
+  restOfSegment(bytesMax: number): Piece[] {
+    const pieces = this.range(this.position, Math.min(this.end, this.position + bytesMax))
+    return pieces.filter(({ segment }) => segment === pieces[0]!.segment)
+  }
+
+  /** reference 1.7: a page that two segments share counts twice, and an empty bvec at an odd offset counts one. */
+  pageCount(from = this.position, to = this.end): number {
+    const odd = this.isByFrame ? this.emptySegments(from, to).filter(({ offset }) => offset % PAGE !== 0).length : 0
+    return from >= to ? 0 : this.range(from, to).length + odd
+  }
+
+  /** Empty segments that the iterator has still before it: at its very start, or behind the next byte. */
+  emptySegments(from: number, to: number): SlowSegment[] {
+    return this.withStarts()
+      .filter(({ segment, start }) => segment.length === 0 && start < to && (from === 0 || start > from))
+      .map(({ segment }) => segment)
+  }
+
+  /** What is left of each segment between here and the end, first and last clipped, empty ones included. */
+  segmentParts(): { start: number; length: number }[] {
+    return this.withStarts()
+      .filter(({ start }) => start < this.end)
+      .map(({ segment, start }) => {
+        const skip = Math.max(this.position - start, 0)
+        const address = (this.isByFrame ? 0 : segment.base) + segment.offset + skip
+        return { start: address, length: Math.min(segment.length, this.end - start) - skip, from: start }
+      })
+      .filter(({ length, from }) => length > 0 || (length === 0 && from >= this.position))
+  }
+
+  /** nr_segs: entries from the current one to the end of the array, however much of them is left out of the count. */
+  segmentsLeft(): number {
+    const all = this.withStarts()
+    if (this.position === 0) return all.length
+    const current = all.findIndex(({ segment, start }) => start + segment.length > this.position)
+    return current < 0 ? 0 : all.length - current
+  }
+
+  private withStarts(): { segment: SlowSegment; start: number }[] {
+    let at = 0
+    return this.segments.map((segment) => {
+      at += segment.length
+      return { segment, start: at - segment.length }
+    })
+  }
+
+  private pieceAt(position: number): number {
+    const at = this.starts.findLastIndex((start) => start <= position)
+    return Math.max(at, 0)
+  }
+}
+
+function piecesOf(segment: SlowSegment, index: number, byFrame: boolean, pageAt: (page: number) => Page | null): Piece[] {
+  const begin = byFrame ? segment.offset : segment.base
+  const pieces: Piece[] = []
+  for (let at = 0; at < segment.length; ) {
+    const offset = (begin + at) % PAGE
+    const length = Math.min(PAGE - offset, segment.length - at)
+    const page = Math.floor((begin + at) / PAGE) + (byFrame ? segment.base : 0)
+    pieces.push({ segment: index, page: () => pageAt(page), offset, length })
+    at += length
+  }
+  return pieces
+}

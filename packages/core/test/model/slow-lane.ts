@@ -1,0 +1,264 @@
+import { EFAULT, EINVAL } from '../../src/errno.ts'
+import { GROUND_TRUTH_LISTED_MAX } from '../../src/replay/ground-truth.ts'
+import { LEAKS_LISTED_MAX } from '../../src/replay/lane-report.ts'
+import { VIOLATIONS_LISTED_MAX } from '../../src/ledger/ledger.ts'
+import type { LaneReport } from '../../src/report/report.ts'
+import { MAX_RW_COUNT } from '../../src/units.ts'
+import { SlowBio } from './slow-bio.ts'
+import { SlowEvents } from './slow-events.ts'
+import { SlowIter } from './slow-iter.ts'
+import { type Reference, SlowLedger } from './slow-ledger.ts'
+import { SlowMemory } from './slow-memory.ts'
+import { extract, type Figures, release, type SlowOperation, type SlowSetup } from './slow-operation.ts'
+import type { SlowRow } from './slow-row.ts'
+
+const REASONS: Readonly<Record<Reference['why'], string>> = {
+  'not released': 'completed, but never released',
+  'no completion': 'no completion was recorded',
+  lost: 'lost while the list was trimmed: the kernel shortens a bvec without unpinning the pages cut off',
+  'wrong kind': 'released the wrong way, so still held',
+  'long-term': 'declared long-term',
+  'in flight': 'in flight where the trace was cut',
+}
+
+const WHY_UNDETERMINED =
+  'a bio fills up inside a logical block: where, and so which pages are pinned again, ' +
+  'depends on which small pages are physically adjacent'
+
+const ACCEPTED = ['ubuf', 'iovec', 'bvec', 'kvec']
+
+/** The whole replay of one lane, plainly: rows in, report out. */
+export function slowLane(rows: readonly SlowRow[], setup: SlowSetup): LaneReport {
+  const lane = new SlowLane(setup)
+  for (const row of rows) lane.replay(row)
+  lane.finish()
+  return lane.report()
+}
+
+export class SlowLane {
+  readonly memory = new SlowMemory()
+  readonly ledger = new SlowLedger(this.memory)
+  private readonly setup: SlowSetup
+  private readonly figures: Figures = {
+    zeroCopyBytes: 0,
+    copiedBytes: 0,
+    barePages: 0,
+    avoidedEntries: 0,
+    avoidedAllocations: 0,
+    built: 0,
+    perOperationMax: 0,
+    limitHits: 0,
+  }
+  private readonly bio: SlowBio
+  private readonly events: SlowEvents
+  private readonly sums = { operations: 0, errors: 0, bytes: 0, cutOff: 0 }
+  private readonly truth = { rows: 0, matched: 0, mismatchedTotal: 0, undeterminedTotal: 0 }
+  private readonly mismatched: LaneReport['groundTruth']['mismatched'] = []
+  private readonly undetermined: LaneReport['groundTruth']['undetermined'] = []
+  private inFlight: SlowOperation[] = []
+
+  constructor(setup: SlowSetup) {
+    this.setup = setup
+    this.bio = new SlowBio(setup, this.ledger, this.figures)
+    this.events = new SlowEvents(setup, this.memory, this.ledger)
+  }
+
+  replay(row: SlowRow): void {
+    this.completeUntil(row.ts)
+    if (row.event === 'map' || row.event === 'unmap') {
+      this.memory.apply(row)
+      return
+    }
+    const isIo = row.event === 'io'
+    if (isIo) this.sums.operations++
+    this.ledger.now = { row: row.row, line: row.line, op: isIo ? this.sums.operations : 0, since: row.ts }
+    const { acquired, released } = this.ledger.pins
+    if (isIo) this.operate(row)
+    else if (this.events.apply(row)) {
+      this.compare(row, this.ledger.pins.acquired - acquired, this.ledger.pins.released - released, false)
+    }
+  }
+
+  /** What has a completion gets it; what has none stays held. */
+  finish(): void {
+    this.completeUntil(Number.POSITIVE_INFINITY)
+    for (const io of this.inFlight) {
+      if (this.setup.inFlight) this.sums.cutOff++
+      for (const reference of io.kept.flat()) {
+        if (reference.why === 'not released') reference.why = this.setup.inFlight ? 'in flight' : 'no completion'
+      }
+      this.compare({ ...io.row, pinsReleased: null }, io.acquired, io.released, io.undetermined)
+    }
+    this.ledger.check()
+  }
+
+  private operate(row: SlowRow): void {
+    const io = this.start(row)
+    const { pins } = this.ledger
+    const before = { ...pins }
+    const result = this.submit(io)
+    if (result < 0) {
+      this.sums.errors++
+      release(io, this.ledger)
+    } else this.sums.bytes += result
+    io.acquired = pins.acquired - before.acquired
+    this.events.name(io)
+    if (result >= 0 && row.end !== null) {
+      io.released = pins.released - before.released
+      this.inFlight.push(io)
+      return
+    }
+    release(io, this.ledger)
+    this.compare(row, io.acquired, pins.released - before.released, io.undetermined)
+  }
+
+  private start(row: SlowRow): SlowOperation {
+    const isFixed = row.flags.has('fixed') && row.iter !== 'bvec'
+    const isBvec = isFixed || row.iter === 'bvec'
+    const length = Math.min(row.length, MAX_RW_COUNT)
+    // A registered buffer was faulted in when it was registered; kernel memory needs no fault.
+    const write = row.isRead && !isFixed && row.iter !== 'kvec'
+    return {
+      row,
+      number: this.sums.operations,
+      iter: new SlowIter(row, this.memory, length, isFixed, write),
+      isBvec,
+      isUserBacked: !isBvec && (row.iter === 'ubuf' || row.iter === 'iovec'),
+      kept: [],
+      undetermined: false,
+      acquired: 0,
+      released: 0,
+      releasedBy: null,
+      early: null,
+    }
+  }
+
+  private submit(io: SlowOperation): number {
+    if (!io.isBvec && !ACCEPTED.includes(io.row.iter)) return EINVAL
+    if (io.isBvec && io.row.iter !== 'bvec' && !this.events.isRegistered(io.row)) return EFAULT
+    switch (this.setup.consumer) {
+      case 'bio':
+        return this.bio.submit(io)
+      case 'null':
+        return this.takeAll(io)
+      case 'buffered':
+        return this.copy(io)
+    }
+  }
+
+  /** `null`: every page, listed and held; a fault ends it early. */
+  private takeAll(io: SlowOperation): number {
+    let bytes = 0
+    let error = 0
+    while (io.iter.left > 0 && error === 0) {
+      const got = extract(io, this.setup, this.ledger, this.figures, Number.POSITIVE_INFINITY, MAX_RW_COUNT)
+      if (typeof got === 'number') error = got === 0 ? EFAULT : got
+      else {
+        bytes += got.bytes
+        if (got.references.length > 0) io.kept.push(got.references)
+      }
+    }
+    this.figures.zeroCopyBytes += bytes
+    return bytes === 0 ? error : bytes
+  }
+
+  /** `buffered`: copied through the page cache. */
+  private copy({ row, iter }: SlowOperation): number {
+    const bytes = Math.min(row.result ?? iter.left, iter.left)
+    if (bytes > 0) this.figures.copiedBytes += bytes
+    return bytes
+  }
+
+  private completeUntil(time: number): void {
+    for (;;) {
+      const due = this.inFlight.filter(({ row }) => typeof row.end === 'number' && row.end <= time)
+      const [next] = due.sort((a, b) => Number(a.row.end) - Number(b.row.end) || a.number - b.number)
+      if (next === undefined) return
+      this.inFlight = this.inFlight.filter((io) => io !== next)
+      this.complete(next)
+    }
+  }
+
+  private complete(io: SlowOperation): void {
+    const { row, line } = io.row
+    this.ledger.now = { row, line, op: io.number, since: Number(io.row.end) }
+    const { released } = this.ledger.pins
+    this.events.completes(io)
+    release(io, this.ledger)
+    this.compare(io.row, io.acquired, io.released + this.ledger.pins.released - released, io.undetermined)
+  }
+
+  /** Ground truth: only where the lane is the one that the kernel itself would be, and the row was recorded there. */
+  private compare(row: SlowRow, acquired: number, released: number, isUndetermined: boolean): void {
+    const { policy, kernel, consumer, file } = this.setup
+    if (policy !== (kernel === '6.1' ? 'get-pages' : 'extract')) return
+    if (row.consumer !== null && row.consumer !== consumer) return
+    if (row.pinsAcquired === null && row.pinsReleased === null) return
+    const at = { file, line: row.line, row: row.row }
+    this.truth.rows++
+    if (isUndetermined) {
+      this.truth.undeterminedTotal++
+      this.undetermined.push({ ...at, expected: row.pinsAcquired ?? 0, assumed: acquired, why: WHY_UNDETERMINED })
+      return
+    }
+    const wrong = [
+      { ...at, counter: 'pins_acquired' as const, expected: row.pinsAcquired ?? acquired, got: acquired },
+      { ...at, counter: 'pins_released' as const, expected: row.pinsReleased ?? released, got: released },
+    ].filter(({ expected, got }) => expected !== got)
+    if (wrong.length === 0) this.truth.matched++
+    else this.truth.mismatchedTotal++
+    this.mismatched.push(...wrong)
+  }
+
+  report(): LaneReport {
+    const { setup, ledger, figures, sums, events } = this
+    const leaks = this.leaks()
+    return {
+      policy: setup.policy,
+      kernel: setup.kernel,
+      consumer: setup.consumer,
+      operations: sums.operations,
+      errors: sums.errors,
+      bytes: sums.bytes,
+      pins: { ...ledger.pins, longTerm: this.longTerm('pin') },
+      refs: { ...ledger.refs, longTerm: this.longTerm('ref') },
+      bare: { pages: figures.barePages },
+      refOps: ledger.refOps,
+      data: { zeroCopyBytes: figures.zeroCopyBytes, copiedBytes: figures.copiedBytes },
+      avoided: {
+        copyBytes: figures.zeroCopyBytes,
+        entries: figures.avoidedEntries,
+        allocations: figures.avoidedAllocations,
+      },
+      entries: { built: figures.built, perOperationMax: figures.perOperationMax, limitHits: figures.limitHits },
+      counters: setup.consumer === 'bio' ? { ...this.bio.counters } : {},
+      leaksTotal: leaks.length,
+      leaks: leaks.slice(0, LEAKS_LISTED_MAX),
+      violationsTotal: events.violations.length,
+      violations: events.violations.slice(0, VIOLATIONS_LISTED_MAX),
+      inFlight: sums.cutOff,
+      groundTruth: {
+        ...this.truth,
+        mismatched: this.mismatched.slice(0, GROUND_TRUTH_LISTED_MAX),
+        undetermined: this.undetermined.slice(0, GROUND_TRUTH_LISTED_MAX),
+      },
+    }
+  }
+
+  private longTerm(kind: Reference['kind']): number {
+    return [...this.ledger.held].filter((one) => one.why === 'long-term' && one.kind === kind && one.counts).length
+  }
+
+  private leaks(): LaneReport['leaks'] {
+    const found = new Map<string, LaneReport['leaks'][number]>()
+    for (const { row, line, op, since, kind, why, counts } of this.ledger.held) {
+      if (why === 'long-term' || why === 'in flight' || !counts) continue
+      const key = `${row} ${kind} ${why}`
+      const known = found.get(key)
+      const { file, consumer } = this.setup
+      if (known !== undefined) known.pages++
+      else found.set(key, { file, line, row, op, retention: kind, pages: 1, sinceNs: since, consumer, reason: REASONS[why] })
+    }
+    return [...found.values()].sort((a, b) => a.row - b.row)
+  }
+}

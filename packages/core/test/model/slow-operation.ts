@@ -1,0 +1,152 @@
+import type { KernelVersion } from '../../src/extract/kernel-version.ts'
+import type { PolicyName } from '../../src/extract/policy.ts'
+import { EFAULT, ENOMEM } from '../../src/errno.ts'
+import { PAGE_LIST_MAX } from '../../src/extract/page-list.ts'
+import { MAX_RW_COUNT } from '../../src/units.ts'
+import type { SlowIter } from './slow-iter.ts'
+import { counted, type Kind, type Reference, type SlowLedger } from './slow-ledger.ts'
+import type { Page } from './slow-memory.ts'
+import type { SlowRow } from './slow-row.ts'
+
+/** What a lane is made of. */
+export interface SlowSetup {
+  readonly file: string
+  readonly policy: PolicyName
+  readonly kernel: KernelVersion
+  readonly consumer: 'bio' | 'null' | 'buffered'
+  readonly filesystem: string | null
+  readonly inFlight: boolean
+  readonly blockSize: number
+  readonly dmaAlignment: number
+  readonly bvecLimit: number
+  /** Folios taken as physically adjacent although the trace does not tell. */
+  readonly adjacent?: (before: Page, after: Page) => boolean
+}
+
+/** One element of what an extraction listed. Under the folio policy it may have several pages. */
+export interface Entry {
+  readonly pages: readonly Page[]
+  readonly offset: number
+  readonly length: number
+}
+
+export interface Extracted {
+  readonly entries: Entry[]
+  readonly references: Reference[]
+  readonly bytes: number
+}
+
+export interface Figures {
+  zeroCopyBytes: number
+  copiedBytes: number
+  barePages: number
+  avoidedEntries: number
+  avoidedAllocations: number
+  built: number
+  perOperationMax: number
+  limitHits: number
+}
+
+/** One operation between its submission and its completion. */
+export interface SlowOperation {
+  readonly row: SlowRow
+  readonly number: number
+  readonly iter: SlowIter
+  readonly isBvec: boolean
+  readonly isUserBacked: boolean
+  /** What outlives submission: a group for each list that took it. */
+  kept: Reference[][]
+  undetermined: boolean
+  acquired: number
+  released: number
+  /** Row of an event that let everything go before the completion. */
+  releasedBy: number | null
+  /** What that was. */
+  early: { readonly kind: Kind; readonly pages: number } | null
+}
+
+/** reference 4.1, as far as the types are modelled. */
+export function retentionOf(policy: PolicyName, row: SlowRow, isBvec: boolean): Kind | 'none' | 'refused' {
+  if (row.iter === 'discard' && !isBvec) return 'refused'
+  const isUser = !isBvec && (row.iter === 'ubuf' || row.iter === 'iovec')
+  switch (policy) {
+    case 'get-pages':
+      return row.iter === 'kvec' && !isBvec ? 'refused' : 'ref'
+    case 'viro-2022':
+      return !isUser ? 'none' : row.isRead ? 'pin' : 'ref'
+    case 'extract':
+    case 'folio':
+      return isUser ? 'pin' : 'none'
+  }
+}
+
+/**
+ * The pages of the next bytes of one segment, taken as the policy says. A fault shortens what is listed; at the first
+ * page it is -EFAULT. reference 3.1 to 3.3.
+ */
+export function extract(
+  io: SlowOperation,
+  setup: SlowSetup,
+  ledger: SlowLedger,
+  figures: Figures,
+  pagesMax: number,
+  bytesMax: number,
+): Extracted | number {
+  const { iter } = io
+  if (iter.left === 0) return 0
+  const kind = retentionOf(setup.policy, io.row, io.isBvec)
+  if (kind === 'refused') return EFAULT
+  const single = list(iter, pagesMax, bytesMax)
+  if (typeof single === 'number') return single
+  const entries = setup.policy === 'folio' ? joined(single) : single
+  const bytes = entries.reduce((sum, { length }) => sum + length, 0)
+  if (kind === 'none') {
+    figures.barePages += single.length
+    iter.position += bytes
+    return { entries, references: [], bytes }
+  }
+  const lists = entries.map(({ pages }) => pages)
+  const references = ledger.take(lists, kind)
+  if (references === null) return ENOMEM
+  iter.position += bytes
+  return { entries, references, bytes }
+}
+
+/** The entries of one call, with nothing taken and the iterator where it was. */
+export function list(iter: SlowIter, pagesMax: number, bytesMax: number): Entry[] | number {
+  const pieces = iter.restOfSegment(Math.min(bytesMax, MAX_RW_COUNT)).slice(0, Math.min(pagesMax, PAGE_LIST_MAX))
+  const entries: Entry[] = []
+  for (const { page, offset, length } of pieces) {
+    const found = page()
+    if (found === null) break
+    entries.push({ pages: [found], offset, length })
+  }
+  return pieces.length > 0 && entries.length === 0 ? EFAULT : entries
+}
+
+/** Neighbours in one folio become one entry. */
+function joined(entries: readonly Entry[]): Entry[] {
+  const runs: Entry[] = []
+  for (const entry of entries) {
+    const last = runs.at(-1)
+    if (last !== undefined && follows(last.pages.at(-1)!, entry.pages[0]!)) {
+      runs[runs.length - 1] = { ...last, pages: [...last.pages, ...entry.pages], length: last.length + entry.length }
+    } else runs.push(entry)
+  }
+  return runs
+}
+
+/** The next page of the same folio. */
+export function follows(before: Page, after: Page): boolean {
+  return before.folio === after.folio && after.index === before.index + 1
+}
+
+/** Pages of the operation that are held and move a count. */
+export function pagesKept(io: SlowOperation): number {
+  return io.kept.reduce((sum, group) => sum + counted(group), 0)
+}
+
+export function release(io: SlowOperation, ledger: SlowLedger): void {
+  for (const group of io.kept) ledger.drop(group)
+  io.kept = []
+}

@@ -1,0 +1,25 @@
+// Puts the real output of the commands that README.md shows between its `<!-- output: … -->` marks.
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const readme = `${root}README.md`
+
+/** README.md with the outputs of today. */
+export function withOutputs(text) {
+  return text.replace(/<!-- output: pinscope (.*?) -->\n```\n[\s\S]*?```\n/g, (_, command) => {
+    const args = ['packages/cli/bin/run.js', ...command.split(' ')]
+    const { stdout, status } = spawnSync(process.execPath, args, {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, COLUMNS: '80' },
+    })
+    if (status !== 0) throw new Error(`pinscope ${command} exited with ${status}`)
+    return `<!-- output: pinscope ${command} -->\n\`\`\`\n$ pinscope ${command}\n${stdout.trimEnd()}\n\`\`\`\n`
+  })
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(readme, withOutputs(readFileSync(readme, 'utf8')))
+}
