@@ -16,7 +16,7 @@ export function seeded(seed) {
 }
 
 /** One batch of synchronous direct reads and writes of `pages` pages, in order through an arena or at random in it. */
-export function batchOf({ rows = 4096, pages = 16, arenaPages = 65536, order = 'sequential', seed = 1 }) {
+export function batchOf({ rows = 4096, pages = 16, arenaPages = 65536, order = 'sequential', seed = 1, end = -1 }) {
   const random = seeded(seed)
   const batch = new OpBatch()
   const slots = Math.floor(arenaPages / pages)
@@ -30,7 +30,7 @@ export function batchOf({ rows = 4096, pages = 16, arenaPages = 65536, order = '
 
 function fill(batch, r, address, length) {
   batch.line[r] = r + 3
-  batch.tsNs[r] = r * 1000
+  batch.tsNs[r] = 1e12 + r * 1000
   batch.endNs[r] = -1
   batch.direction[r] = r & 1
   batch.order[r] = -1
@@ -69,4 +69,9 @@ export const emptyTrace = {
   consumers: { size: 0, text: () => '' },
   bytesRead: 0,
   async *batches() {},
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[sorted.length >> 1]
 }

@@ -1,9 +1,10 @@
 // What one page of a 16-page operation costs in the replay, against a bare loop that increments and then decrements a
 // typed array for the same pages. Rounds are interleaved; ratios are taken within a round.
+import { fileURLToPath } from 'node:url'
 import { Registry } from '../packages/core/dist/consumer/registry.js'
 import { LaneSet } from '../packages/core/dist/replay/lane-set.js'
 import { replayBatch } from '../packages/core/dist/replay/replay.js'
-import { batchOf, emptyTrace } from './batch.mjs'
+import { batchOf, emptyTrace, median } from './batch.mjs'
 
 const PAGES = 16
 const ROUNDS = 15
@@ -73,7 +74,8 @@ function perPage(run, batch) {
   return Number(process.hrtime.bigint() - start) / (BATCHES * batch.length * PAGES)
 }
 
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[sorted.length >> 1]
+// As a program: one line of JSON. `tuned` sets the V8 flags that the command sets (packages/cli/src/services/tune-v8.ts).
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.argv[2] === 'tuned') (await import('../packages/cli/dist/services/tune-v8.js')).tuneV8()
+  console.log(JSON.stringify(hotPath()))
 }

@@ -9,7 +9,7 @@ const BASE = 0x7f0000000000
 const K = 1024
 const M = K * K
 
-function map(length: number, backing: RowSpec['backing'], order?: number): RowSpec {
+function map(length: number, backing: NonNullable<RowSpec['backing']>, order?: number): RowSpec {
   return { event: 'map', segs: [[BASE, length]], backing, ...(order === undefined ? {} : { order }) }
 }
 
@@ -35,7 +35,10 @@ describe('bio_iov_iter_get_pages', () => {
   })
 
   it('P2: four small pages physically adjacent: one bvec up to 6.18, four in mainline', async () => {
-    const rows: RowSpec[] = [{ iter: 'bvec', segs: [[500, 0, 4 * 4096]], event: 'pin', id: 'a' }, { event: 'unpin', id: 'a' }]
+    const rows: RowSpec[] = [
+      { iter: 'bvec', segs: [[500, 0, 4 * 4096]], event: 'pin', id: 'a' },
+      { event: 'unpin', id: 'a' },
+    ]
     const lane = await laneOf(rows)
     expect(lane.pins).toMatchObject({ acquired: 4, released: 4 })
   })
@@ -55,7 +58,16 @@ describe('bio_iov_iter_get_pages', () => {
   })
 
   it('P5: two adjacent segments in one page: merged, and one pin dropped at once, but not in mainline', async () => {
-    const rows: RowSpec[] = [map(16 * K, 'anon'), { segs: [[BASE, 512], [BASE + 512, 512]], end: 1e6 }]
+    const rows: RowSpec[] = [
+      map(16 * K, 'anon'),
+      {
+        segs: [
+          [BASE, 512],
+          [BASE + 512, 512],
+        ],
+        end: 1e6,
+      },
+    ]
     for (const kernel of ['6.12', '6.18']) {
       const got = await read(kernel, rows)
       expect(got, kernel).toMatchObject({ pins: [2, 2], bvecs: 1, mergedDuplicates: 1 })
@@ -64,7 +76,15 @@ describe('bio_iov_iter_get_pages', () => {
   })
 
   it('P6: two segments in one page with a gap: two bvecs, the page pinned twice', async () => {
-    const rows: RowSpec[] = [map(16 * K, 'anon'), { segs: [[BASE, 512], [BASE + 1024, 512]] }]
+    const rows: RowSpec[] = [
+      map(16 * K, 'anon'),
+      {
+        segs: [
+          [BASE, 512],
+          [BASE + 1024, 512],
+        ],
+      },
+    ]
     for (const kernel of ['6.12', '6.18', 'mainline']) {
       expect(await read(kernel, rows), kernel).toMatchObject({ pins: [2, 2], bvecs: 2, mergedDuplicates: 0 })
     }
@@ -112,7 +132,15 @@ describe('bio_iov_iter_get_pages', () => {
   })
 
   it('P13: the same page twice: two bvecs, pinned twice', async () => {
-    const rows: RowSpec[] = [map(16 * K, 'anon'), { segs: [[BASE, 4096], [BASE, 4096]] }]
+    const rows: RowSpec[] = [
+      map(16 * K, 'anon'),
+      {
+        segs: [
+          [BASE, 4096],
+          [BASE, 4096],
+        ],
+      },
+    ]
     for (const kernel of ['6.12', '6.18', 'mainline']) {
       expect(await read(kernel, rows), kernel).toMatchObject({ pins: [2, 2], bvecs: 2 })
     }

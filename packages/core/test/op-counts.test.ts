@@ -20,7 +20,10 @@ const OPERATIONS: Readonly<Record<string, readonly RowSpec[]>> = {
   'O_DIRECT preadv 8x512 same addr': [ANON, { op: 'read', segs: eight(512, 0) }],
   'O_DIRECT preadv 8x512 contiguous': [ANON, { op: 'read', segs: eight(512, 512) }],
   'O_DIRECT pread 64K THP': [HUGE, { op: 'read', segs: [[A, 65536]] }],
-  'O_DIRECT pwrite 64K zero page': [{ ...ANON, flags: ['untouched'] }, { op: 'write', segs: [[A, 65536]] }],
+  'O_DIRECT pwrite 64K zero page': [
+    { ...ANON, flags: ['untouched'] },
+    { op: 'write', segs: [[A, 65536]] },
+  ],
   'O_DIRECT pread 1000@100': [ANON, { op: 'read', segs: [[A, 1000]], offset: 100 }],
   'buffered pread 64K': [ANON, { op: 'read', segs: [[A, 65536]], consumer: 'buffered' }],
   'buffered pwrite 64K': [ANON, { op: 'write', segs: [[A, 65536]], consumer: 'buffered' }],
@@ -38,7 +41,9 @@ const REGISTRATIONS: Readonly<Record<string, readonly RowSpec[]>> = {
 
 /** [name, result, acquired, released] of each line. No cell but the errno text could hold a comma, and none does. */
 function counts(kernel: string): [string, string, number, number][] {
-  const [, ...lines] = readFileSync(new URL(`op-counts-${kernel}.csv`, FOLDER), 'utf8').trim().split('\n')
+  const [, ...lines] = readFileSync(new URL(`op-counts-${kernel}.csv`, FOLDER), 'utf8')
+    .trim()
+    .split('\n')
   return lines.map((line) => {
     const cells = line.split(',')
     return [cells[0], cells[1], Number(cells[3]), Number(cells[4])]
@@ -64,7 +69,11 @@ describe.each(['6.1', '6.12'])('kernel %s', (kernel) => {
     for (const [name, , acquired, released] of rows.filter(([name]) => name.startsWith('io_uring'))) {
       const { pins } = await laneOf(REGISTRATIONS[name], { kernel })
       if (!name.includes('UNREGISTER')) before = { acquired: 0, released: 0 }
-      expect([name, pins.acquired - before.acquired, pins.released - before.released]).toEqual([name, acquired, released])
+      expect([name, pins.acquired - before.acquired, pins.released - before.released]).toEqual([
+        name,
+        acquired,
+        released,
+      ])
       before = pins
     }
   })

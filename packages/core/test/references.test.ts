@@ -25,7 +25,14 @@ describe('what a trace can show to be wrong', () => {
       { event: 'unpin', id: 'w', ts: 2000 },
     ])
     expect(lane.violations).toHaveLength(1)
-    expect(lane.violations[0]).toMatchObject({ rule: 'double-release', row: 2, takenRow: 2, pages: 2, retention: 'pin', consumer: 'bio' })
+    expect(lane.violations[0]).toMatchObject({
+      rule: 'double-release',
+      row: 2,
+      takenRow: 2,
+      pages: 2,
+      retention: 'pin',
+      consumer: 'bio',
+    })
     expect(lane.leaksTotal).toBe(0)
   })
 
@@ -35,7 +42,9 @@ describe('what a trace can show to be wrong', () => {
       { op: 'write', segs: [[A, 8192]], ts: 1000, end: 1500, id: 'w' },
       { event: 'unpin', id: 'w', ts: 2000 },
     ])
-    expect(lane.violations).toMatchObject([{ rule: 'double-release', row: 3, takenRow: 2, pages: 2, retention: 'pin', releasedAs: 'pin' }])
+    expect(lane.violations).toMatchObject([
+      { rule: 'double-release', row: 3, takenRow: 2, pages: 2, retention: 'pin', releasedAs: 'pin' },
+    ])
   })
 
   it('put_page() of a pin: the wrong kind, and the pin stays', async () => {
@@ -44,8 +53,12 @@ describe('what a trace can show to be wrong', () => {
       { op: 'write', segs: [[A, 8192]], ts: 1000, end: 'never', id: 'w' },
       { event: 'put', id: 'w', ts: 2000 },
     ])
-    expect(lane.violations).toMatchObject([{ rule: 'wrong-kind-release', row: 3, takenRow: 2, pages: 2, retention: 'pin', releasedAs: 'ref' }])
-    expect(lane.leaks).toMatchObject([{ row: 2, pages: 2, retention: 'pin', reason: 'released the wrong way, so still held' }])
+    expect(lane.violations).toMatchObject([
+      { rule: 'wrong-kind-release', row: 3, takenRow: 2, pages: 2, retention: 'pin', releasedAs: 'ref' },
+    ])
+    expect(lane.leaks).toMatchObject([
+      { row: 2, pages: 2, retention: 'pin', reason: 'released the wrong way, so still held' },
+    ])
   })
 
   it('recorded reference events, by id and by pages', async () => {
@@ -81,7 +94,13 @@ describe('four policies over one trace', () => {
 
   it('get-pages: a reference on everything, KVEC refused', async () => {
     const lane = await under('get-pages')
-    expect(lane).toMatchObject({ errors: 1, pins: { acquired: 0 }, refs: { acquired: 25 }, bare: { pages: 0 }, refOps: 50 })
+    expect(lane).toMatchObject({
+      errors: 1,
+      pins: { acquired: 0 },
+      refs: { acquired: 25 },
+      bare: { pages: 0 },
+      refOps: 50,
+    })
   })
 
   it('viro-2022: pins only where data arrives', async () => {
@@ -91,7 +110,13 @@ describe('four policies over one trace', () => {
 
   it('extract: pins in both directions', async () => {
     const lane = await under('extract')
-    expect(lane).toMatchObject({ errors: 0, pins: { acquired: 24 }, refs: { acquired: 0 }, bare: { pages: 3 }, refOps: 48 })
+    expect(lane).toMatchObject({
+      errors: 0,
+      pins: { acquired: 24 },
+      refs: { acquired: 0 },
+      bare: { pages: 3 },
+      refOps: 48,
+    })
   })
 
   it('folio: one reference operation a run of a folio', async () => {
@@ -102,7 +127,10 @@ describe('four policies over one trace', () => {
 
 describe('memory', () => {
   it('a write from never-touched anonymous memory pins nothing: it is the zero page', async () => {
-    const rows: RowSpec[] = [{ ...map, flags: ['untouched'] }, { op: 'write', segs: [[A, 65536]] }]
+    const rows: RowSpec[] = [
+      { ...map, flags: ['untouched'] },
+      { op: 'write', segs: [[A, 65536]] },
+    ]
     expect((await laneOf(rows)).pins).toMatchObject({ acquired: 0, released: 0 })
   })
 
@@ -135,7 +163,11 @@ describe('memory', () => {
       { op: 'read', segs: [[A + 4096, 65536]], flags: ['fixed', 'direct'], id: 'b', end: 1e6 },
     ]
     const late = await laneOf(rows)
-    expect(late).toMatchObject({ pins: { acquired: 512, released: 511, open: 1, longTerm: 1 }, leaksTotal: 0, bytes: 65536 })
+    expect(late).toMatchObject({
+      pins: { acquired: 512, released: 511, open: 1, longTerm: 1 },
+      leaksTotal: 0,
+      bytes: 65536,
+    })
     expect(late.counters).toMatchObject({ biosAdopted: 1 })
     const early = await laneOf(rows, { kernel: '6.1' })
     expect(early.pins).toMatchObject({ acquired: 512, released: 0, open: 512, longTerm: 512 })

@@ -3,6 +3,7 @@ import { consumerOptionValues } from './consumer-options.ts'
 import { openInputs, type TraceInput } from './input.ts'
 import type { Progress } from './progress.ts'
 import { consumerNames, kernelName, policyNames } from './select.ts'
+import { tuneV8 } from './tune-v8.ts'
 
 /** The flags that choose the lanes, as oclif parsed them. */
 export interface LaneFlags {
@@ -31,6 +32,7 @@ export async function replayTraces(
   options: ReplayOptions,
   progress: Progress | null,
 ): Promise<Report> {
+  tuneV8()
   const reports: Report[] = []
   try {
     for (const input of openInputs(names)) {

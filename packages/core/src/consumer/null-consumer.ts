@@ -8,14 +8,15 @@ import type { Operation } from './operation.ts'
 class NullConsumer implements Consumer {
   submit(io: Operation): number {
     let bytes = 0
-    while (io.iter.countBytes > 0) {
+    let error = 0
+    while (io.iter.countBytes > 0 && error === 0) {
       const taken = io.extract(PAGE_LIST_MAX, MAX_RW_COUNT)
-      if (taken <= 0) return bytes > 0 ? bytes : taken === 0 ? EFAULT : taken
+      if (taken <= 0) error = taken === 0 ? EFAULT : taken
+      else bytes += taken
       io.keep(io.hold)
-      bytes += taken
     }
     io.reachedInPlace(bytes)
-    return bytes
+    return bytes > 0 ? bytes : error
   }
 
   abort(io: Operation): void {

@@ -92,7 +92,7 @@ export class Operation {
     const { observer } = this
     if (observer !== null) this.iter.skipEmpty()
     const { segment } = this.iter
-    const start = this.iter.currentAddressBytes()
+    const { iovOffsetBytes } = this.iter
     const bytes = extractPages(this.iter, this.policy, this.spaces, this.pages, this.list, pagesMax, bytesMax)
     this.hold = HOLD_NONE
     if (bytes <= 0) return bytes
@@ -102,7 +102,10 @@ export class Operation {
       return hold
     }
     this.hold = hold as Hold
-    if (observer !== null) observer.extracted(this, segment, this.iter.isByFrame() ? -1 : start, bytes)
+    if (observer !== null) {
+      const start = this.iter.table.addressBytes[segment] + iovOffsetBytes
+      observer.extracted(this, segment, this.iter.isByFrame() ? -1 : start, bytes)
+    }
     return bytes
   }
 
@@ -118,7 +121,7 @@ export class Operation {
 
   /** Lets go of everything kept, each hold the way it was taken. */
   letGoOfKept(): void {
-    for (let hold = this.takeKept(); hold !== HOLD_NONE; hold = this.takeKept()) this.ledger.letGo(hold)
+    this.kept.letGoAll(this.ledger, this.number)
   }
 
   /** Payload reached in place, and the copy that the bounce path would have made. */

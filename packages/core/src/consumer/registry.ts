@@ -71,7 +71,8 @@ function checkedRegistration(packageName: string, registration: unknown): { cons
 }
 
 function checkDefinition(packageName: string, definition: unknown): asserts definition is ConsumerDefinition {
-  const { apiVersion, name, summary, create, accepts, entriesMax } = (definition ?? {}) as Partial<ConsumerDefinition>
+  const { apiVersion, name, summary, create, kernelPolicy, accepts, entriesMax } = (definition ??
+    {}) as Partial<ConsumerDefinition>
   if (typeof name !== 'string' || !CONSUMER_NAME.test(name)) {
     throw new PluginError(packageName, `consumer name ${JSON.stringify(name)} is not of the form "vhost-scsi"`)
   }
@@ -83,6 +84,7 @@ function checkDefinition(packageName: string, definition: unknown): asserts defi
   }
   if (typeof summary !== 'string' || summary === '') refuse('it has no summary')
   if (typeof create !== 'function') refuse('it has no create()')
+  if (typeof kernelPolicy !== 'function') refuse('it has no kernelPolicy()')
   if (!Array.isArray(accepts)) refuse('it does not say which iterator types it accepts')
   if (!Number.isInteger(entriesMax) || (entriesMax as number) < 1) refuse('entriesMax is not a positive integer')
 }

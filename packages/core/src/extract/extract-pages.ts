@@ -57,20 +57,18 @@ function startOffset(iter: IovIter): number {
 
 /** Fills `out.page`; returns how many of the `count` pages there are, or -EFAULT. */
 function listPages(iter: IovIter, spaces: AddressSpaces, store: PageStore, out: PageList, count: number): number {
+  const { segment, iovOffsetBytes } = iter
+  const { addressBytes, offsetBytes } = iter.table
   switch (iter.type) {
     case ITER_UBUF:
-    case ITER_IOVEC: {
-      const page = Math.floor(iter.currentAddressBytes() / PAGE_SIZE)
-      return spaces.walk(iter.mm, page, count, iter.direction === ITER_DEST, out.page)
-    }
+    case ITER_IOVEC:
+      return spaces.walk(iter.mm, addressBytes, segment, iovOffsetBytes, count, iter.direction === ITER_DEST, out.page)
     case ITER_KVEC:
-      return spaces.walk(KERNEL_MM, Math.floor(iter.currentAddressBytes() / PAGE_SIZE), count, false, out.page)
+      return spaces.walk(KERNEL_MM, addressBytes, segment, iovOffsetBytes, count, false, out.page)
     case ITER_BVEC: {
       // A registered buffer was faulted in for writing when it was registered: its pages are there.
-      if (iter.fixed)
-        return spaces.walk(iter.mm, Math.floor(iter.currentAddressBytes() / PAGE_SIZE), count, false, out.page)
-      const { table, segment, iovOffsetBytes } = iter
-      const frame = table.addressBytes[segment] + Math.floor((table.offsetBytes[segment] + iovOffsetBytes) / PAGE_SIZE)
+      if (iter.fixed) return spaces.walk(iter.mm, addressBytes, segment, iovOffsetBytes, count, false, out.page)
+      const frame = addressBytes[segment] + Math.floor((offsetBytes[segment] + iovOffsetBytes) / PAGE_SIZE)
       for (let i = 0; i < count; i++) out.page[i] = store.pageOfFrame(frame + i)
       return count
     }

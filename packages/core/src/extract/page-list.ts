@@ -1,4 +1,4 @@
-import { PAGE_SIZE } from '../units.ts'
+import { PAGE_SIZE, pagesSpanned } from '../units.ts'
 import { RETAIN_NONE, type Retention } from './retention.ts'
 
 /** Most pages that one extraction lists. A caller that may take more calls again, as kernel callers do. */
@@ -51,9 +51,12 @@ export class PageList {
     }
     if (left > 0) {
       lengthBytes[this.length - 1] -= left
-      this.dirtyFirst = this.length - 1
+      this.dirtyFirst = Math.min(this.dirtyFirst, this.length - 1)
     }
-    this.pages -= before - this.length
+    // An entry may be a run of pages: those left are counted by their bytes.
+    let rest = 0
+    for (let i = 0; i < this.length; i++) rest += lengthBytes[i]
+    this.pages = rest === 0 ? 0 : pagesSpanned(this.offsetBytes[0], rest)
     return before - this.length
   }
 

@@ -25,4 +25,20 @@ export class HoldChain {
     if (this.first === 0) this.last = 0
     return makeHold(slot, ledger.holds.generation[slot], ledger.holds.retention[slot] as 0 | 1 | 2)
   }
+
+  /**
+   * Lets go of every hold of the operation with that number, each the way it was taken; the chain is empty then. A hold
+   * that was let go before, by a consumer that kept it all the same, is a double release, and the chain ends there: its
+   * row may belong to another operation by now.
+   */
+  letGoAll(ledger: Ledger, operation: number): void {
+    let slot = this.first
+    this.first = 0
+    this.last = 0
+    while (slot !== 0) {
+      const next = ledger.holds.nextOfOperation[slot]
+      if (!ledger.letGoSlot(slot, operation)) return
+      slot = next
+    }
+  }
 }

@@ -16,19 +16,9 @@ import {
   slotOf,
 } from './hold.ts'
 import { HoldTable, REASON_NOT_RELEASED, REASON_WRONG_KIND } from './hold-table.ts'
+import type { LedgerObserver } from './ledger-observer.ts'
 import { BARE_PAGES, countDropped, countTaken, newTotals } from './totals.ts'
-import type { Violation, ViolationRule } from './violation.ts'
-
-/** Most violations kept with their detail; further ones are only counted. */
-export const VIOLATIONS_LISTED_MAX = 1000
-
-const PUT_OF_A_PIN = 'on a small folio that leaves 1,023 of the 1,024 that the pin added'
-const UNPIN_OF_A_REFERENCE = 'on a small folio that takes 1,024 where the reference added 1'
-
-/** Told about each release, by `explain`; `operation` is the number of the one that had taken the pages, or 0. */
-export interface LedgerObserver {
-  released(retention: Retention, pages: number, operation: number): void
-}
+import { VIOLATIONS_LISTED_MAX, type Violation, type ViolationRule, wrongKind } from './violation.ts'
 
 /**
  * Who holds which pages, and since when. The only writer of reference counts.
@@ -58,12 +48,12 @@ export class Ledger {
     this.counts = new FolioCounts(pages)
   }
 
-  /** Names the row at work. `operation` is 0 for a row that is not an operation. */
-  at(row: number, line: number, operation: number, nowNs: number): void {
+  /** Names the row at work, and its time as `times[index]` ns. `operation` is 0 for a row that is not an operation. */
+  at(row: number, line: number, operation: number, times: Float64Array, index: number): void {
     this.row = row
     this.line = line
     this.operation = operation
-    this.nowNs = nowNs
+    this.nowNs = times[index]
   }
 
   /**
@@ -125,6 +115,18 @@ export class Ledger {
     this.release(hold, retentionOf(hold))
   }
 
+  /** {@link letGo} by row of the hold table; false, and a violation, when the operation has no open hold there. */
+  letGoSlot(slot: number, operation: number): boolean {
+    const { holds } = this
+    if (holds.open[slot] === 1 && holds.operation[slot] === operation) {
+      this.drop(slot)
+      return true
+    }
+    const kind = holds.retention[slot] as Retention
+    this.violate('double-release', this.row, kind, kind, 0, 'the consumer had let go of a hold that it also kept')
+    return false
+  }
+
   /**
    * Drops a hold as `as` names it. A hold that is not open any more is a `double-release`, another kind than was taken
    * a `wrong-kind-release`: both are violations, recorded with the row at work, and change no count.
@@ -149,8 +151,7 @@ export class Ledger {
       return
     }
     if (as !== holds.retention[slot]) {
-      const detail = as === RETAIN_REF ? PUT_OF_A_PIN : UNPIN_OF_A_REFERENCE
-      this.violate('wrong-kind-release', holds.row[slot], retentionOf(hold), as, holds.counted[slot], detail)
+      this.violate('wrong-kind-release', holds.row[slot], retentionOf(hold), as, holds.counted[slot], wrongKind(as))
       holds.reason[slot] = REASON_WRONG_KIND
       return
     }

@@ -1,4 +1,7 @@
-import type { Retention } from '../extract/retention.ts'
+import { RETAIN_REF, type Retention } from '../extract/retention.ts'
+
+/** Most violations kept with their detail; further ones are only counted. */
+export const VIOLATIONS_LISTED_MAX = 1000
 
 /** Rules of reference counting. */
 export type ViolationRule = 'double-release' | 'wrong-kind-release' | 'unknown-release'
@@ -15,4 +18,11 @@ export interface Violation {
   readonly releasedAs: Retention
   readonly pages: number
   readonly detail: string
+}
+
+/** What a release of the wrong kind does to the count of a small folio. */
+export function wrongKind(releasedAs: Retention): string {
+  return releasedAs === RETAIN_REF
+    ? 'on a small folio that leaves 1,023 of the 1,024 that the pin added'
+    : 'on a small folio that takes 1,024 where the reference added 1'
 }

@@ -1,4 +1,5 @@
 import { EFAULT } from '../errno.ts'
+import { PAGE_SIZE } from '../units.ts'
 import {
   allocateFor,
   folioOrderAt,
@@ -74,14 +75,29 @@ export class AddressSpaces {
   /**
    * Lists the pages of a virtual range, faulting them in: `out[0 … n - 1]` are page rows. Returns n, which is less than
    * `count` when a later page cannot be had, or -EFAULT when the first one cannot.
+   *
+   * The range begins `offsetBytes` after the address `addresses[index]`. It is named by a column and an index because an
+   * address is no small integer, and V8 allocates for such an argument wherever it does not inline the call.
    * @kernel mm/gup.c: gup_fast_fallback (the pages so far hide a later error)
    */
-  walk(mm: number, firstPage: number, count: number, write: boolean, out: Int32Array): number {
+  walk(
+    mm: number,
+    addresses: Float64Array,
+    index: number,
+    offsetBytes: number,
+    count: number,
+    write: boolean,
+    out: Int32Array,
+  ): number {
+    const firstPage = Math.floor((addresses[index] + offsetBytes) / PAGE_SIZE)
+    const refused = write ? REFUSED_WRITE : REFUSED_READ
     let done = 0
     while (done < count) {
       const page = firstPage + done
-      const mapping = this.find(mm, page)
-      const refused = write ? REFUSED_WRITE : REFUSED_READ
+      let mapping = this.last
+      if (mapping === null || mm !== this.lastMm || page < mapping.firstPage || page >= mapping.endPage) {
+        mapping = this.find(mm, page)
+      }
       if ((mapping.flags & refused) !== 0) break
       if ((mapping.flags & MAPPING_UNDECLARED) !== 0) this.undeclaredWalks++
       const region = Math.floor(page / LEAF_PAGES)
@@ -93,8 +109,10 @@ export class AddressSpaces {
         const entry = entries[at + i]
         if (entry > 0) {
           out[done + i] = entry - 1
+        } else if (entry < 0 && !write) {
+          out[done + i] = -entry - 1
         } else {
-          out[done + i] = this.fault(mapping, page + i, entry, write)
+          out[done + i] = this.fault(mapping, page + i, write)
           // A fault may have made leaves, and the entries are another array then.
           entries = this.tables.entries
         }
@@ -102,6 +120,11 @@ export class AddressSpaces {
       done += run
     }
     return done === 0 && count > 0 ? EFAULT : done
+  }
+
+  /** {@link walk} from a page number on, for callers that run once in a while. */
+  walkPages(mm: number, firstPage: number, count: number, write: boolean, out: Int32Array): number {
+    return this.walk(mm, Float64Array.of(firstPage * PAGE_SIZE), 0, 0, count, write, out)
   }
 
   /** Takes over the ranges of another lane's address spaces; the pages are this one's own. */
@@ -114,9 +137,8 @@ export class AddressSpaces {
     }
   }
 
-  /** An entry that is not present and writable: 0, or negative where only a read may use it. */
-  private fault(mapping: Mapping, page: number, entry: number, write: boolean): number {
-    if (entry < 0 && !write) return -entry - 1
+  /** A page that is not present, or not writable when it must be. */
+  private fault(mapping: Mapping, page: number, write: boolean): number {
     if (!write && (mapping.flags & MAPPING_UNTOUCHED) !== 0) {
       this.set(mapping, page, -(ZERO_PAGE + 1))
       return ZERO_PAGE
@@ -149,7 +171,9 @@ export class AddressSpaces {
     let list = this.byMm.get(mm)
     if (list === undefined) {
       const kind = mm === KERNEL_MM ? KIND_SLAB : KIND_ANON
-      list = [{ id: this.mappingCount++, firstPage: 0, endPage: PAGES_END, kind, order: 0, flags: MAPPING_UNDECLARED }]
+      // Nobody maps kernel memory row by row: that it is undeclared is no news.
+      const flags = mm === KERNEL_MM ? 0 : MAPPING_UNDECLARED
+      list = [{ id: this.mappingCount++, firstPage: 0, endPage: PAGES_END, kind, order: 0, flags }]
       this.byMm.set(mm, list)
     }
     return list

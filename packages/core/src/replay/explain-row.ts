@@ -39,7 +39,7 @@ export async function explainRow(trace: TraceReader, row: number, options: Repla
   }
   if (told === null)
     throw new UsageError(`${trace.header.name} has no row ${row}`, `it has ${rows} rows, counted from 1`)
-  if (told.endNs >= 0) told.lane.completeDue(told.endNs)
+  if (told.endNs >= 0) told.lane.completeDue(Float64Array.of(told.endNs), 0)
   for (const { rule, row: at, takenRow, detail } of told.lane.ledger.violations) {
     if (at === row || takenRow === row) told.watcher.note(`violation at row ${at}: ${rule}: ${detail}`)
   }
@@ -77,7 +77,7 @@ function tell(trace: TraceReader, batch: OpBatch, row: number, set: LaneSet, lan
   }
   const watcher = new RowWatcher(lane, batch.segmentFirst[row])
   const { totals } = lane.ledger
-  lane.completeDue(batch.tsNs[row])
+  lane.completeDue(batch.tsNs, row)
   const before = totals.slice()
   try {
     lane.replayWatched(batch, row, watcher)
@@ -178,7 +178,8 @@ function verdictOf(told: Told): Explanation['groundTruth'] {
 
 function verdictText({ watcher, determined, comparable, expectedAcquired, expectedReleased }: Told): string {
   if (!comparable) return 'not compared: another policy, consumer or kernel than the one that was counted'
-  if (!determined) return 'undetermined: depends on which small pages are physically adjacent, which the trace does not tell'
+  if (!determined)
+    return 'undetermined: depends on which small pages are physically adjacent, which the trace does not tell'
   const agrees =
     (expectedAcquired < 0 || expectedAcquired === watcher.pinsAcquired) &&
     (expectedReleased < 0 || expectedReleased === watcher.pinsReleased)

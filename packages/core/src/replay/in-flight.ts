@@ -30,6 +30,9 @@ export class InFlight {
   expectedAcquired = new Float64Array(256)
   /** Row of the recorded event that let its holds go before it completed; 0 for none. */
   releasedEarly = new Float64Array(256)
+  /** What that let go: `RETAIN_*`, and how many references. */
+  earlyRetention = new Uint8Array(256)
+  earlyPages = new Float64Array(256)
 
   private endNs = new Float64Array(256)
   private heap = new Int32Array(256)
@@ -91,9 +94,9 @@ export class InFlight {
     return 0
   }
 
-  /** Completion of `slot` is due at `endNs`. */
-  schedule(slot: number, endNs: number): void {
-    this.endNs[slot] = endNs
+  /** Completion of `slot` is due at `times[index]` ns (a column and an index, since a double argument is allocated for). */
+  schedule(slot: number, times: Float64Array, index: number): void {
+    this.endNs[slot] = times[index]
     let at = this.heapLength++
     const { heap } = this
     while (at > 0) {
@@ -105,17 +108,18 @@ export class InFlight {
     heap[at] = slot
   }
 
-  /** Takes out the operation that completes first, if it does by `nowNs`; 0 when none is due. */
-  due(nowNs: number): number {
-    if (this.heapLength === 0 || this.endNs[this.heap[0]] > nowNs) return 0
+  /** Takes out the operation that completes first, if it does by `times[index]` ns; 0 when none is due. */
+  due(times: Float64Array, index: number): number {
+    if (this.heapLength === 0 || this.endNs[this.heap[0]] > times[index]) return 0
     const first = this.heap[0]
     const last = this.heap[--this.heapLength]
     if (this.heapLength > 0) this.sink(last)
     return first
   }
 
-  completionNs(slot: number): number {
-    return this.endNs[slot]
+  /** Completion time of each slot, ns. */
+  get completionNs(): Float64Array {
+    return this.endNs
   }
 
   private sink(slot: number): void {
@@ -155,6 +159,8 @@ export class InFlight {
     this.expectedReleased = copied(this.expectedReleased, new Float64Array(capacity))
     this.expectedAcquired = copied(this.expectedAcquired, new Float64Array(capacity))
     this.releasedEarly = copied(this.releasedEarly, new Float64Array(capacity))
+    this.earlyRetention = copied(this.earlyRetention, new Uint8Array(capacity))
+    this.earlyPages = copied(this.earlyPages, new Float64Array(capacity))
     this.undetermined = copied(this.undetermined, new Uint8Array(capacity))
     this.endNs = copied(this.endNs, new Float64Array(capacity))
     this.heap = copied(this.heap, new Int32Array(capacity))

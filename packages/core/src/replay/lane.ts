@@ -4,10 +4,11 @@ import type { RegisteredConsumer } from '../consumer/registry.ts'
 import { EFAULT, EINVAL } from '../errno.ts'
 import type { KernelVersion } from '../extract/kernel-version.ts'
 import type { ExtractionPolicy } from '../extract/policy.ts'
-import { RETAIN_PIN, type Retention } from '../extract/retention.ts'
+import type { Retention } from '../extract/retention.ts'
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { REASON_IN_FLIGHT, REASON_NO_COMPLETION } from '../ledger/hold-table.ts'
-import { Ledger, type LedgerObserver } from '../ledger/ledger.ts'
+import { Ledger } from '../ledger/ledger.ts'
+import type { LedgerObserver } from '../ledger/ledger-observer.ts'
 import { PINS_ACQUIRED, PINS_RELEASED } from '../ledger/totals.ts'
 import { AddressSpaces } from '../memory/address-spaces.ts'
 import { PageStore } from '../memory/page-store.ts'
@@ -105,7 +106,7 @@ export class Lane {
 
   /** Replays one row: first what is due by its time, then the row itself. `mine`: its operation belongs to this lane. */
   replayRow(batch: OpBatch, row: number, mine: boolean): void {
-    this.completeDue(batch.tsNs[row])
+    this.completeDue(batch.tsNs, row)
     const event = batch.event[row]
     if (event === EVENT_MAP || event === EVENT_UNMAP) {
       applyMemoryEvent(this.spaces, batch, row)
@@ -117,7 +118,8 @@ export class Lane {
       batch.firstRow + row,
       batch.line[row],
       event === EVENT_IO ? this.operationNumber : 0,
-      batch.tsNs[row],
+      batch.tsNs,
+      row,
     )
     if (event === EVENT_IO) this.operate(batch, row)
     else if (event === EVENT_PIN || event === EVENT_GET) this.events.take(batch, row)
@@ -127,7 +129,7 @@ export class Lane {
 
   /** As {@link replayRow}, with a watcher told of everything that happens to the row's operation. */
   replayWatched(batch: OpBatch, row: number, watcher: Watcher): void {
-    this.completeDue(batch.tsNs[row])
+    this.completeDue(batch.tsNs, row)
     watcher.number = this.operationNumber + 1
     this.watched = watcher
     this.ledger.observer = watcher
@@ -136,14 +138,15 @@ export class Lane {
     this.io.observer = null
   }
 
-  /** Completes what is due by `nowNs`, in the order of completion. */
-  completeDue(nowNs: number): void {
-    for (let slot = this.inFlight.due(nowNs); slot !== 0; slot = this.inFlight.due(nowNs)) this.completeSlot(slot)
+  /** Completes what is due by `times[index]` ns, in the order of completion. */
+  completeDue(times: Float64Array, index: number): void {
+    const { inFlight } = this
+    for (let slot = inFlight.due(times, index); slot !== 0; slot = inFlight.due(times, index)) this.completeSlot(slot)
   }
 
   /** The trace is over: what has a completion gets it; what has none is a leak, or cut off. */
   finish(): void {
-    this.completeDue(Number.POSITIVE_INFINITY)
+    this.completeDue(Float64Array.of(Number.POSITIVE_INFINITY), 0)
     const reason = this.setup.inFlight ? REASON_IN_FLIGHT : REASON_NO_COMPLETION
     const { inFlight, ledger } = this
     for (let slot = inFlight.firstInUse(0); slot !== 0; slot = inFlight.firstInUse(slot)) {
@@ -177,7 +180,7 @@ export class Lane {
         this.ids.set(batch.id[row], ID_OPERATION, batch.firstRow + row, retention, pages)
       return
     }
-    this.park(batch, row, end, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
+    this.park(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
   }
 
   private submit(batch: OpBatch, row: number): number {
@@ -190,7 +193,7 @@ export class Lane {
   }
 
   /** Sets the operation aside until its completion. */
-  private park(batch: OpBatch, row: number, endNs: number, acquired: number, released: number): void {
+  private park(batch: OpBatch, row: number, acquired: number, released: number): void {
     const { io, inFlight } = this
     const slot = inFlight.take()
     inFlight.save(slot, io, batch.line[row])
@@ -199,7 +202,7 @@ export class Lane {
     const expected = this.isComparable(batch, row)
     inFlight.expectedAcquired[slot] = expected ? batch.pinsAcquired[row] : NONE
     inFlight.expectedReleased[slot] = expected ? batch.pinsReleased[row] : NONE
-    if (endNs !== END_NEVER) inFlight.schedule(slot, endNs)
+    if (batch.endNs[row] !== END_NEVER) inFlight.schedule(slot, batch.endNs, row)
     const id = batch.id[row]
     if (id === NONE || io.iter.fixed) return
     this.ids.set(id, ID_OPERATION, io.row, this.retentionKept(), this.pagesKept())
@@ -211,7 +214,7 @@ export class Lane {
     const { io, inFlight, ledger } = this
     const { totals } = ledger
     const releasedBefore = totals[PINS_RELEASED]
-    ledger.at(inFlight.row[slot], inFlight.line[slot], inFlight.number[slot], inFlight.completionNs(slot))
+    ledger.at(inFlight.row[slot], inFlight.line[slot], inFlight.number[slot], inFlight.completionNs, slot)
     inFlight.restore(slot, io)
     if (inFlight.releasedEarly[slot] !== 0) this.reportEarlyRelease(slot)
     this.complete()
@@ -229,9 +232,10 @@ export class Lane {
 
   /** Its completion releases what a recorded event had released already. */
   private reportEarlyRelease(slot: number): void {
-    const { row, acquired, releasedEarly } = this.inFlight
+    const { row, releasedEarly, earlyRetention, earlyPages } = this.inFlight
+    const kind = earlyRetention[slot] as Retention
     const detail = `its completion releases what row ${releasedEarly[slot]} had released`
-    this.ledger.violate('double-release', row[slot], RETAIN_PIN, RETAIN_PIN, acquired[slot], detail)
+    this.ledger.violate('double-release', row[slot], kind, kind, earlyPages[slot], detail)
   }
 
   /** `register` and `unregister` rows. */

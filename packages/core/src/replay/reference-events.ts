@@ -72,7 +72,8 @@ export class ReferenceEvents {
       const taken: Taken = { hold, retention, row: batch.firstRow + row, pages }
       const all = this.unnamed.get(name)
       if (all === undefined) this.unnamed.set(name, [taken])
-      else all.push(taken)
+      // Of those let go only the last is remembered.
+      else all.splice(0, all.length, ...all.filter((one) => this.ledger.isOpen(one.hold)), taken)
     }
   }
 
@@ -125,6 +126,8 @@ export class ReferenceEvents {
     inFlight.keptFirst[slot] = 0
     inFlight.keptLast[slot] = 0
     inFlight.releasedEarly[slot] = row
+    inFlight.earlyRetention[slot] = as
+    inFlight.earlyPages[slot] = ids.pages[id]
   }
 
   private releasedBefore(id: number, as: Retention): void {

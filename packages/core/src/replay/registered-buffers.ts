@@ -99,7 +99,7 @@ export class RegisteredBuffers {
     let lastFolio = -1
     for (let page = firstPage; page < endPage; page += PAGE_LIST_MAX) {
       const count = Math.min(endPage - page, PAGE_LIST_MAX)
-      const taken = spaces.walk(mm, page, count, true, list.page) < count ? EFAULT : acquire(ledger, list, count)
+      const taken = spaces.walkPages(mm, page, count, true, list.page) < count ? EFAULT : acquire(ledger, list, count)
       if (taken < 0) {
         ledger.letGo(hold)
         return taken
@@ -140,7 +140,7 @@ function liesInLargeFolios(
   let order = -1
   for (let page = firstPage; page < endPage; page += PAGE_LIST_MAX) {
     const count = Math.min(endPage - page, PAGE_LIST_MAX)
-    const found = spaces.walk(mm, page, count, true, list.page)
+    const found = spaces.walkPages(mm, page, count, true, list.page)
     if (found < count) return false
     if (order < 0) order = pages.order[list.page[0]]
     for (let i = 0; i < found; i++) if (pages.order[list.page[i]] !== order) return false

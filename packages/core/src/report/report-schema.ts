@@ -41,7 +41,9 @@ export const mismatchSchema = z
     row,
     expected: count.nullable().describe('pins_acquired that the kernel counted; null where the row does not tell'),
     got: count.describe('pins_acquired that the model counts'),
-    expectedReleased: count.nullable().describe('pins_released that the kernel counted; null where the row does not tell'),
+    expectedReleased: count
+      .nullable()
+      .describe('pins_released that the kernel counted; null where the row does not tell'),
     gotReleased: count.describe('pins_released that the model counts'),
   })
   .describe('A row whose modelled pins are not those that the kernel counted')

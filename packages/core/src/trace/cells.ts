@@ -24,7 +24,7 @@ import { SEGMENTS_MAX } from './event-rules.ts'
 import { FAULT_FORM, FAULT_NAME_LONG, FAULT_NAMES_FULL, FAULT_RANGE, FAULT_WORD } from './faults.ts'
 import { FlagsCell } from './flags-cell.ts'
 import { ERRNO_MAX, MM_MAX, PINS_MAX, SEGMENTS_VECTOR_MAX } from './limits.ts'
-import { decimalInto } from './numbers.ts'
+import { decimalInto, int32Into } from './numbers.ts'
 import { BACKING_NAMES, END_NEVER, END_SYNCHRONOUS, EVENT_NAMES, NONE, OP_NAMES, OpBatch } from './op-batch.ts'
 import { ITER_UNSET } from './row-rules.ts'
 import { SegmentsCell } from './segments-cell.ts'
@@ -57,11 +57,20 @@ export class CellReader {
   private readonly scratch = new Float64Array(1)
 
   constructor() {
-    // A column that the file does not have keeps what an empty cell means.
-    for (let row = 0; row < this.batch.line.length; row++) {
-      this.begin(row)
-      for (let code = COLUMN_TS; code <= COLUMN_PINS_RELEASED; code++) this.clear(code, row)
-    }
+    // A column that the file does not have keeps what clear() stores for an empty cell.
+    const batch = this.batch
+    batch.endNs.fill(END_SYNCHRONOUS)
+    batch.resultBytes.fill(Number.NaN)
+    const none = [
+      batch.offsetBytes,
+      batch.holeLengthBytes,
+      batch.order,
+      batch.id,
+      batch.call,
+      batch.file,
+      batch.consumer,
+    ]
+    for (const column of [...none, batch.pinsAcquired, batch.pinsReleased]) column.fill(NONE)
   }
 
   /** The column that takes a cell's integer as it stands, when the cell holds one; else null. */
@@ -166,7 +175,7 @@ export class CellReader {
       case COLUMN_ID:
         return this.readName(this.ids, batch.id, row, bytes, at, to)
       case COLUMN_MM:
-        return this.readInt32(batch.mm, MM_MAX, row, bytes, at)
+        return int32Into(bytes, at, batch.mm, row, MM_MAX, this.scratch)
       case COLUMN_OP:
         return this.readWord(this.ops, batch.direction, row, bytes, at)
       case COLUMN_CALL:
@@ -190,9 +199,9 @@ export class CellReader {
       case COLUMN_CONSUMER:
         return this.readName(this.consumers, batch.consumer, row, bytes, at, to)
       case COLUMN_PINS_ACQUIRED:
-        return this.readInt32(batch.pinsAcquired, PINS_MAX, row, bytes, at)
+        return int32Into(bytes, at, batch.pinsAcquired, row, PINS_MAX, this.scratch)
       case COLUMN_PINS_RELEASED:
-        return this.readInt32(batch.pinsReleased, PINS_MAX, row, bytes, at)
+        return int32Into(bytes, at, batch.pinsReleased, row, PINS_MAX, this.scratch)
       default:
         // An x_ column: passed over.
         return to < 0 ? endOfText(bytes, at) : to
@@ -206,27 +215,6 @@ export class CellReader {
     }
     this.batch.endNs[row] = END_NEVER
     return at + 5
-  }
-
-  private readInt32(column: Int32Array, max: number, row: number, bytes: Uint8Array, at: number): number {
-    let next = at
-    let digit = bytes[next]! - 48
-    if (digit < 0 || digit > 9) return FAULT_FORM
-    let value = 0
-    const stop = at + 9
-    do {
-      value = (value * 10 + digit) | 0
-      next++
-      digit = bytes[next]! - 48
-    } while (digit >= 0 && digit <= 9 && next < stop)
-    if (digit >= 0 && digit <= 9) {
-      next = decimalInto(bytes, at, this.scratch, 0)
-      if (next < 0) return next
-      if (this.scratch[0]! > max) return FAULT_RANGE
-      value = this.scratch[0]! | 0
-    }
-    column[row] = value
-    return next
   }
 
   /** Bytes, or -errno. */

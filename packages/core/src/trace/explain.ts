@@ -37,7 +37,10 @@ const ROW_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
         ? 'Lines of # stand above the header row only.'
         : 'A row has a cell for every column, if an empty one: was the line cut?',
   }),
-  [FAULT_CELLS_MANY]: (fault) => ({ problem: cellCounts(fault), hint: 'Quote a cell that has a comma in it; segments are joined by ;.' }),
+  [FAULT_CELLS_MANY]: (fault) => ({
+    problem: cellCounts(fault),
+    hint: 'Quote a cell that has a comma in it; segments are joined by ;.',
+  }),
   [FAULT_LINE_LONG]: () => ({
     problem: `the line has more than ${LINE_BYTES_MAX} bytes`,
     hint: 'Split the row, if this is a trace at all.',
@@ -52,7 +55,7 @@ const ROW_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
   }),
   [FAULT_UNSORTED]: (fault) => ({
     problem: `ts is ${quoted(fault.cell)}, earlier than ${fault.lastTsNs} in the row above`,
-    hint: 'Rows are sorted by ts: read the trace with --sort, or sort the rows once (below the header row: sort -s -t, -k1,1n).',
+    hint: 'Sort the rows below the header row by ts: sort -s -t, -k1,1n where ts is the first column.',
   }),
   [FAULT_END_EARLY]: (fault) => ({
     problem: `end is ${quoted(fault.cell)}, earlier than the ts of the row`,

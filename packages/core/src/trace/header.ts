@@ -38,7 +38,7 @@ export function checkFirstLine(line: Uint8Array, file: string): void {
 function notATrace(line: Uint8Array, file: string): TraceError {
   const foreign = foreignFormat(line)
   const looks = foreign === null ? '' : `, it is ${foreign.what}`
-  const hint = 'If it is one, put that line first; `pinscope trace convert` makes traces of other formats.'
+  const hint = 'If it is one, put that line first; docs/trace-format.md describes a trace.'
   return new TraceError({
     file,
     line: 1,
@@ -51,9 +51,9 @@ function notATrace(line: Uint8Array, file: string): TraceError {
 /** Reads a `# key value` line into `attributes`. A line of `#` alone, or of `##`, is a comment. */
 export function readAttribute(text: string, file: string, line: number, attributes: Map<string, string>): void {
   const match = /^#(#.*|[ \t]*(?<key>\S+)(?:[ \t]+(?<value>.*?))?)?[ \t]*$/s.exec(text)
-  const key = match?.groups?.['key']
+  const key = match?.groups?.key
   if (key === undefined) return
-  const value = match?.groups?.['value'] ?? ''
+  const value = match?.groups?.value ?? ''
   const column = text.indexOf(key) + 1
   const known = HEADER_KEYS.some((name) => name === key)
   const meant = known ? null : closestWord(key, HEADER_KEYS)
@@ -98,7 +98,7 @@ export function columnCodes(cells: readonly HeaderCell[], file: string): number[
     const { name, line, column } = cell
     const refuse = (problem: string, hint: string) => new TraceError({ file, line, column, problem, hint })
     if (index === COLUMNS_MAX) throw refuse(`the header row has more than ${COLUMNS_MAX} columns`, '')
-    const code = COLUMN_NAMES.findIndex((known) => known === name)
+    const code = (COLUMN_NAMES as readonly string[]).indexOf(name)
     const extra = name.startsWith(EXTRA_PREFIX)
     if (name === '') throw refuse('a column has no name', 'Is there a comma too many?')
     if (code < 0 && !extra) throw refuse(`column ${quotedText(name)} is not known`, unknownHint(name))

@@ -1,4 +1,4 @@
-import { FAULT_FORM, FAULT_LARGE } from './faults.ts'
+import { FAULT_FORM, FAULT_LARGE, FAULT_RANGE } from './faults.ts'
 import { INTEGER_MAX } from './limits.ts'
 
 // Every function here reads up to the first byte that does not belong to the number and returns its position, or a
@@ -20,6 +20,35 @@ export function decimalInto(bytes: Uint8Array, at: number, out: Float64Array, in
   } while (digit >= 0 && digit <= 9 && next < stop)
   out[index] = value
   return digit >= 0 && digit <= 9 ? moreDigitsInto(bytes, next, out, index) : next
+}
+
+/** Reads decimal digits of a number up to `max` into an int32 column. `scratch` takes a longer one. */
+export function int32Into(
+  bytes: Uint8Array,
+  at: number,
+  out: Int32Array,
+  index: number,
+  max: number,
+  scratch: Float64Array,
+): number {
+  let next = at
+  let digit = bytes[next]! - 48
+  if (digit < 0 || digit > 9) return FAULT_FORM
+  let value = 0
+  const stop = at + 9
+  do {
+    value = (value * 10 + digit) | 0
+    next++
+    digit = bytes[next]! - 48
+  } while (digit >= 0 && digit <= 9 && next < stop)
+  if (digit >= 0 && digit <= 9) {
+    next = decimalInto(bytes, at, scratch, 0)
+    if (next < 0) return next
+    if (scratch[0]! > max) return FAULT_RANGE
+    value = scratch[0]! | 0
+  }
+  out[index] = value
+  return next
 }
 
 /** The tenth digit and on, nine at a time. */

@@ -178,8 +178,9 @@ class Tally {
     for (let index = batch.segmentFirst[row]!, end = index + count; index < end; index++) {
       const length = lengthBytes[index]!
       this.sizes[bitsOf(length)]! += 1
-      const offset = ofPages ? offsetBytes[index]! : pageOffsetOf(addressBytes[index]!)
-      if (direct && length > 0) this.directPages += pagesSpanned(offset, length)
+      // bv_offset may exceed a page.
+      const from = ofPages ? offsetBytes[index]! : addressBytes[index]!
+      if (direct && length > 0) this.directPages += pagesSpanned(pageOffsetOf(from), length)
     }
   }
 

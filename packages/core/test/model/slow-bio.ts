@@ -1,5 +1,5 @@
 import { EAGAIN, EFAULT, EINVAL } from '../../src/errno.ts'
-import type { SlowLedger, Reference } from './slow-ledger.ts'
+import type { Reference, SlowLedger } from './slow-ledger.ts'
 import type { Page } from './slow-memory.ts'
 import { type Entry, extract, type Figures, follows, type SlowOperation, type SlowSetup } from './slow-operation.ts'
 
@@ -137,7 +137,8 @@ export class SlowBio {
     }
     this.countLists(built)
     const isSplit = this.lengths.some((length) => length % this.setup.blockSize !== 0)
-    io.undetermined = pages > bvecLimit && this.sawSmall && isSplit
+    // Mainline never merges two folios, adjacent or not.
+    io.undetermined = this.setup.kernel !== 'mainline' && pages > bvecLimit && this.sawSmall && isSplit
     return error < 0 ? error : done
   }
 
@@ -254,7 +255,8 @@ export class SlowBio {
     const lastPage = last.pages.at(-1)!
     const page = entry.pages[0]!
     if (entry.offset !== end) return 'no'
-    if (this.setup.kernel === 'mainline') return isOfThisCall && end === 0 && follows(lastPage, page) ? 'next page' : 'no'
+    if (this.setup.kernel === 'mainline')
+      return isOfThisCall && end === 0 && follows(lastPage, page) ? 'next page' : 'no'
     if (end !== 0) return page === lastPage ? 'same page' : 'no'
     return this.isAdjacent(lastPage, page) ? 'next page' : 'no'
   }

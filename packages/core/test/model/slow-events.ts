@@ -6,7 +6,6 @@ import { list, pagesKept, type SlowOperation, type SlowSetup } from './slow-oper
 import type { SlowRow, SlowSegment } from './slow-row.ts'
 
 const PAGE = 4096
-const EARLIER = 'everything that it took was released before'
 
 /** What a name in the `id` column stands for: what was taken, by which row. */
 interface Taken {
@@ -81,7 +80,7 @@ export class SlowEvents {
   completes(io: SlowOperation): void {
     if (io.releasedBy === null) return
     const taken = { ...io.early!, row: io.row.row }
-    this.violate('double-release', taken, taken.kind, `its completion releases what row ${io.releasedBy} had released`)
+    this.violate('double-release', taken, taken.kind)
   }
 
   isRegistered(row: SlowRow): boolean {
@@ -103,7 +102,14 @@ export class SlowEvents {
     }
     for (const reference of kept) reference.why = 'long-term'
     const { row: number, id } = row
-    this.byId.set(id!, { row: number, kind: 'pin', pages: counted(kept), references: kept, io: null, isRegistration: true })
+    this.byId.set(id!, {
+      row: number,
+      kind: 'pin',
+      pages: counted(kept),
+      references: kept,
+      io: null,
+      isRegistration: true,
+    })
     this.buffers.set(id!, row.segments)
   }
 
@@ -122,7 +128,8 @@ export class SlowEvents {
   private coalesced(taken: Reference[]): Reference[] {
     const orders = new Set(taken.map(({ pages }) => pages[0]!.folio.order))
     if (this.setup.kernel === '6.1' || orders.size !== 1 || orders.has(0)) return taken
-    const isFirst = (reference: Reference, i: number) => taken[i - 1]?.pages[0]!.folio !== reference.pages[0]!.folio
+    const folioOf = (reference: Reference | undefined) => reference?.pages[0]?.folio
+    const isFirst = (reference: Reference, i: number) => folioOf(taken[i - 1]) !== folioOf(reference)
     this.ledger.drop(taken.filter((reference, i) => !isFirst(reference, i)))
     return taken.filter(isFirst)
   }
@@ -130,11 +137,11 @@ export class SlowEvents {
   private unregister({ id }: SlowRow): boolean {
     const taken = this.byId.get(id!)
     if (taken === undefined || !taken.isRegistration) {
-      this.violate('unknown-release', NOTHING, 'pin', 'no buffer was registered under that id', 'pin')
+      this.violate('unknown-release', NOTHING, 'pin', 'pin')
       return false
     }
     if (taken.references.length > 0) this.ledger.drop(taken.references.splice(0))
-    else this.violate('double-release', taken, 'pin', 'unregistered before')
+    else this.violate('double-release', taken, 'pin')
     this.buffers.delete(id!)
     return true
   }
@@ -158,16 +165,16 @@ export class SlowEvents {
     }
     const taken = this.byId.get(row.id)
     if (taken === undefined) {
-      this.violate('unknown-release', NOTHING, as, 'nothing that this trace took has that id', as)
+      this.violate('unknown-release', NOTHING, as, as)
     } else if (taken.io !== null) this.letGoOperation(taken, taken.io, row.row, as)
-    else if (taken.references.length === 0) this.violate('double-release', taken, as, EARLIER)
+    else if (taken.references.length === 0) this.violate('double-release', taken, as)
     else if (taken.kind === as) this.ledger.drop(taken.references.splice(0))
     else this.wrongKind(taken, as)
   }
 
   private letGoOperation(taken: Taken, io: SlowOperation, row: number, as: Kind): void {
     if (io.kept.length === 0) {
-      this.violate('double-release', taken, as, EARLIER)
+      this.violate('double-release', taken, as)
     } else if (taken.kind === as) {
       io.releasedBy = row
       io.early = { kind: as, pages: pagesKept(io) }
@@ -187,10 +194,10 @@ export class SlowEvents {
       this.open.splice(this.open.indexOf(taken), 1)
       this.closed.push(taken)
     } else if (taken !== undefined) this.wrongKind(taken, as)
-    else if (before !== undefined) this.violate('double-release', before, as, EARLIER)
+    else if (before !== undefined) this.violate('double-release', before, as)
     else {
       const pages = { ...NOTHING, pages: listed.length }
-      this.violate('unknown-release', pages, as, 'no row of this trace took these pages', as)
+      this.violate('unknown-release', pages, as, as)
     }
   }
 
@@ -209,8 +216,7 @@ export class SlowEvents {
   }
 
   private wrongKind(taken: Pick<Taken, 'row' | 'kind' | 'pages' | 'references'>, as: Kind): void {
-    const detail = as === 'ref' ? 'put_page() of pinned pages' : 'unpin_user_page() of pages that are only referenced'
-    this.violate('wrong-kind-release', taken, as, detail)
+    this.violate('wrong-kind-release', taken, as)
     for (const reference of taken.references) reference.why = 'wrong kind'
   }
 
@@ -218,13 +224,12 @@ export class SlowEvents {
     rule: Violation['rule'],
     taken: { row: number; kind: Kind | 'none'; pages: number },
     as: Kind,
-    detail: string,
     retention: Kind | 'none' = taken.kind,
   ): void {
     const { row, line } = this.ledger.now
     const { file, consumer } = this.setup
     const { row: takenRow, pages } = taken
-    this.violations.push({ rule, file, line, row, takenRow, retention, releasedAs: as, pages, consumer, detail })
+    this.violations.push({ rule, file, line, row, takenRow, retention, releasedAs: as, pages, consumer, detail: '' })
   }
 }
 

@@ -23,6 +23,8 @@ export class SlowIter {
   private readonly pieces: readonly Piece[]
   /** Position of the first byte of each piece. */
   private readonly starts: readonly number[]
+  /** Position behind the last byte of each segment. */
+  private readonly ends: readonly number[]
 
   constructor(row: SlowRow, memory: SlowMemory, length: number, isFixed: boolean, write: boolean) {
     this.segments = row.segments
@@ -36,6 +38,7 @@ export class SlowIter {
       at += piece.length
       return at - piece.length
     })
+    this.ends = this.withStarts().map(({ segment, start }) => start + segment.length)
   }
 
   get left(): number {
@@ -50,21 +53,22 @@ export class SlowIter {
       const start = this.starts[i]!
       const head = Math.max(from - start, 0)
       const tail = Math.max(start + piece.length - to, 0)
-      clipped.push({ ...piece, offset: piece.offset + head, length: piece.length - head - tail })
+      const isWhole = head === 0 && tail === 0
+      clipped.push(isWhole ? piece : { ...piece, offset: piece.offset + head, length: piece.length - head - tail })
     }
     return clipped
   }
 
   /** The pieces left of the segment with the next byte. */
   restOfSegment(bytesMax: number): Piece[] {
-    const pieces = this.range(this.position, Math.min(this.end, this.position + bytesMax))
-    return pieces.filter(({ segment }) => segment === pieces[0]!.segment)
+    const segmentEnd = this.ends.find((end) => end > this.position) ?? this.end
+    return this.range(this.position, Math.min(this.end, this.position + bytesMax, segmentEnd))
   }
 
   /** reference 1.7: a page that two segments share counts twice, and an empty bvec at an odd offset counts one. */
   pageCount(from = this.position, to = this.end): number {
     const odd = this.isByFrame ? this.emptySegments(from, to).filter(({ offset }) => offset % PAGE !== 0).length : 0
-    return from >= to ? 0 : this.range(from, to).length + odd
+    return from >= to ? 0 : this.pieceAt(to - 1) - this.pieceAt(from) + 1 + odd
   }
 
   /** Empty segments that the iterator has still before it: at its very start, or behind the next byte. */
@@ -102,13 +106,25 @@ export class SlowIter {
     })
   }
 
+  /** The last piece that starts at or before a position: halving the list. */
   private pieceAt(position: number): number {
-    const at = this.starts.findLastIndex((start) => start <= position)
-    return Math.max(at, 0)
+    let low = 0
+    let high = this.starts.length
+    while (low + 1 < high) {
+      const middle = Math.floor((low + high) / 2)
+      if (this.starts[middle]! <= position) low = middle
+      else high = middle
+    }
+    return low
   }
 }
 
-function piecesOf(segment: SlowSegment, index: number, byFrame: boolean, pageAt: (page: number) => Page | null): Piece[] {
+function piecesOf(
+  segment: SlowSegment,
+  index: number,
+  byFrame: boolean,
+  pageAt: (page: number) => Page | null,
+): Piece[] {
   const begin = byFrame ? segment.offset : segment.base
   const pieces: Piece[] = []
   for (let at = 0; at < segment.length; ) {

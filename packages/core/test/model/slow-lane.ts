@@ -1,7 +1,16 @@
 import { EFAULT, EINVAL } from '../../src/errno.ts'
+import {
+  OPEN_REASONS,
+  REASON_ABANDONED,
+  REASON_IN_FLIGHT,
+  REASON_LONG_TERM,
+  REASON_NO_COMPLETION,
+  REASON_NOT_RELEASED,
+  REASON_WRONG_KIND,
+} from '../../src/ledger/hold-table.ts'
+import { VIOLATIONS_LISTED_MAX } from '../../src/ledger/violation.ts'
 import { GROUND_TRUTH_LISTED_MAX } from '../../src/replay/ground-truth.ts'
 import { LEAKS_LISTED_MAX } from '../../src/replay/lane-report.ts'
-import { VIOLATIONS_LISTED_MAX } from '../../src/ledger/ledger.ts'
 import type { LaneReport } from '../../src/report/report.ts'
 import { MAX_RW_COUNT } from '../../src/units.ts'
 import { SlowBio } from './slow-bio.ts'
@@ -13,17 +22,13 @@ import { extract, type Figures, release, type SlowOperation, type SlowSetup } fr
 import type { SlowRow } from './slow-row.ts'
 
 const REASONS: Readonly<Record<Reference['why'], string>> = {
-  'not released': 'completed, but never released',
-  'no completion': 'no completion was recorded',
-  lost: 'lost while the list was trimmed: the kernel shortens a bvec without unpinning the pages cut off',
-  'wrong kind': 'released the wrong way, so still held',
-  'long-term': 'declared long-term',
-  'in flight': 'in flight where the trace was cut',
+  'not released': OPEN_REASONS[REASON_NOT_RELEASED],
+  'no completion': OPEN_REASONS[REASON_NO_COMPLETION],
+  lost: OPEN_REASONS[REASON_ABANDONED],
+  'wrong kind': OPEN_REASONS[REASON_WRONG_KIND],
+  'long-term': OPEN_REASONS[REASON_LONG_TERM],
+  'in flight': OPEN_REASONS[REASON_IN_FLIGHT],
 }
-
-const WHY_UNDETERMINED =
-  'a bio fills up inside a logical block: where, and so which pages are pinned again, ' +
-  'depends on which small pages are physically adjacent'
 
 const ACCEPTED = ['ubuf', 'iovec', 'bvec', 'kvec']
 
@@ -190,24 +195,25 @@ export class SlowLane {
 
   /** Ground truth: only where the lane is the one that the kernel itself would be, and the row was recorded there. */
   private compare(row: SlowRow, acquired: number, released: number, isUndetermined: boolean): void {
-    const { policy, kernel, consumer, file } = this.setup
-    if (policy !== (kernel === '6.1' ? 'get-pages' : 'extract')) return
+    const { policy, kernel, consumer, file, isRecordedKernel } = this.setup
+    if (!isRecordedKernel || policy !== (kernel === '6.1' ? 'get-pages' : 'extract')) return
     if (row.consumer !== null && row.consumer !== consumer) return
     if (row.pinsAcquired === null && row.pinsReleased === null) return
     const at = { file, line: row.line, row: row.row }
     this.truth.rows++
     if (isUndetermined) {
       this.truth.undeterminedTotal++
-      this.undetermined.push({ ...at, expected: row.pinsAcquired ?? 0, assumed: acquired, why: WHY_UNDETERMINED })
+      this.undetermined.push({ ...at, expected: row.pinsAcquired ?? 0, assumed: acquired, why: '' })
       return
     }
-    const wrong = [
-      { ...at, counter: 'pins_acquired' as const, expected: row.pinsAcquired ?? acquired, got: acquired },
-      { ...at, counter: 'pins_released' as const, expected: row.pinsReleased ?? released, got: released },
-    ].filter(({ expected, got }) => expected !== got)
-    if (wrong.length === 0) this.truth.matched++
-    else this.truth.mismatchedTotal++
-    this.mismatched.push(...wrong)
+    const isWrong = (expected: number | null, got: number) => expected !== null && expected !== got
+    if (!isWrong(row.pinsAcquired, acquired) && !isWrong(row.pinsReleased, released)) {
+      this.truth.matched++
+      return
+    }
+    this.truth.mismatchedTotal++
+    const counts = { expectedReleased: row.pinsReleased, gotReleased: released }
+    this.mismatched.push({ ...at, expected: row.pinsAcquired, got: acquired, ...counts })
   }
 
   report(): LaneReport {
@@ -257,7 +263,18 @@ export class SlowLane {
       const known = found.get(key)
       const { file, consumer } = this.setup
       if (known !== undefined) known.pages++
-      else found.set(key, { file, line, row, op, retention: kind, pages: 1, sinceNs: since, consumer, reason: REASONS[why] })
+      else
+        found.set(key, {
+          file,
+          line,
+          row,
+          op,
+          retention: kind,
+          pages: 1,
+          sinceNs: since,
+          consumer,
+          reason: REASONS[why],
+        })
     }
     return [...found.values()].sort((a, b) => a.row - b.row)
   }

@@ -1,4 +1,4 @@
-import type { SlowMemory, Page } from './slow-memory.ts'
+import type { Page, SlowMemory } from './slow-memory.ts'
 
 export type Kind = 'pin' | 'ref'
 

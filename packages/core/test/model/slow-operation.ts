@@ -1,7 +1,7 @@
-import type { KernelVersion } from '../../src/extract/kernel-version.ts'
-import type { PolicyName } from '../../src/extract/policy.ts'
 import { EFAULT, ENOMEM } from '../../src/errno.ts'
+import type { KernelVersion } from '../../src/extract/kernel-version.ts'
 import { PAGE_LIST_MAX } from '../../src/extract/page-list.ts'
+import type { PolicyName } from '../../src/extract/policy.ts'
 import { MAX_RW_COUNT } from '../../src/units.ts'
 import type { SlowIter } from './slow-iter.ts'
 import { counted, type Kind, type Reference, type SlowLedger } from './slow-ledger.ts'
@@ -13,6 +13,8 @@ export interface SlowSetup {
   readonly file: string
   readonly policy: PolicyName
   readonly kernel: KernelVersion
+  /** The counts on the rows are those of this kernel. */
+  readonly isRecordedKernel: boolean
   readonly consumer: 'bio' | 'null' | 'buffered'
   readonly filesystem: string | null
   readonly inFlight: boolean

@@ -1,5 +1,5 @@
-import { type Dictionary } from '../../src/trace/dictionary.ts'
 import { ITER_TYPE_NAMES } from '../../src/iter/iter-type.ts'
+import type { Dictionary } from '../../src/trace/dictionary.ts'
 import {
   BACKING_NAMES,
   END_NEVER,
@@ -55,7 +55,7 @@ export function traceOf(rows: readonly RowSpec[], header: Partial<TraceHeader> =
   const ids = new Names()
   const consumers = new Names()
   const batch = new OpBatch()
-  rows.forEach((row, index) => fill(batch, row, index, ids, consumers))
+  for (const [index, row] of rows.entries()) fill(batch, row, index, ids, consumers)
   return {
     header: {
       version: 1,

@@ -1,5 +1,4 @@
 import { ITER_TYPE_NAMES } from '../../src/iter/iter-type.ts'
-import { openTrace } from '../../src/trace/open-trace.ts'
 import {
   BACKING_NAMES,
   END_NEVER,
@@ -9,6 +8,7 @@ import {
   OP_NAMES,
   type OpBatch,
 } from '../../src/trace/op-batch.ts'
+import { openTrace } from '../../src/trace/open-trace.ts'
 import type { TraceReader } from '../../src/trace/trace-reader.ts'
 import { type SimpleRow, segmentsOf } from './simple-reader.ts'
 
@@ -26,9 +26,20 @@ export async function scan(bytes: Uint8Array, sizes?: readonly number[], name = 
   const reader = await openTrace(chunked(bytes, sizes), name)
   const rows: object[] = []
   for await (const batch of reader.batches()) {
+    checkSegmentRanges(batch)
     for (let row = 0; row < batch.length; row++) rows.push(columnsOf(reader, batch, row))
   }
   return rows
+}
+
+/** The rows' segments follow each other and are all that the table holds. */
+function checkSegmentRanges(batch: OpBatch): void {
+  let next = 0
+  for (let row = 0; row < batch.length; row++) {
+    if (batch.segmentFirst[row] !== next) throw new Error(`segments of row ${row} begin at ${batch.segmentFirst[row]}`)
+    next += batch.segmentCount[row]!
+  }
+  if (batch.segments.length !== next) throw new Error(`${batch.segments.length} segments, ${next} of them in rows`)
 }
 
 function columnsOf(reader: TraceReader, batch: OpBatch, row: number): object {

@@ -18,14 +18,18 @@ describe('limits: the last good value and the first bad one', () => {
       await expect(reads(row(limits.LINE_BYTES_MAX + 1), sizes)).rejects.toThrow(message)
       await expect(reads(row(limits.LINE_BYTES_MAX * 2), sizes)).rejects.toThrow(message)
       await expect(reads(`${'"x",'.repeat(limits.LINE_BYTES_MAX)}\n`, sizes)).rejects.toThrow(message)
-      await expect(reads(`0,"${'\n'.repeat(limits.LINE_BYTES_MAX)}"`, sizes)).rejects.toThrow('t:3:3: op has a quote that is not closed')
+      await expect(reads(`0,"${'\n'.repeat(limits.LINE_BYTES_MAX)}"`, sizes)).rejects.toThrow(
+        't:3:3: op has a quote that is not closed',
+      )
     }
   })
 
   it('a line without end, above the rows', async () => {
     const endless = Buffer.alloc(limits.LINE_BYTES_MAX * 2, 'a')
     await expect(scan(endless)).rejects.toThrow('not a pinscope trace')
-    await expect(scan(Buffer.concat([Buffer.from('# pinscope-trace 1\n# x '), endless]))).rejects.toThrow('test:2:1: the line has more than')
+    await expect(scan(Buffer.concat([Buffer.from('# pinscope-trace 1\n# x '), endless]))).rejects.toThrow(
+      'test:2:1: the line has more than',
+    )
   })
 
   it('header lines and columns', async () => {
@@ -33,13 +37,16 @@ describe('limits: the last good value and the first bad one', () => {
     expect(await withLines(limits.HEADER_LINES_MAX - 1)).toEqual([])
     await expect(withLines(limits.HEADER_LINES_MAX)).rejects.toThrow('lines stand above the header row')
     const withColumns = (columns: number) =>
-      scan(Buffer.from(`# pinscope-trace 1\nts,${Array.from({ length: columns - 1 }, (_, at) => `x_${at}`).join(',')}\n`))
+      scan(
+        Buffer.from(`# pinscope-trace 1\nts,${Array.from({ length: columns - 1 }, (_, at) => `x_${at}`).join(',')}\n`),
+      )
     expect(await withColumns(limits.COLUMNS_MAX)).toEqual([])
     await expect(withColumns(limits.COLUMNS_MAX + 1)).rejects.toThrow('more than 256 columns')
   })
 
   it('segments of a row', async () => {
-    const row = (iter: string, segment: string, count: number) => `0,read,${iter},${Array(count).fill(segment).join(';')},,\n`
+    const row = (iter: string, segment: string, count: number) =>
+      `0,read,${iter},${Array(count).fill(segment).join(';')},,\n`
     for (const [iter, segment, max] of [
       ['', '0x0+1', 1024],
       ['iovec', '0x0+1', 1024],
@@ -50,17 +57,24 @@ describe('limits: the last good value and the first bad one', () => {
       ['folioq', 'f:0+1', 65536],
     ] as const) {
       expect(await reads(row(iter, segment, max))).toHaveLength(1)
-      await expect(reads(row(iter, segment, max + 1))).rejects.toThrow(`segs has more than ${max === 1 ? 'one segment' : `${max} segments`}`)
+      await expect(reads(row(iter, segment, max + 1))).rejects.toThrow(
+        `segs has more than ${max === 1 ? 'one segment' : `${max} segments`}`,
+      )
     }
   })
 
   it('numbers', async () => {
     const max = limits.INTEGER_MAX
     expect(await reads(`${max},read,,0x1fffffffffffff+0,,`)).toMatchObject([{ ts: max, segments: [{ address: max }] }])
-    expect(await reads(`000000000000000000000000000${max},read,,0x00000000000000000000001+1,,`)).toMatchObject([{ ts: max }])
+    expect(await reads(`000000000000000000000000000${max},read,,0x00000000000000000000001+1,,`)).toMatchObject([
+      { ts: max },
+    ])
     await expect(reads(`${BigInt(max) + 1n},read,,0x0+1,,`)).rejects.toThrow('t:3:1: ts has "9007199254740992"')
     await expect(reads(`${10n ** 400n},read,,0x0+1,,`)).rejects.toThrow('t:3:1: ts has "1000')
     await expect(reads('0,read,,0x20000000000000+0,,')).rejects.toThrow('t:3:9: segs has "0x20000000000000+0"')
+    await expect(reads('0,read,,0x100000000000000+0,,')).rejects.toThrow(
+      'segs has "0x100000000000000+0", expected integers below 2^53',
+    )
     await expect(reads('0,read,,0x+1,,')).rejects.toThrow('expected 0xADDR+LEN')
     await expect(reads('0,read,,0x1fffffffffffff+1,,')).rejects.toThrow('runs past 2^53 - 1')
     expect(await reads('0,read,bvec,2147483647:0+4096,,')).toHaveLength(1)
@@ -68,10 +82,16 @@ describe('limits: the last good value and the first bad one', () => {
   })
 
   it('every integer of up to 17 digits is read as Number reads it', async () => {
-    const values = Array.from({ length: 17 }, (_, digits) => [10 ** digits, 10 ** digits - 1, 1234567890123456 % 10 ** digits])
+    const values = Array.from({ length: 17 }, (_, digits) => [
+      10 ** digits,
+      10 ** digits - 1,
+      1234567890123456 % 10 ** digits,
+    ])
       .flat()
       .filter((value) => value <= limits.INTEGER_MAX)
-    const rows = values.map((value) => `0,read,,0x${value.toString(16)}+${Math.min(value, limits.INTEGER_MAX - value)},,`)
+    const rows = values.map(
+      (value) => `0,read,,0x${value.toString(16)}+${Math.min(value, limits.INTEGER_MAX - value)},,`,
+    )
     const read = (await reads(rows.join('\n'))) as { segments: { address: number }[] }[]
     expect(read.map(({ segments }) => segments[0]!.address)).toEqual(values)
   })

@@ -21,8 +21,15 @@ async function faultOf(bytes: Uint8Array, chunks?: readonly number[]): Promise<O
     if (!(error instanceof TraceError)) throw error
     const { file, ...detail } = error.detail
     expect(file).toBe('trace.csv')
-    const where = detail.line === 0 ? file : detail.column === 0 ? `${file}:${detail.line}` : `${file}:${detail.line}:${detail.column}`
-    expect(error.message).toBe(detail.hint === '' ? `${where}: ${detail.problem}` : `${where}: ${detail.problem}\n${detail.hint}`)
+    const where =
+      detail.line === 0
+        ? file
+        : detail.column === 0
+          ? `${file}:${detail.line}`
+          : `${file}:${detail.line}:${detail.column}`
+    expect(error.message).toBe(
+      detail.hint === '' ? `${where}: ${detail.problem}` : `${where}: ${detail.problem}\n${detail.hint}`,
+    )
     return detail
   }
 }
@@ -81,10 +88,25 @@ describe('malformed traces', () => {
 function recordAround(lines: readonly string[], header: number, line: number): (line: number) => boolean {
   let from = header + 1
   for (let at = header + 1; at <= line; at++) {
-    const open = lines.slice(from - 1, at - 1).join('').split('"').length % 2 === 0
+    const open =
+      lines
+        .slice(from - 1, at - 1)
+        .join('')
+        .split('"').length %
+        2 ===
+      0
     if (!open) from = at
   }
   let to = from
-  while (to < lines.length && lines.slice(from - 1, to).join('').split('"').length % 2 === 0) to++
+  while (
+    to < lines.length &&
+    lines
+      .slice(from - 1, to)
+      .join('')
+      .split('"').length %
+      2 ===
+      0
+  )
+    to++
   return (number) => number >= from && number <= to
 }

@@ -19,10 +19,7 @@ interface Mutation {
 }
 
 /** Bytes that mean something to a trace, more often than others. */
-const byte = fc.oneof(
-  fc.constantFrom(...Buffer.from('\0\r\n",;:+-#x0 9aFn_=')),
-  fc.integer({ min: 0, max: 255 }),
-)
+const byte = fc.oneof(fc.constantFrom(...Buffer.from('\0\r\n",;:+-#x0 9aFn_=')), fc.integer({ min: 0, max: 255 }))
 const mutation: fc.Arbitrary<Mutation> = fc.record({
   kind: fc.constantFrom('replace', 'insert', 'cut', 'copy'),
   at: fc.nat(1_000_000),
@@ -71,9 +68,13 @@ describe('a damaged trace', () => {
 
   it('is read, or refused with a line: a recorded one, damaged anywhere', async () => {
     const good = readFileSync(TRACE)
-    const property = fc.asyncProperty(fc.array(mutation, { minLength: 1, maxLength: 6 }), chunks, async (changes, sizes) => {
-      await scanOrRefuse(mutated(good, changes), sizes)
-    })
+    const property = fc.asyncProperty(
+      fc.array(mutation, { minLength: 1, maxLength: 6 }),
+      chunks,
+      async (changes, sizes) => {
+        await scanOrRefuse(mutated(good, changes), sizes)
+      },
+    )
     await fc.assert(property, { numRuns: 400 })
   })
 
@@ -94,10 +95,10 @@ describe('a damaged trace', () => {
       if (rows === null) refused++
       else read++
     })
-    await fc.assert(property, { numRuns: 2000 })
+    await fc.assert(property, { numRuns: 1200 })
     // Both ways are taken often enough to mean something.
-    expect(refused).toBeGreaterThan(300)
-    expect(read).toBeGreaterThan(100)
+    expect(refused).toBeGreaterThan(200)
+    expect(read).toBeGreaterThan(60)
   })
 
   it('is refused when it was cut, unless it ends with a row', async () => {

@@ -18,7 +18,12 @@ const addressSegment = fc
   .tuple(address, byte, fc.integer({ min: 0, max: 2 }))
   .map(([at, length, style]) => `${hex(at, style)}+${length}`)
 const bvecSegment = fc
-  .tuple(fc.integer({ min: 0, max: 2 ** 30 }), fc.integer({ min: 0, max: 9000 }), fc.integer({ min: 0, max: 2 ** 31 }), fc.boolean())
+  .tuple(
+    fc.integer({ min: 0, max: 2 ** 30 }),
+    fc.integer({ min: 0, max: 9000 }),
+    fc.integer({ min: 0, max: 2 ** 31 }),
+    fc.boolean(),
+  )
   .map(([pfn, offset, length, inHex]) => `${inHex ? hex(pfn, 0) : pfn}:${offset}+${length}`)
 
 /** Names with everything that CSV and segments could stumble over. */
@@ -27,7 +32,11 @@ const name = fc.oneof(
   fc.string({ minLength: 1, maxLength: 12, unit: fc.constantFrom('a', 'b', ',', '"', '\n', '+', ':', ' ', 'é', '\t') }),
 )
 const fileSegment = fc
-  .tuple(name.filter((text) => !text.includes(';')), byte, byte)
+  .tuple(
+    name.filter((text) => !text.includes(';')),
+    byte,
+    byte,
+  )
   .map(([file, position, length]) => `${file}:${position}+${length}`)
 
 const joined = (segment: fc.Arbitrary<string>, max: number) =>
@@ -45,7 +54,10 @@ const layout: fc.Arbitrary<Cells> = fc.oneof(
 
 const sometimes = (arbitrary: fc.Arbitrary<string>) => fc.oneof(fc.constant(''), arbitrary)
 const flags = fc
-  .tuple(fc.array(fc.constantFrom(...FLAG_NAMES.filter((flag) => flag !== 'fixed'), 'x_mine'), { maxLength: 4 }), fc.boolean())
+  .tuple(
+    fc.array(fc.constantFrom(...FLAG_NAMES.filter((flag) => flag !== 'fixed'), 'x_mine'), { maxLength: 4 }),
+    fc.boolean(),
+  )
   .map(([words, commas]) => words.join(commas ? ',' : ' '))
 
 const io: fc.Arbitrary<Cells> = fc
@@ -64,15 +76,22 @@ const io: fc.Arbitrary<Cells> = fc
     offset: sometimes(byte.map(String)),
     result: sometimes(fc.oneof(byte.map(String), fc.integer({ min: -4095, max: -1 }).map(String))),
     flags,
+    // In tenths of what the segments hold; 11: empty.
+    share: fc.integer({ min: 0, max: 11 }),
     hole: sometimes(fc.tuple(byte, byte).map(([offset, length]) => `hole=${offset}+${length}`)),
     pins_acquired: sometimes(fc.nat().map(String)),
     pins_released: sometimes(fc.nat(9).map(String)),
   })
-  .map(({ layout: segments, hole, ...cells }) => ({
+  .map(({ layout: segments, hole, share, ...cells }) => ({
     ...cells,
+    len: share === 11 ? '' : String(Math.floor((bytesOf(segments.segs ?? '') * Math.min(share, 10)) / 10)),
     ...segments,
     flags: [cells.flags, hole].filter((part) => part !== '').join(' '),
   }))
+
+function bytesOf(segs: string): number {
+  return segs.split(';').reduce((sum, segment) => sum + Number(segment.slice(segment.lastIndexOf('+') + 1)), 0)
+}
 
 const range = fc
   .tuple(address, fc.integer({ min: 1, max: 2 ** 40 }), fc.constantFrom('', 'ubuf', 'kvec'))
@@ -109,14 +128,24 @@ export function randomTrace(rowsMax: number): fc.Arbitrary<RandomTrace> {
       lineEnd: fc.constantFrom('\n', '\r\n'),
       finalLineEnd: fc.boolean(),
       bom: fc.integer({ min: 0, max: 4 }),
-      chunks: fc.oneof(fc.constant([1]), fc.constant([65536]), fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 8 })),
+      chunks: fc.oneof(
+        fc.constant([1]),
+        fc.constant([65536]),
+        fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 8 }),
+      ),
     })
     .map(({ rows, columns, lineEnd, finalLineEnd, bom, chunks }) => {
       const lines = ['# pinscope-trace 1', '# kernel 6.18', columns.join(',')]
       let ts = 0
       for (const { cells, step, end, mm, quotes, blankAbove } of rows) {
         ts += step
-        const all: Cells = { ...cells, ts: String(ts), end: typeof end === 'number' ? String(ts + end) : end, mm, x_one: 'mine' }
+        const all: Cells = {
+          ...cells,
+          ts: String(ts),
+          end: typeof end === 'number' ? String(ts + end) : end,
+          mm,
+          x_one: 'mine',
+        }
         if (blankAbove === 0) lines.push('')
         lines.push(columns.map((column, index) => csvCell(all[column] ?? '', quotes.includes(index % 10))).join(','))
       }

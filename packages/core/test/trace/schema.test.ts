@@ -29,7 +29,9 @@ describe('the definition of the format', () => {
   it('the JSON Schema accepts a row and refuses a wrong one', () => {
     const validate = new Ajv2020({ strict: false }).compile(traceJsonSchema())
     const trace = (row: object) => ({ header: { version: 1, kernel: '6.18', title: 'x' }, rows: [row] })
-    expect(validate(trace({ ts: 0, op: 'read', segs: ['0x1000+512'], flags: ['direct', 'order=9'], x_y: '1' }))).toBe(true)
+    expect(validate(trace({ ts: 0, op: 'read', segs: ['0x1000+512'], flags: ['direct', 'order=9'], x_y: '1' }))).toBe(
+      true,
+    )
     expect(validate(trace({ ts: 0, op: 'raed' }))).toBe(false)
     expect(validate(trace({ op: 'read' }))).toBe(false)
     expect(validate(trace({ ts: 0.5 }))).toBe(false)

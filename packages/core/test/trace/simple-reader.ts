@@ -21,7 +21,8 @@ export function readSimply(text: string): SimpleRow[] {
   const columns = records(`${lines[headerAt]}\n`)[0]!.cells
   const body = lines.slice(headerAt + 1).join('\n')
   if (/\0/.test(body)) throw new Error('NUL')
-  if (/\r(?!\n)/.test(body)) throw new Error('carriage return')
+  // The last line end may be missing, or half of it.
+  if (/\r(?!\n|$)/.test(body)) throw new Error('carriage return')
   const rows = records(body).map(({ line, cells }) => {
     if (cells.length !== columns.length) throw new Error(`cells of line ${line}`)
     const texts = Object.fromEntries(columns.map((column, index) => [column, cells[index]!]))
@@ -36,7 +37,9 @@ export function readSimply(text: string): SimpleRow[] {
 /** CSV records with the line each begins at, blank lines left out. */
 function records(text: string): { line: number; cells: string[] }[] {
   if (!text.includes('"')) {
-    const lines = text.split('\n').map((line, index) => ({ line: index + 1, cells: line.replace(/\r$/, '').split(',') }))
+    const lines = text
+      .split('\n')
+      .map((line, index) => ({ line: index + 1, cells: line.replace(/\r$/, '').split(',') }))
     return lines.filter(({ cells }) => cells.join() !== '' || cells.length > 1)
   }
   const found: { line: number; cells: string[] }[] = []
@@ -149,7 +152,14 @@ function checked(row: TraceRow): TraceRow {
   const holes = (row.flags ?? []).filter((flag) => flag.startsWith('hole='))
   must(orders.length <= (event === 'map' ? 1 : 0), 'order')
   must(holes.length <= (event === 'io' ? 1 : 0), 'hole')
-  for (const hole of holes) must(hole.slice(5).split('+').reduce((end, part) => end + Number(part), 0) <= MAX, 'hole')
+  for (const hole of holes)
+    must(
+      hole
+        .slice(5)
+        .split('+')
+        .reduce((end, part) => end + Number(part), 0) <= MAX,
+      'hole',
+    )
   must(event === 'map' || row.backing === undefined, 'backing')
   if (event === 'io') checkIo(row, segments, sum)
   else checkIterator(row, event, segments, sum)

@@ -64,9 +64,13 @@ describe('the scanner and its slow twin read the same', () => {
   })
 
   it('a quoted name with a comma, then the cells it could be mistaken for', async () => {
-    await expectTwins('# pinscope-trace 1\nts,op,segs,file,call\n0,read,0x0+1,"a,b",\n1,read,0x0+1,a,b\n2,read,0x0+1,"a,b",\n')
+    await expectTwins(
+      '# pinscope-trace 1\nts,op,segs,file,call\n0,read,0x0+1,"a,b",\n1,read,0x0+1,a,b\n2,read,0x0+1,"a,b",\n',
+    )
     await expectTwins('# pinscope-trace 1\nts,op,segs,file\n0,read,0x0+1,"a\n1"\n1,read,0x0+1,a\n1,read,0x0+1,a\n')
-    await expectTwins('# pinscope-trace 1\nfile,iter,op,segs,ts\n,xarray,read,"a,b:1+2",1\n,xarray,read,b:1+2,1\na,,read,0x1+1,1\n')
+    await expectTwins(
+      '# pinscope-trace 1\nfile,iter,op,segs,ts\n,xarray,read,"a,b:1+2",1\n,xarray,read,b:1+2,1\na,,read,0x1+1,1\n',
+    )
   })
 
   it('quotes in the header row', async () => {
@@ -74,7 +78,9 @@ describe('the scanner and its slow twin read the same', () => {
   })
 
   it('segs left of iter', async () => {
-    await expectTwins('# pinscope-trace 1\nsegs,ts,op,iter\nf:1+2;g:3+4,0,read,folioq\n"7:0+4096",1,write,bvec\n0x7+1,2,read,\n')
+    await expectTwins(
+      '# pinscope-trace 1\nsegs,ts,op,iter\nf:1+2;g:3+4,0,read,folioq\n"7:0+4096",1,write,bvec\n0x7+1,2,read,\n',
+    )
   })
 
   it('random traces, chunks, column orders, line ends and quotes', async () => {

@@ -139,8 +139,10 @@ export class BioVecs {
   }
 
   private dropDuplicate(hold: Hold, ledger: Ledger): Hold {
-    this.duplicates++
     this.pages--
+    // Bare pages are in the bvec once, and nothing was taken twice.
+    if (hold === HOLD_NONE) return hold
+    this.duplicates++
     ledger.releaseFirst(hold)
     if (ledger.entriesHeld(hold) > 0) return hold
     ledger.letGo(hold)

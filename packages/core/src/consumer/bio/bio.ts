@@ -4,7 +4,7 @@ import { FLAG_HOLE, FLAG_NOWAIT } from '../../iter/row-flags.ts'
 import { HOLD_NONE } from '../../ledger/hold.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { PageStore } from '../../memory/page-store.ts'
-import { PAGE_SIZE } from '../../units.ts'
+import { MAX_RW_COUNT, PAGE_SIZE } from '../../units.ts'
 import type { Consumer, ConsumerEnvironment } from '../consumer.ts'
 import type { Operation } from '../operation.ts'
 import {
@@ -21,9 +21,6 @@ import {
 } from './bio-counters.ts'
 import { BIO_TRAITS, type BioTraits } from './bio-traits.ts'
 import { BioVecs } from './bio-vecs.ts'
-
-/** Largest bio. @kernel block/bio.c: UINT_MAX - bi_size */
-const BIO_SIZE_MAX = 0xffffffff
 
 /**
  * Direct I/O: bios built from an iterator, on a raw block device (block/fops.c) or through iomap (ext4, xfs).
@@ -86,6 +83,8 @@ export class BioConsumer implements Consumer {
    * alignment too. @kernel block/fops.c: blkdev_dio_invalid; fs/iomap/direct-io.c: iomap_dio_bio_iter
    */
   private refusal(io: Operation): number {
+    // Nothing to do is no error: the system call returns before it gets here.
+    if (io.iter.countBytes === 0) return 0
     const position = io.offsetBytes < 0 ? 0 : io.offsetBytes
     if ((position & this.blockMask) !== 0 || (io.iter.countBytes & this.blockMask) !== 0) return EINVAL
     if (this.traits.alignment === 'before' && !io.iter.isAligned(this.dmaMask, this.blockMask)) {
@@ -174,7 +173,8 @@ export class BioConsumer implements Consumer {
     bio.reset()
     while (iter.countBytes > 0 && bio.length < vecs) {
       if (traits.alignment === 'each-piece' && this.pieceIsMisaligned(io)) return this.fillFailed(io, EINVAL)
-      const bytes = io.extract(vecs - bio.length, BIO_SIZE_MAX - bio.sizeBytes)
+      // A bio may hold UINT_MAX bytes, which no system call reaches.
+      const bytes = io.extract(vecs - bio.length, MAX_RW_COUNT)
       if (bytes <= 0) {
         if (bio.length === 0) return bytes === 0 ? EFAULT : bytes
         break
@@ -184,9 +184,10 @@ export class BioConsumer implements Consumer {
       this.noteFolios(io)
       bio.add(io.list, io.hold, kept, this.pages, this.ledger, traits.mergeAcross)
     }
-    this.counts[MERGED_DUPLICATES] += bio.duplicates
+    if (bio.duplicates > 0) this.counts[MERGED_DUPLICATES] += bio.duplicates
     this.pieceLengths |= bio.lengthBits
-    if (traits.trim === 'at-end') this.trimBio(io)
+    const trim = bio.sizeBytes & this.blockMask
+    if (trim !== 0 && traits.trim === 'at-end') this.trimBio(io, trim)
     if (bio.length === 0) return this.fillFailed(io, EFAULT)
     return bio.sizeBytes
   }
@@ -224,9 +225,7 @@ export class BioConsumer implements Consumer {
   }
 
   /** Cuts the whole bio to whole blocks. @kernel block/bio.c: bio_iov_iter_align_down (6.18, mainline) */
-  private trimBio(io: Operation): void {
-    const trim = this.bio.sizeBytes & this.blockMask
-    if (trim === 0) return
+  private trimBio(io: Operation, trim: number): void {
     io.iter.revert(trim)
     this.counts[TRIMMED_BYTES] += trim
     this.counts[REPEATED_PAGES] += this.pagesOfNext(io, trim)
@@ -244,15 +243,16 @@ export class BioConsumer implements Consumer {
 
   private noteFolios({ list }: Operation): void {
     const row = list.page[0]
-    if (this.pages.order[row] === 0 && this.pages.frame[row] < 0) this.sawSmallFolio = true
+    if (!this.sawSmallFolio && this.pages.order[row] === 0 && this.pages.frame[row] < 0) this.sawSmallFolio = true
   }
 
   /**
    * A bio of scattered pages is full sooner than one whose pages merge. Where more than one may be needed, small pages
    * of unknown frames are in it, and some piece is not whole blocks, where a bio ends decides what is trimmed and pinned
-   * again, and the trace does not tell.
+   * again, and the trace does not tell. Where folios never share a bvec it makes no difference.
    */
   private dependsOnContiguity(vecsWanted: number): boolean {
+    if (!this.traits.mergeAcross) return false
     return vecsWanted > this.vecsMax && this.sawSmallFolio && (this.pieceLengths & this.blockMask) !== 0
   }
 

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest'
+import { laneOf } from './support/replay-rows.ts'
+import type { RowSpec } from './support/rows.ts'
+
+const A = 0x7f0000000000
+const MAP: RowSpec = { event: 'map', segs: [[A, 1 << 26]], backing: 'thp' }
+
+function event(name: 'pin' | 'get' | 'unpin' | 'put', pages = 1): RowSpec {
+  return { event: name, segs: [[A, pages * 4096]] }
+}
+
+async function violationsOf(...rows: RowSpec[]) {
+  const lane = await laneOf([MAP, ...rows], { consumers: ['null'] })
+  const violations = lane.violations.map(({ rule, row, takenRow }) => [rule, row, takenRow])
+  return { violations, pins: lane.pins.open, refs: lane.refs.open }
+}
+
+describe('reference events without an id, by their pages', () => {
+  it('the last one taken the same way is let go first', async () => {
+    const got = await violationsOf(
+      event('pin'),
+      event('get'),
+      event('pin'),
+      event('unpin'),
+      event('put'),
+      event('unpin'),
+    )
+    expect(got).toEqual({ violations: [], pins: 0, refs: 0 })
+  })
+
+  it('with none taken that way it is the last one held, let go the wrong way', async () => {
+    const got = await violationsOf(event('get'), event('get'), event('unpin'))
+    expect(got).toEqual({ violations: [['wrong-kind-release', 4, 3]], pins: 0, refs: 2 })
+  })
+
+  it('once more than was taken: a double release of what was let go last', async () => {
+    const twice = await violationsOf(event('pin'), event('unpin'), event('pin'), event('unpin'), event('unpin'))
+    expect(twice.violations).toEqual([['double-release', 6, 4]])
+    const nested = await violationsOf(event('pin'), event('pin'), event('unpin'), event('unpin'), event('unpin'))
+    expect(nested.violations).toEqual([['double-release', 6, 2]])
+  })
+
+  it('of other pages: unknown', async () => {
+    const got = await violationsOf(event('pin', 2), event('unpin', 1))
+    expect(got).toEqual({ violations: [['unknown-release', 3, 0]], pins: 2, refs: 0 })
+  })
+})
+
+describe('an operation let go by an event and again by its completion', () => {
+  it.each([
+    ['extract', 'unpin', 'pin'],
+    ['get-pages', 'put', 'ref'],
+  ] as const)('%s: a double release of the pages it held, as %s', async (policy, name, retention) => {
+    const rows: RowSpec[] = [MAP, { segs: [[A + 512, 8192]], id: 'a', ts: 1, end: 9 }, { event: name, id: 'a', ts: 2 }]
+    const lane = await laneOf(rows, { policies: [policy] })
+    const expected = { rule: 'double-release', row: 2, takenRow: 2, pages: 3, retention, releasedAs: retention }
+    expect(lane.violations).toMatchObject([expected])
+  })
+})
+
+describe('registering huge pages', () => {
+  it.each([
+    [0, 1024, 2],
+    [1, 1024, 3],
+    [1, 4352, 9],
+    [511, 4097, 9],
+    [0, 16384, 32],
+  ])('from page %i on %i pages: %i pins stay, one a folio', async (first, pages, folios) => {
+    const rows: RowSpec[] = [MAP, { event: 'register', id: 'b', segs: [[A + first * 4096, pages * 4096]] }]
+    const { pins } = await laneOf(rows)
+    expect(pins).toMatchObject({ acquired: pages, released: pages - folios, open: folios, longTerm: folios })
+    const { pins: early } = await laneOf(rows, { kernel: '6.1' })
+    expect(early).toMatchObject({ acquired: pages, released: 0, open: pages, longTerm: pages })
+  })
+})

@@ -1,0 +1,306 @@
+import fc from 'fast-check'
+import { KERNEL_VERSIONS, type KernelVersion } from '../../src/extract/kernel-version.ts'
+import { POLICY_NAMES, type PolicyName } from '../../src/extract/policy.ts'
+import { BACKING_NAMES, type FlagName } from '../../src/trace/op-batch.ts'
+import type { RowSpec } from './rows.ts'
+import type { SmallCase } from './small-cases.ts'
+
+const PAGE = 4096
+/** Three places for the same 64 pages: ordinary, above 2^47, and the end of what an address may be. */
+const BASES = [0x7f0000000000, 0x7fffffe00000, 2 ** 53 - (1 << 22)]
+const KERNEL_BASE = 0x888000000000
+const ARENA_PAGES = 64
+const IDS = ['a', 'b', 'c']
+
+const sized = (max: number) => fc.integer({ min: 0, max })
+const sometimes = <T>(value: fc.Arbitrary<T>, weight = 1) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight, arbitrary: value })
+
+const offset = fc.oneof(
+  fc.constantFrom(0, 512, 1024, 0x234, 4, 4092, 4095),
+  sized(7).map((n) => n * 512),
+)
+const length = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: 1, max: 20 }).map((n) => n * 512) },
+  { weight: 4, arbitrary: fc.constantFrom(4096, 8192, 12288, 65536) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 1, 100, 412, 4000) },
+)
+/** Mostly the first place, so that rows meet. */
+const base = fc.oneof(
+  { weight: 5, arbitrary: fc.constant(BASES[0]!) },
+  { weight: 1, arbitrary: fc.constantFrom(...BASES) },
+)
+const place = fc.record({ base, page: sized(ARENA_PAGES - 1), offset, length })
+const mm = fc.constantFrom(0, 0, 0, 7)
+
+/** User segments: anywhere, or where the one before it ends. */
+const userSegments = fc
+  .array(fc.record({ place, touches: fc.boolean() }), { minLength: 1, maxLength: 5 })
+  .map((list) =>
+    chained(list.map(({ place: p, touches }) => ({ ...p, at: p.base + p.page * PAGE + p.offset, touches }))),
+  )
+const kernelSegments = fc
+  .array(fc.record({ place, touches: fc.boolean() }), { minLength: 1, maxLength: 4 })
+  .map((list) =>
+    chained(list.map(({ place: p, touches }) => ({ ...p, at: KERNEL_BASE + p.page * PAGE + p.offset, touches }))),
+  )
+const frameSegments = fc.array(
+  fc.record({ frame: fc.integer({ min: 500, max: 510 }), offset: fc.oneof(offset, fc.constant(6000)), length }),
+  { minLength: 1, maxLength: 4 },
+)
+
+function chained(list: readonly { at: number; length: number; touches: boolean }[]): number[][] {
+  let next = 0
+  return list.map(({ at, length: bytes, touches }, i) => {
+    const from = touches && i > 0 ? next : at
+    next = from + bytes
+    return [from, bytes]
+  })
+}
+
+const memory = fc.oneof(
+  userSegments.map((segs) => ({ iter: segs.length === 1 ? ('ubuf' as const) : ('iovec' as const), segs })),
+  userSegments.map((segs) => ({ iter: 'iovec' as const, segs })),
+  kernelSegments.map((segs) => ({ iter: 'kvec' as const, segs })),
+  frameSegments.map((list) => ({ iter: 'bvec' as const, segs: list.map((s) => [s.frame, s.offset, s.length]) })),
+)
+
+const mapRow: fc.Arbitrary<RowSpec> = fc
+  .record({
+    base: fc.oneof({ weight: 6, arbitrary: base }, { weight: 1, arbitrary: fc.constant(KERNEL_BASE) }),
+    page: sized(ARENA_PAGES - 1),
+    pages: fc.integer({ min: 1, max: 40 }),
+    backing: fc.oneof(
+      { weight: 3, arbitrary: fc.constant('anon' as const) },
+      { weight: 2, arbitrary: fc.constantFrom(...BACKING_NAMES) },
+    ),
+    order: sometimes(fc.constantFrom(0, 1, 2, 4), 8),
+    flags: fc.subarray<FlagName>(['untouched', 'private', 'prot_read'], { maxLength: 2 }),
+    none: fc.nat(12),
+    mm,
+    unmap: fc.nat(8),
+  })
+  .map(({ base: start, page, pages, backing, order, flags, none, mm: space, unmap }) => {
+    const at = { mm: space, segs: [[start + page * PAGE, pages * PAGE]] }
+    if (unmap === 0) return { event: 'unmap' as const, ...at }
+    const all: FlagName[] = none === 0 ? [...flags, 'prot_none'] : flags
+    return { event: 'map' as const, ...at, backing, flags: all, ...(order === undefined ? {} : { order }) }
+  })
+
+const end = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(undefined) },
+  { weight: 3, arbitrary: fc.constantFrom(0, 1000, 2000, 5000, 100_000) },
+  { weight: 1, arbitrary: fc.constant('never' as const) },
+)
+
+/** Holes lie at the front or at the end: 0 for none, then by sixteenths of the operation. */
+const ioRow: fc.Arbitrary<RowSpec> = fc
+  .record({
+    memory,
+    op: fc.constantFrom('read' as const, 'write' as const),
+    mm,
+    end,
+    id: sometimes(fc.constantFrom(...IDS), 3),
+    fixed: fc.nat(5),
+    nowait: fc.nat(5),
+    rounded: fc.nat(7),
+    position: fc.constantFrom(0, 0, 0, 0, 16384, 4096, 512, 100),
+    short: sometimes(fc.constantFrom(0, 512, 1000, 4096, -5, -22), 1),
+    hole: sometimes(fc.record({ part: fc.integer({ min: 1, max: 16 }), front: fc.boolean() }), 1),
+    acquired: sometimes(sized(6), 1),
+    released: sometimes(sized(6), 1),
+  })
+  .map((io) => {
+    const total = io.memory.segs.reduce((sum, seg) => sum + seg.at(-1)!, 0)
+    const len = io.rounded === 0 ? total : total - (total % [0, 16384, 16384, 8192, 4096, 512, 512, 512][io.rounded]!)
+    const isFixed = io.fixed === 0 && io.id !== undefined && io.memory.iter !== 'kvec'
+    const flags: FlagName[] = [
+      'direct',
+      ...(isFixed ? ['fixed' as const] : []),
+      ...(io.nowait === 0 ? ['nowait' as const] : []),
+    ]
+    return { ...io, total, len, flags }
+  })
+  .map(
+    ({
+      memory: { iter, segs },
+      op,
+      mm: space,
+      end: finish,
+      id,
+      len,
+      flags,
+      position,
+      short,
+      hole,
+      acquired,
+      released,
+    }) => {
+      const part = hole === undefined ? 0 : Math.floor((len * hole.part) / 16 / 4096) * 4096
+      const holed = part > 0 && op === 'read' && short === undefined
+      return {
+        op,
+        iter,
+        segs,
+        mm: space,
+        len,
+        flags,
+        offset: position,
+        ...(finish === undefined ? {} : { end: finish }),
+        ...(id === undefined ? {} : { id }),
+        ...(short === undefined ? {} : { result: Math.min(short, len) }),
+        ...(holed ? { hole: [hole!.front ? 0 : len - part, part] as const } : {}),
+        ...(acquired === undefined || flags.includes('nowait') ? {} : { acquired }),
+        ...(released === undefined || flags.includes('nowait') ? {} : { released }),
+      }
+    },
+  )
+
+const registerRow: fc.Arbitrary<RowSpec> = fc
+  .record({ segs: userSegments, mm, id: fc.constantFrom(...IDS), acquired: sometimes(sized(6), 1) })
+  .map(({ segs, mm: space, id, acquired }) => ({
+    event: 'register' as const,
+    segs: segs.map(([at, bytes]) => [at!, Math.max(bytes!, 512)]),
+    mm: space,
+    id,
+    ...(acquired === undefined ? {} : { acquired }),
+  }))
+
+/** Reference events over few places, so that some of them meet. */
+const eventRow: fc.Arbitrary<RowSpec> = fc
+  .record({
+    event: fc.constantFrom('pin' as const, 'get' as const, 'unpin' as const, 'put' as const),
+    id: fc.option(fc.constantFrom(...IDS), { nil: undefined }),
+    page: sized(2),
+    pages: fc.integer({ min: 1, max: 3 }),
+    byFrame: fc.boolean(),
+    longterm: fc.nat(6),
+  })
+  .map(({ event, id, page, pages, byFrame, longterm }) => ({
+    event,
+    iter: byFrame ? ('bvec' as const) : ('ubuf' as const),
+    segs: byFrame ? [[500 + page, 0, pages * PAGE]] : [[BASES[0]! + page * PAGE, pages * PAGE]],
+    ...(id === undefined ? {} : { id }),
+    ...(longterm === 0 ? { flags: ['longterm' as const] } : {}),
+  }))
+
+const unregisterRow: fc.Arbitrary<RowSpec> = fc.constantFrom(...IDS).map((id) => ({ event: 'unregister' as const, id }))
+
+/** Rows in order of time; a completion is so much later than its submission. */
+const rows = fc
+  .array(
+    fc.record({
+      row: fc.oneof(
+        { weight: 3, arbitrary: mapRow },
+        { weight: 8, arbitrary: ioRow },
+        { weight: 1, arbitrary: registerRow },
+        { weight: 1, arbitrary: unregisterRow },
+        { weight: 4, arbitrary: eventRow },
+      ),
+      gap: fc.constantFrom(0, 500, 1000, 3000),
+    }),
+    { minLength: 1, maxLength: 14 },
+  )
+  .map((list) => {
+    let now = 0
+    return list.map(({ row, gap }): RowSpec => {
+      now += gap
+      return typeof row.end === 'number' ? { ...row, ts: now, end: now + row.end } : { ...row, ts: now }
+    })
+  })
+
+/**
+ * The folio policy, which no kernel has, with the trimming of 6.1 and 6.12 only: what later trimming loses is stated in
+ * pages, and under this policy a reference is not a page.
+ */
+function laneOf(policy: PolicyName, kernel: KernelVersion): { policy: PolicyName; kernel: KernelVersion } {
+  return policy === 'folio' && (kernel === '6.18' || kernel === 'mainline')
+    ? { policy, kernel: '6.12' }
+    : { policy, kernel }
+}
+
+/** A whole trace and the lane to replay it in. */
+export const randomCase: fc.Arbitrary<SmallCase> = fc
+  .record({
+    rows,
+    policy: fc.constantFrom(...POLICY_NAMES),
+    ownPolicy: fc.boolean(),
+    kernel: fc.constantFrom(...KERNEL_VERSIONS),
+    consumer: fc.constantFrom('bio' as const, 'bio' as const, 'null' as const, 'buffered' as const),
+    inFlight: fc.boolean(),
+    bvecLimit: fc.constantFrom(1, 2, 3, 4, 5, 8, 256),
+    filesystem: fc.constantFrom(null, 'ext4'),
+    blockSize: fc.constantFrom('512', '512', '4096', '8192', '16384'),
+    dma: fc.constantFrom('4', '512', '512', '4096'),
+  })
+  .map(({ rows: list, policy, ownPolicy, kernel, consumer, inFlight, bvecLimit, filesystem, blockSize, dma }) => ({
+    rows: filesystem === null ? list.map(({ hole: _, ...row }) => row) : list,
+    lane: {
+      ...laneOf(ownPolicy ? (kernel === '6.1' ? 'get-pages' : 'extract') : policy, kernel),
+      consumer,
+      inFlight,
+      bvecLimit,
+    },
+    filesystem,
+    attributes: new Map([
+      ['logical-block-size', blockSize],
+      ['dma-alignment', dma],
+    ]),
+  }))
+
+/** One large operation over large folios, small ones and a hole in the address space: bios that fill up and are cut. */
+export const bioCase: fc.Arbitrary<SmallCase> = fc
+  .record({
+    order: fc.integer({ min: 0, max: 5 }),
+    smallFrom: sized(ARENA_PAGES),
+    refused: sized(ARENA_PAGES * 3),
+    segs: fc.array(
+      fc.record({
+        page: sized(ARENA_PAGES - 1),
+        offset: fc.oneof(
+          { weight: 3, arbitrary: fc.constant(0) },
+          { weight: 2, arbitrary: fc.constantFrom(512, 4090, 0x234) },
+        ),
+        length: fc.oneof(
+          { weight: 3, arbitrary: fc.integer({ min: 1, max: 12 }).map((pages) => pages * PAGE) },
+          { weight: 2, arbitrary: fc.constantFrom(10, 512, 1000, 5000) },
+        ),
+        touches: fc.nat(2).map((n) => n === 0),
+      }),
+      { minLength: 1, maxLength: 6 },
+    ),
+    op: fc.constantFrom('read' as const, 'write' as const),
+    nowait: fc.nat(9),
+    policy: fc.constantFrom(...POLICY_NAMES),
+    kernel: fc.constantFrom(...KERNEL_VERSIONS),
+    bvecLimit: fc.constantFrom(1, 2, 3, 4, 5, 6, 8, 16, 256),
+    filesystem: fc.constantFrom(null, 'xfs'),
+    blockSize: fc.constantFrom(512, 4096, 8192, 16384, 65536),
+    dma: fc.constantFrom('1', '4', '512'),
+  })
+  .map((one) => {
+    const start = BASES[0]!
+    const segs = chained(one.segs.map((s) => ({ ...s, at: start + s.page * PAGE + s.offset })))
+    const total = segs.reduce((sum, [, bytes]) => sum + bytes!, 0)
+    const at = (page: number, pages: number) => [[start + page * PAGE, pages * PAGE]]
+    return {
+      rows: [
+        { event: 'map' as const, segs: at(0, 2 * ARENA_PAGES), backing: 'anon' as const, order: one.order },
+        { event: 'map' as const, segs: at(one.smallFrom, 16), backing: 'anon' as const },
+        { event: 'unmap' as const, segs: at(one.refused, 1) },
+        {
+          op: one.op,
+          iter: 'iovec' as const,
+          segs,
+          len: total - (total % one.blockSize),
+          flags: ['direct' as const, ...(one.nowait === 0 ? ['nowait' as const] : [])],
+        },
+      ],
+      lane: { ...laneOf(one.policy, one.kernel), consumer: 'bio' as const, bvecLimit: one.bvecLimit },
+      filesystem: one.filesystem,
+      attributes: new Map([
+        ['logical-block-size', String(one.blockSize)],
+        ['dma-alignment', one.dma],
+      ]),
+    }
+  })
