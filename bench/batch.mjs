@@ -16,7 +16,7 @@ export function seeded(seed) {
 }
 
 /** One batch of synchronous direct reads and writes of `pages` pages, in order through an arena or at random in it. */
-export function batchOf({ rows = 4096, pages = 16, arenaPages = 65536, order = 'sequential', seed = 1, end = -1 }) {
+export function batchOf({ rows = 4096, pages = 16, arenaPages = 65536, order = 'sequential', seed = 1 }) {
   const random = seeded(seed)
   const batch = new OpBatch()
   const slots = Math.floor(arenaPages / pages)

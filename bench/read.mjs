@@ -6,7 +6,8 @@ import { median, seeded } from './batch.mjs'
 
 const ROWS = 300_000
 const ROUNDS = 5
-const HEADER = '# pinscope-trace 1\nts,end,event,mm,op,iter,segs,backing,file,offset,len,result,flags,consumer,pins_acquired,pins_released\n'
+const HEADER =
+  '# pinscope-trace 1\nts,end,event,mm,op,iter,segs,backing,file,offset,len,result,flags,consumer,pins_acquired,pins_released\n'
 
 /** Seeded direct reads and writes with every cell of a recording. */
 function traceText() {
@@ -15,7 +16,9 @@ function traceText() {
   for (let r = 0; r < ROWS; r++) {
     const address = (0x7f0000000000 + Math.floor(random() * 1e6) * 512).toString(16)
     const length = 512 * (1 + Math.floor(random() * 128))
-    rows.push(`${r * 1000},${r * 1000 + 90000},io,${1 + (r & 3)},${r & 1 ? 'read' : 'write'},ubuf,0x${address}+${length},,data${r & 7},${length * 2},${length},${length},direct,bio,9,9`)
+    rows.push(
+      `${r * 1000},${r * 1000 + 90000},io,${1 + (r & 3)},${r & 1 ? 'read' : 'write'},ubuf,0x${address}+${length},,data${r & 7},${length * 2},${length},${length},direct,bio,9,9`,
+    )
   }
   return Buffer.from(`${HEADER}${rows.join('\n')}\n`)
 }
@@ -36,7 +39,8 @@ async function parseStrings(bytes) {
   const reading = (async () => {
     for await (const _ of parser) rows++
   })()
-  for await (const chunk of chunks(bytes)) if (!parser.write(chunk)) await new Promise((done) => parser.once('drain', done))
+  for await (const chunk of chunks(bytes))
+    if (!parser.write(chunk)) await new Promise((done) => parser.once('drain', done))
   parser.end()
   await reading
   return rows - 1

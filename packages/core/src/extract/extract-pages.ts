@@ -3,7 +3,7 @@ import type { IovIter } from '../iter/iov-iter.ts'
 import { ITER_BVEC, ITER_DEST, ITER_IOVEC, ITER_KVEC, ITER_UBUF } from '../iter/iter-type.ts'
 import { type AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
 import type { PageStore } from '../memory/page-store.ts'
-import { MAX_RW_COUNT, PAGE_OFFSET_MASK, PAGE_SIZE } from '../units.ts'
+import { MAX_RW_COUNT, PAGE_SIZE } from '../units.ts'
 import { PAGE_LIST_MAX, type PageList } from './page-list.ts'
 import type { ExtractionPolicy } from './policy.ts'
 import type { Retention } from './retention.ts'
@@ -37,7 +37,7 @@ export function extractPages(
   iter.skipEmpty()
   const wanted = Math.min(iter.currentLengthBytes(), bytesMax, MAX_RW_COUNT)
   if (wanted <= 0) return 0
-  const start = startOffset(iter)
+  const start = iter.currentStartBytes()
   const count = Math.min(Math.ceil((start + wanted) / PAGE_SIZE), pagesMax, PAGE_LIST_MAX)
   const found = listPages(iter, spaces, store, out, count)
   if (found < 0) return found
@@ -46,13 +46,6 @@ export function extractPages(
   if (policy.perFolio) out.joinRuns(store.head)
   iter.advance(bytes)
   return bytes
-}
-
-/** Offset of the next byte in its page. */
-function startOffset(iter: IovIter): number {
-  const { table, segment, iovOffsetBytes } = iter
-  if (iter.type === ITER_BVEC && !iter.fixed) return (table.offsetBytes[segment] + iovOffsetBytes) & PAGE_OFFSET_MASK
-  return (table.addressBytes[segment] + iovOffsetBytes) & PAGE_OFFSET_MASK
 }
 
 /** Fills `out.page`; returns how many of the `count` pages there are, or -EFAULT. */

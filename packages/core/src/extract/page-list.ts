@@ -21,6 +21,8 @@ export class PageList {
   /** Pages listed: equals `length` unless runs were joined. */
   pages = 0
   retention: Retention = RETAIN_NONE
+  /** An entry is a run of a folio, not a page: the folio policy. */
+  joined = false
 
   /** Entries that may differ from a whole page: the first, and those from here on below {@link dirtyEnd}. */
   private dirtyFirst = 0
@@ -36,6 +38,7 @@ export class PageList {
     lengthBytes[last] -= pages * PAGE_SIZE - start - bytes
     this.length = pages
     this.pages = pages
+    this.joined = false
     this.dirtyFirst = last
     this.dirtyEnd = pages
   }
@@ -62,6 +65,7 @@ export class PageList {
 
   /** Joins neighbouring pages of one folio, as `head` tells it, into one entry. */
   joinRuns(head: Int32Array): void {
+    this.joined = true
     const { page, lengthBytes } = this
     let last = 0
     let next = page[0] + 1

@@ -169,9 +169,10 @@ export class IovIter {
     return this.type === ITER_BVEC && !this.fixed
   }
 
-  /** Address (user-backed, kvec) of the next byte. */
-  currentAddressBytes(): number {
-    return this.table.addressBytes[this.segment] + this.iovOffsetBytes
+  /** Offset in its page of the next byte. */
+  currentStartBytes(): number {
+    const column = this.isByFrame() ? this.table.offsetBytes : this.table.addressBytes
+    return pageOffsetOf(column[this.segment] + this.iovOffsetBytes)
   }
 
   /** Bytes left in the current segment, at most the count. @kernel lib/iov_iter.c: iov_iter_single_seg_count */

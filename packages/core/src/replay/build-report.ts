@@ -28,8 +28,7 @@ export function buildReport(trace: TraceReader, span: TraceSpan, set: LaneSet): 
 function undeclaredMemory(set: LaneSet): string[] {
   const walks = Math.max(0, ...set.lanes.map((lane) => lane.spaces.undeclaredWalks))
   if (walks === 0 || !set.sawMapping) return []
-  const what = walks === 1 ? '1 segment lies' : `${walks} segments lie`
-  return [`${what} outside every map row: taken as touched anonymous memory of small pages`]
+  return ['some addresses lie outside every map row: taken as touched anonymous memory of small pages']
 }
 
 function unknownKernel(trace: TraceReader, set: LaneSet): string[] {

@@ -95,19 +95,36 @@ export class RegisteredBuffers {
     const endPage = Math.ceil((address + length) / PAGE_SIZE)
     if (refusesLongTerm(spaces, mm, firstPage, endPage)) return EFAULT
     const coalesces = this.kernel !== '6.1' && liesInLargeFolios(spaces, pages, list, mm, firstPage, endPage)
-    let hold: Hold = HOLD_NONE
-    let lastFolio = -1
+    const holds: Hold[] = []
     for (let page = firstPage; page < endPage; page += PAGE_LIST_MAX) {
       const count = Math.min(endPage - page, PAGE_LIST_MAX)
       const taken = spaces.walkPages(mm, page, count, true, list.page) < count ? EFAULT : acquire(ledger, list, count)
       if (taken < 0) {
-        ledger.letGo(hold)
+        for (const hold of holds) ledger.letGo(hold)
         return taken
       }
-      hold = ledger.join(hold, coalesces ? dropRepeats(taken as Hold, list, pages, ledger, lastFolio) : (taken as Hold))
-      lastFolio = pages.head[list.page[count - 1]]
+      holds.push(taken as Hold)
     }
-    return hold
+    // Every page is pinned before the first pin is dropped again.
+    return coalesces ? this.coalesce(holds, firstPage, endPage, mm) : this.joinAll(holds)
+  }
+
+  private joinAll(holds: readonly Hold[]): Hold {
+    return holds.reduce((all: Hold, hold) => this.ledger.join(all, hold), HOLD_NONE)
+  }
+
+  /** One pin for each folio. @kernel io_uring/rsrc.c: io_do_coalesce_buffer */
+  private coalesce(holds: readonly Hold[], firstPage: number, endPage: number, mm: number): Hold {
+    const { spaces, pages, ledger, list } = this
+    let lastFolio = -1
+    const kept = holds.map((hold, chunk) => {
+      const page = firstPage + chunk * PAGE_LIST_MAX
+      list.length = spaces.walkPages(mm, page, Math.min(endPage - page, PAGE_LIST_MAX), true, list.page)
+      const rest = dropRepeats(hold, list, pages, ledger, lastFolio)
+      lastFolio = pages.head[list.page[list.length - 1]]
+      return rest
+    })
+    return this.joinAll(kept)
   }
 }
 

@@ -51,23 +51,26 @@ export class SlowBio {
       this.counters.misaligned++
       return EINVAL
     }
-    const holes = this.holeBytes(io)
-    this.counters.holeBytes += holes
-    const done = this.transfer(io, this.dataRanges(io))
-    if (done < 0) return done
-    return row.result !== null && row.result >= 0 ? Math.min(row.result, done + holes) : done + holes
+    const done = this.transfer(io)
+    return row.result !== null && row.result >= 0 ? Math.min(row.result, done) : done
   }
 
-  private transfer(io: SlowOperation, ranges: readonly Range[]): number {
-    let done = 0
-    for (const { from, to } of ranges) {
-      io.iter.position = from
-      io.iter.end = to
-      const bytes = io.isBvec ? this.adopt(io) : this.fillBios(io)
-      if (bytes < 0) return bytes
-      done += bytes
-    }
-    return done
+  /** The data before the hole, the hole, the data behind it; what ends early or fails ends it all. */
+  private transfer(io: SlowOperation): number {
+    const end = this.end(io)
+    const hole = this.hole(io) ?? { from: end, to: end }
+    const before = this.part(io, 0, hole.from)
+    if (before < hole.from) return before
+    this.counters.holeBytes += hole.to - hole.from
+    const behind = this.part(io, hole.to, end)
+    return behind < 0 ? behind : hole.to + behind
+  }
+
+  private part(io: SlowOperation, from: number, to: number): number {
+    if (to <= from) return 0
+    io.iter.position = from
+    io.iter.end = to
+    return io.isBvec ? this.adopt(io) : this.fillBios(io)
   }
 
   private checksFirst(): boolean {
@@ -80,26 +83,28 @@ export class SlowBio {
     return iter.segmentParts().every(({ start, length }) => start % dmaAlignment === 0 && length % blockSize === 0)
   }
 
-  private holeBytes({ row, iter }: SlowOperation): number {
-    if (row.hole === null) return 0
-    return Math.max(Math.min(row.hole.offset + row.hole.length, iter.end) - row.hole.offset, 0)
-  }
-
-  /** The parts of the operation that reach bios: what lies in no hole, and on a file not behind its end. */
-  private dataRanges({ row, iter }: SlowOperation): Range[] {
+  /** Where the data ends: the operation's end, and on a file not behind the file's. */
+  private end({ row, iter }: SlowOperation): number {
     const { filesystem, blockSize } = this.setup
     const isShort = filesystem !== null && row.isRead && row.result !== null && row.result >= 0 && row.result < iter.end
-    const end = isShort ? Math.min(iter.end, Math.ceil(row.result! / blockSize) * blockSize) : iter.end
-    if (row.hole === null) return [{ from: 0, to: end }].filter(({ from, to }) => to > from)
-    const { offset, length } = row.hole
-    const before = { from: 0, to: Math.min(offset, end) }
-    const after = { from: offset + length, to: end }
-    return [before, after].filter(({ from, to }) => to > from)
+    return isShort ? Math.min(iter.end, Math.ceil(row.result! / blockSize) * blockSize) : iter.end
+  }
+
+  /** Only a read finds a hole: a write allocates. */
+  private hole(io: SlowOperation): Range | null {
+    const { row } = io
+    if (row.hole === null || !row.isRead) return null
+    const end = this.end(io)
+    return { from: Math.min(row.hole.offset, end), to: Math.min(row.hole.offset + row.hole.length, end) }
   }
 
   /** bio_iov_bvec_set: the iterator's array becomes the bio's. */
   private adopt({ iter }: SlowOperation): number {
     const pages = iter.pageCount()
+    if (this.adoptedIsMisaligned(iter.segmentParts(), pages)) {
+      this.counters.misaligned++
+      return EINVAL
+    }
     this.figures.barePages += pages
     this.figures.zeroCopyBytes += iter.left
     this.figures.avoidedEntries += 2 * pages
@@ -108,6 +113,14 @@ export class SlowBio {
     this.counters.biosAdopted++
     this.counters.bvecs += iter.segmentsLeft()
     return iter.left
+  }
+
+  /** 6.18 looks at every bvec, unless all of it is in one page; mainline at the first one's offset. */
+  private adoptedIsMisaligned(parts: readonly { start: number; length: number }[], pages: number): boolean {
+    const { kernel, dmaAlignment } = this.setup
+    if (kernel === 'mainline') return parts[0]!.start % dmaAlignment !== 0
+    const isOdd = parts.some(({ start, length }) => start % dmaAlignment !== 0 || length % dmaAlignment !== 0)
+    return kernel === '6.18' && pages > 1 && isOdd
   }
 
   private fillBios(io: SlowOperation): number {
@@ -138,7 +151,7 @@ export class SlowBio {
     this.countLists(built)
     const isSplit = this.lengths.some((length) => length % this.setup.blockSize !== 0)
     // Mainline never merges two folios, adjacent or not.
-    io.undetermined = this.setup.kernel !== 'mainline' && pages > bvecLimit && this.sawSmall && isSplit
+    if (this.setup.kernel !== 'mainline' && pages > bvecLimit && this.sawSmall && isSplit) io.undetermined = true
     return error < 0 ? error : done
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { KERNEL_VERSIONS, type KernelVersion } from '../../src/extract/kernel-version.ts'
-import { POLICY_NAMES, type PolicyName } from '../../src/extract/policy.ts'
+import { KERNEL_VERSIONS } from '../../src/extract/kernel-version.ts'
+import { POLICY_NAMES } from '../../src/extract/policy.ts'
 import { BACKING_NAMES, type FlagName } from '../../src/trace/op-batch.ts'
 import type { RowSpec } from './rows.ts'
 import type { SmallCase } from './small-cases.ts'
@@ -93,7 +93,7 @@ const end = fc.oneof(
   { weight: 1, arbitrary: fc.constant('never' as const) },
 )
 
-/** Holes lie at the front or at the end: 0 for none, then by sixteenths of the operation. */
+/** Holes begin and end at any sixteenth of the operation, and may reach beyond it. */
 const ioRow: fc.Arbitrary<RowSpec> = fc
   .record({
     memory,
@@ -106,7 +106,7 @@ const ioRow: fc.Arbitrary<RowSpec> = fc
     rounded: fc.nat(7),
     position: fc.constantFrom(0, 0, 0, 0, 16384, 4096, 512, 100),
     short: sometimes(fc.constantFrom(0, 512, 1000, 4096, -5, -22), 1),
-    hole: sometimes(fc.record({ part: fc.integer({ min: 1, max: 16 }), front: fc.boolean() }), 1),
+    hole: sometimes(fc.record({ part: fc.integer({ min: 1, max: 16 }), from: fc.nat(15) }), 1),
     acquired: sometimes(sized(6), 1),
     released: sometimes(sized(6), 1),
   })
@@ -136,8 +136,8 @@ const ioRow: fc.Arbitrary<RowSpec> = fc
       acquired,
       released,
     }) => {
-      const part = hole === undefined ? 0 : Math.floor((len * hole.part) / 16 / 4096) * 4096
-      const holed = part > 0 && op === 'read' && short === undefined
+      const part = hole === undefined ? 0 : Math.floor((len * hole.part) / 16 / 512) * 512
+      const holeFrom = hole === undefined ? 0 : Math.floor((len * hole.from) / 16 / 512) * 512
       return {
         op,
         iter,
@@ -149,7 +149,7 @@ const ioRow: fc.Arbitrary<RowSpec> = fc
         ...(finish === undefined ? {} : { end: finish }),
         ...(id === undefined ? {} : { id }),
         ...(short === undefined ? {} : { result: Math.min(short, len) }),
-        ...(holed ? { hole: [hole!.front ? 0 : len - part, part] as const } : {}),
+        ...(part > 0 ? { hole: [holeFrom, part] as const } : {}),
         ...(acquired === undefined || flags.includes('nowait') ? {} : { acquired }),
         ...(released === undefined || flags.includes('nowait') ? {} : { released }),
       }
@@ -209,16 +209,6 @@ const rows = fc
     })
   })
 
-/**
- * The folio policy, which no kernel has, with the trimming of 6.1 and 6.12 only: what later trimming loses is stated in
- * pages, and under this policy a reference is not a page.
- */
-function laneOf(policy: PolicyName, kernel: KernelVersion): { policy: PolicyName; kernel: KernelVersion } {
-  return policy === 'folio' && (kernel === '6.18' || kernel === 'mainline')
-    ? { policy, kernel: '6.12' }
-    : { policy, kernel }
-}
-
 /** A whole trace and the lane to replay it in. */
 export const randomCase: fc.Arbitrary<SmallCase> = fc
   .record({
@@ -236,7 +226,8 @@ export const randomCase: fc.Arbitrary<SmallCase> = fc
   .map(({ rows: list, policy, ownPolicy, kernel, consumer, inFlight, bvecLimit, filesystem, blockSize, dma }) => ({
     rows: filesystem === null ? list.map(({ hole: _, ...row }) => row) : list,
     lane: {
-      ...laneOf(ownPolicy ? (kernel === '6.1' ? 'get-pages' : 'extract') : policy, kernel),
+      policy: ownPolicy ? (kernel === '6.1' ? ('get-pages' as const) : ('extract' as const)) : policy,
+      kernel,
       consumer,
       inFlight,
       bvecLimit,
@@ -296,7 +287,7 @@ export const bioCase: fc.Arbitrary<SmallCase> = fc
           flags: ['direct' as const, ...(one.nowait === 0 ? ['nowait' as const] : [])],
         },
       ],
-      lane: { ...laneOf(one.policy, one.kernel), consumer: 'bio' as const, bvecLimit: one.bvecLimit },
+      lane: { policy: one.policy, kernel: one.kernel, consumer: 'bio' as const, bvecLimit: one.bvecLimit },
       filesystem: one.filesystem,
       attributes: new Map([
         ['logical-block-size', String(one.blockSize)],

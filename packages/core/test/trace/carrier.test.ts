@@ -12,7 +12,7 @@ const plain = readFileSync(TRACE)
 
 /** A zstd frame of raw blocks: every zstd reader takes it, and no zstd program is needed to make it. */
 function zstdFrame(bytes: Buffer, checksum = false): Buffer {
-  const parts = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, checksum ? 0x04 : 0x00, 0x48])]
+  const parts: Uint8Array[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, checksum ? 0x04 : 0x00, 0x48])]
   for (let at = 0; at < bytes.length || at === 0; at += 65536) {
     const block = bytes.subarray(at, at + 65536)
     const head = (block.length << 3) | (at + 65536 >= bytes.length ? 1 : 0)

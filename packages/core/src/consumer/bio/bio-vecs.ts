@@ -33,6 +33,10 @@ export class BioVecs {
   /** The bvecs that are other than one whole page: all others need no writing but their page. */
   private readonly partial: Int32Array<ArrayBuffer>
   private partials = 0
+  /** Under the folio policy, where an entry of {@link hold} is a run: the byte of the bio at which each one begins. */
+  private runStart = new Int32Array(256)
+  private runs = 0
+  private joined = false
 
   constructor(vecsMax: number) {
     this.page = new Int32Array(vecsMax)
@@ -47,6 +51,7 @@ export class BioVecs {
       this.lengthBytes[this.partial[i]] = PAGE_SIZE
     }
     this.partials = 0
+    this.runs = 0
     this.length = 0
     this.sizeBytes = 0
     this.duplicates = 0
@@ -66,6 +71,8 @@ export class BioVecs {
     const isDuplicate = mergeAcross && this.continuesPage(list, store)
     const mergeFrom = mergeAcross ? 0 : this.length
     const last = list.length - 1
+    this.joined = list.joined
+    if (list.joined) this.noteRuns(list, isDuplicate ? 1 : 0)
     this.addPiece(list, 0, store, mergeFrom, mergeAcross)
     // A run of a folio may be of any length; otherwise all between the ends are whole pages.
     if (list.length === list.pages) this.addWholePages(list, last, store, mergeAcross)
@@ -156,7 +163,6 @@ export class BioVecs {
    */
   alignDown(bytes: number, ledger: Ledger): void {
     let left = bytes
-    this.sizeBytes -= bytes
     while (left > 0) {
       const vec = this.length - 1
       const before = this.lengthBytes[vec]
@@ -165,31 +171,55 @@ export class BioVecs {
       if (left < before) {
         this.extend(vec, -left)
         this.lengthBits |= before - left
+        this.sizeBytes -= left
         const cut = pages - pagesSpanned(offset, before - left)
         this.pages -= cut
-        if (cut > 0) this.lose(cut, ledger)
+        this.lose(this.entriesFrom(this.sizeBytes, cut), ledger)
         return
       }
-      this.dropVec(pages, ledger)
+      this.sizeBytes -= before
+      this.dropVec(this.entriesFrom(this.sizeBytes, pages), ledger)
       this.pages -= pages
       left -= before
       this.length--
     }
   }
 
+  /** Entries of the hold for the last `pages` pages, which begin at byte `from` of the bio: as many, or runs of a folio. */
+  private entriesFrom(from: number, pages: number): number {
+    if (!this.joined) return pages
+    const before = this.runs
+    while (this.runs > 0 && this.runStart[this.runs - 1] >= from) this.runs--
+    return before - this.runs
+  }
+
   /** A whole bvec goes: its first page is released, the others are lost. */
-  private dropVec(pages: number, ledger: Ledger): void {
-    if (this.hold === HOLD_NONE) return
-    // Under the folio policy a run is one entry, so there may be fewer entries than pages.
-    const vec = ledger.split(this.hold, Math.min(pages, ledger.entriesHeld(this.hold)))
+  private dropVec(entries: number, ledger: Ledger): void {
+    if (this.hold === HOLD_NONE || entries === 0) return
+    const vec = ledger.split(this.hold, entries)
     ledger.releaseFirst(vec)
     if (ledger.entriesHeld(vec) > 0) ledger.mark(vec, REASON_ABANDONED)
     else ledger.letGo(vec)
   }
 
-  private lose(pages: number, ledger: Ledger): void {
-    if (this.hold !== HOLD_NONE && ledger.entriesHeld(this.hold) > pages) {
-      ledger.mark(ledger.split(this.hold, pages), REASON_ABANDONED)
+  private lose(entries: number, ledger: Ledger): void {
+    if (this.hold === HOLD_NONE || entries === 0) return
+    ledger.mark(ledger.split(this.hold, entries), REASON_ABANDONED)
+  }
+
+  /** Where the list's runs begin, from entry `first` on. */
+  private noteRuns(list: PageList, first: number): void {
+    if (this.runs + list.length > this.runStart.length) this.growRuns(list.length)
+    let at = this.sizeBytes
+    for (let i = 0; i < list.length; i++) {
+      if (i >= first) this.runStart[this.runs++] = at
+      at += list.lengthBytes[i]
     }
+  }
+
+  private growRuns(more: number): void {
+    const next = new Int32Array(2 * (this.runs + more))
+    next.set(this.runStart)
+    this.runStart = next
   }
 }

@@ -22,6 +22,9 @@ import {
 import { BIO_TRAITS, type BioTraits } from './bio-traits.ts'
 import { BioVecs } from './bio-vecs.ts'
 
+/** No limit on a number of pages: more than any system call can touch. */
+const PAGES_ANY = 0x7fffffff
+
 /**
  * Direct I/O: bios built from an iterator, on a raw block device (block/fops.c) or through iomap (ext4, xfs).
  *
@@ -57,11 +60,9 @@ export class BioConsumer implements Consumer {
   submit(io: Operation): number {
     const refused = this.refusal(io)
     if (refused !== 0) return refused
-    const length = this.dataLength(io)
-    io.iter.truncate(length)
-    const submitted = length === 0 ? 0 : io.iter.type === ITER_BVEC ? this.adopt(io) : this.fillBios(io)
-    if (submitted < 0) return submitted
-    const result = submitted + Math.max(io.holeLengthBytes, 0)
+    io.iter.truncate(this.bytesBeforeEnd(io))
+    const isHoled = (io.flags & FLAG_HOLE) !== 0 && io.iter.direction === ITER_DEST
+    const result = isHoled ? this.submitAroundHole(io) : this.extent(io, io.iter.countBytes)
     return io.recordedResult >= 0 && io.recordedResult < result ? io.recordedResult : result
   }
 
@@ -94,27 +95,51 @@ export class BioConsumer implements Consumer {
     return 0
   }
 
-  /** Bytes that reach bios: not those of holes, nor those after the end of the file. */
-  private dataLength(io: Operation): number {
-    const { countBytes } = io.iter
-    if ((io.flags & FLAG_HOLE) !== 0) {
-      const hole = io.holeLengthBytes < 0 ? countBytes : Math.min(io.holeLengthBytes, countBytes)
-      this.counts[HOLE_BYTES] += hole
-      io.holeLengthBytes = hole
-      // A hole in front of the data would be skipped by advancing; behind it, by ending early.
-      if (io.holeOffsetBytes === 0) io.iter.advance(hole)
-      return countBytes - hole
-    }
-    const isShortRead = io.iter.direction === ITER_DEST && io.recordedResult >= 0 && io.recordedResult < countBytes
-    if (!this.throughIomap || !isShortRead) return countBytes
-    return Math.min(countBytes, Math.ceil(io.recordedResult / (this.blockMask + 1)) * (this.blockMask + 1))
+  /** A read through a file system that came back short stopped at the end of the file: no page behind it is taken. */
+  private bytesBeforeEnd({ iter, recordedResult }: Operation): number {
+    const isShort = iter.direction === ITER_DEST && recordedResult >= 0 && recordedResult < iter.countBytes
+    if (!this.throughIomap || !isShort) return iter.countBytes
+    const block = this.blockMask + 1
+    return Math.min(iter.countBytes, Math.ceil(recordedResult / block) * block)
+  }
+
+  /**
+   * The data before the hole, the hole (zeroed in place, no page taken) and the data behind it: an extent each, and so
+   * bios of its own. @kernel fs/iomap/direct-io.c: iomap_dio_hole_iter
+   */
+  private submitAroundHole(io: Operation): number {
+    const { iter } = io
+    const total = iter.countBytes
+    const from = Math.min(io.holeOffsetBytes, total)
+    const hole = Math.min(io.holeLengthBytes < 0 ? total : io.holeLengthBytes, total - from)
+    const before = this.extent(io, from)
+    if (before < from) return before
+    iter.advance(hole)
+    this.counts[HOLE_BYTES] += hole
+    const behind = this.extent(io, total - from - hole)
+    return behind < 0 ? behind : before + hole + behind
+  }
+
+  /** Submits the next `bytes` of the iterator; returns how many, or an errno. */
+  private extent(io: Operation, bytes: number): number {
+    if (bytes === 0) return 0
+    const { iter } = io
+    const rest = iter.countBytes - bytes
+    iter.truncate(bytes)
+    const submitted = iter.type === ITER_BVEC ? this.adopt(io) : this.fillBios(io)
+    iter.reexpand(iter.countBytes + rest)
+    return submitted
   }
 
   /** A BVEC iterator's array becomes the bio's: nothing is extracted, nothing held. @kernel block/bio.c: bio_iov_bvec_set */
   private adopt(io: Operation): number {
     const { iter } = io
     const bytes = iter.countBytes
-    const pages = iter.npages(Number.MAX_SAFE_INTEGER)
+    const pages = iter.npages(PAGES_ANY)
+    if (this.adoptedIsMisaligned(io, pages)) {
+      this.counts[MISALIGNED]++
+      return EINVAL
+    }
     io.ledger.bare(pages)
     io.reachedInPlace(bytes)
     io.avoided(2 * pages, 2)
@@ -126,11 +151,22 @@ export class BioConsumer implements Consumer {
     return bytes
   }
 
+  /**
+   * Nothing was looked at before, so the device does: each bvec on 6.18, unless one page holds it all; the first one's
+   * offset in mainline, whose later bvecs begin at a page.
+   */
+  private adoptedIsMisaligned({ iter }: Operation, pages: number): boolean {
+    if (this.traits.alignment === 'before') return false
+    if (this.traits.alignment === 'at-submit') return pages > 1 && !iter.isAligned(this.dmaMask, this.dmaMask)
+    return (iter.currentStartBytes() & this.dmaMask) !== 0
+  }
+
   /** Builds and submits bios until the iterator is empty; returns bytes submitted, or an errno. */
   private fillBios(io: Operation): number {
     const { iter } = io
     const vecsWanted = iter.npages(this.vecsMax + 1)
-    const oneBio = !this.throughIomap && vecsWanted <= this.vecsMax
+    const several = vecsWanted > this.vecsMax
+    const oneBio = !this.throughIomap && !several
     this.pieceLengths = 0
     this.sawSmallFolio = false
     let submitted = 0
@@ -138,12 +174,16 @@ export class BioConsumer implements Consumer {
     let bios = 0
     let entries = 0
     while (iter.countBytes > 0) {
-      const filled = this.fill(io, bios === 0 && vecsWanted <= this.vecsMax ? vecsWanted : iter.npages(this.vecsMax))
+      const filled = this.fill(io, bios === 0 && !several ? vecsWanted : iter.npages(this.vecsMax), several)
       if (filled < 0) {
         error = error === 0 ? filled : error
         break
       }
-      if (this.refusesNowait(io, oneBio)) return EAGAIN
+      if (this.refusesNowait(io, oneBio)) {
+        // How much went into the first bio depends on what merged in it.
+        io.undetermined = this.traits.mergeAcross && this.sawSmallFolio
+        return EAGAIN
+      }
       bios++
       entries += this.bio.length
       const status = this.submitBio(io)
@@ -154,7 +194,7 @@ export class BioConsumer implements Consumer {
     }
     io.built(entries)
     if (bios > 1) io.limitHit()
-    io.undetermined = this.dependsOnContiguity(vecsWanted)
+    if (this.dependsOnContiguity(vecsWanted)) io.undetermined = true
     // The one-bio path of a raw device returns what its bio holds; every other path reports the error.
     return error !== 0 && !(oneBio && submitted > 0) ? error : submitted
   }
@@ -166,8 +206,8 @@ export class BioConsumer implements Consumer {
     return true
   }
 
-  /** Fills one bio of at most `vecs` bvecs. Returns its bytes, or an errno with everything of it let go. */
-  private fill(io: Operation, vecs: number): number {
+  /** Fills one bio of at most `vecs` bvecs; `several`: one may not do. Returns its bytes, or an errno with everything of it let go. */
+  private fill(io: Operation, vecs: number, several: boolean): number {
     const { iter } = io
     const { bio, traits } = this
     bio.reset()
@@ -181,7 +221,7 @@ export class BioConsumer implements Consumer {
       }
       const kept = traits.trim === 'each-call' ? this.trimCall(io, bytes) : bytes
       if (kept === 0) break
-      this.noteFolios(io)
+      if (several && !this.sawSmallFolio) this.noteFolios(io)
       bio.add(io.list, io.hold, kept, this.pages, this.ledger, traits.mergeAcross)
     }
     if (bio.duplicates > 0) this.counts[MERGED_DUPLICATES] += bio.duplicates
@@ -202,8 +242,7 @@ export class BioConsumer implements Consumer {
   /** @kernel lib/iov_iter.c: iov_iter_extract_bvecs with a mem_align_mask (mainline) */
   private pieceIsMisaligned({ iter }: Operation): boolean {
     iter.skipEmpty()
-    const start = (iter.table.addressBytes[iter.segment] + iter.iovOffsetBytes) & this.dmaMask
-    return start !== 0 || (iter.currentLengthBytes() & this.dmaMask) !== 0
+    return (iter.currentStartBytes() & this.dmaMask) !== 0 || (iter.currentLengthBytes() & this.dmaMask) !== 0
   }
 
   /**
@@ -236,14 +275,17 @@ export class BioConsumer implements Consumer {
   private pagesOfNext({ iter }: Operation, bytes: number): number {
     const { countBytes } = iter
     iter.truncate(bytes)
-    const pages = iter.npages(Number.MAX_SAFE_INTEGER)
+    const pages = iter.npages(PAGES_ANY)
     iter.reexpand(countBytes)
     return pages
   }
 
   private noteFolios({ list }: Operation): void {
-    const row = list.page[0]
-    if (!this.sawSmallFolio && this.pages.order[row] === 0 && this.pages.frame[row] < 0) this.sawSmallFolio = true
+    const { order, frame } = this.pages
+    for (let i = 0; i < list.length; i++) {
+      const row = list.page[i]
+      if (order[row] === 0 && frame[row] < 0) this.sawSmallFolio = true
+    }
   }
 
   /**
