@@ -129,6 +129,15 @@ export class IovIter {
     return pages < pagesMax ? pages : pagesMax
   }
 
+  /** Pages of the next `bytes` alone. @kernel include/linux/uio.h: iov_iter_npages_cap, without the cap */
+  npagesOf(bytes: number): number {
+    const { countBytes } = this
+    this.truncate(bytes)
+    const pages = this.npages(0x7fffffff)
+    this.reexpand(countBytes)
+    return pages
+  }
+
   /**
    * True when every address left is a multiple of the DMA alignment and every length one of the block size, both given
    * as masks. A zero-length segment has its address tested. @kernel lib/iov_iter.c: iov_iter_is_aligned (6.1, 6.12; gone in mainline)

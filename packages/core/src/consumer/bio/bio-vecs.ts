@@ -4,6 +4,7 @@ import { REASON_ABANDONED } from '../../ledger/hold-table.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { PageStore } from '../../memory/page-store.ts'
 import { PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE, pagesSpanned } from '../../units.ts'
+import type { OperationObserver } from '../operation.ts'
 
 /**
  * One bio under construction: its bvecs as columns, and the hold of every page in it. Reused from bio to bio.
@@ -221,5 +222,11 @@ export class BioVecs {
     const next = new Int32Array(2 * (this.runs + more))
     next.set(this.runStart)
     this.runStart = next
+  }
+
+  /** Tells an observer of the finished bio. */
+  tell(observer: OperationObserver): void {
+    const note = this.duplicates > 0 ? `${this.duplicates} duplicate references dropped while merging` : ''
+    observer.listBuilt('bio', this.sizeBytes, this.length, this.page, this.offsetBytes, this.lengthBytes, note)
   }
 }

@@ -4,9 +4,10 @@ import { FLAG_HOLE, FLAG_NOWAIT } from '../../iter/row-flags.ts'
 import { HOLD_NONE } from '../../ledger/hold.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { PageStore } from '../../memory/page-store.ts'
-import { MAX_RW_COUNT, PAGE_SIZE } from '../../units.ts'
+import { MAX_RW_COUNT } from '../../units.ts'
 import type { Consumer, ConsumerEnvironment } from '../consumer.ts'
 import type { Operation } from '../operation.ts'
+import { adoptedIsMisaligned, bioIsMisaligned, pieceIsMisaligned } from './bio-alignment.ts'
 import {
   BIO_COUNTERS,
   BIOS,
@@ -136,7 +137,7 @@ export class BioConsumer implements Consumer {
     const { iter } = io
     const bytes = iter.countBytes
     const pages = iter.npages(PAGES_ANY)
-    if (this.adoptedIsMisaligned(io, pages)) {
+    if (adoptedIsMisaligned(io.iter, pages, this.traits, this.dmaMask)) {
       this.counts[MISALIGNED]++
       return EINVAL
     }
@@ -149,16 +150,6 @@ export class BioConsumer implements Consumer {
     iter.advance(bytes)
     if (io.observer !== null) io.observer.note("the bio adopts the iterator's bvecs: nothing extracted, nothing held")
     return bytes
-  }
-
-  /**
-   * Nothing was looked at before, so the device does: each bvec on 6.18, unless one page holds it all; the first one's
-   * offset in mainline, whose later bvecs begin at a page.
-   */
-  private adoptedIsMisaligned({ iter }: Operation, pages: number): boolean {
-    if (this.traits.alignment === 'before') return false
-    if (this.traits.alignment === 'at-submit') return pages > 1 && !iter.isAligned(this.dmaMask, this.dmaMask)
-    return (iter.currentStartBytes() & this.dmaMask) !== 0
   }
 
   /** Builds and submits bios until the iterator is empty; returns bytes submitted, or an errno. */
@@ -212,7 +203,8 @@ export class BioConsumer implements Consumer {
     const { bio, traits } = this
     bio.reset()
     while (iter.countBytes > 0 && bio.length < vecs) {
-      if (traits.alignment === 'each-piece' && this.pieceIsMisaligned(io)) return this.fillFailed(io, EINVAL)
+      if (traits.alignment === 'each-piece' && pieceIsMisaligned(io.iter, this.dmaMask))
+        return this.fillFailed(io, EINVAL)
       // A bio may hold UINT_MAX bytes, which no system call reaches.
       const bytes = io.extract(vecs - bio.length, MAX_RW_COUNT)
       if (bytes <= 0) {
@@ -239,12 +231,6 @@ export class BioConsumer implements Consumer {
     return errno
   }
 
-  /** @kernel lib/iov_iter.c: iov_iter_extract_bvecs with a mem_align_mask (mainline) */
-  private pieceIsMisaligned({ iter }: Operation): boolean {
-    iter.skipEmpty()
-    return (iter.currentStartBytes() & this.dmaMask) !== 0 || (iter.currentLengthBytes() & this.dmaMask) !== 0
-  }
-
   /**
    * Cuts what one call extracted to whole blocks, letting the pages behind go; returns the bytes left.
    * @kernel block/bio.c: __bio_iov_iter_get_pages (6.1, 6.12)
@@ -255,7 +241,7 @@ export class BioConsumer implements Consumer {
     const { list } = io
     io.iter.revert(trim)
     this.counts[TRIMMED_BYTES] += trim
-    this.counts[REPEATED_PAGES] += this.pagesOfNext(io, trim)
+    this.counts[REPEATED_PAGES] += io.iter.npagesOf(trim)
     const dropped = list.trim(trim)
     if (dropped > 0 && io.hold !== HOLD_NONE) this.ledger.letGo(this.ledger.split(io.hold, dropped))
     if (list.length > 0) return bytes - trim
@@ -267,17 +253,8 @@ export class BioConsumer implements Consumer {
   private trimBio(io: Operation, trim: number): void {
     io.iter.revert(trim)
     this.counts[TRIMMED_BYTES] += trim
-    this.counts[REPEATED_PAGES] += this.pagesOfNext(io, trim)
+    this.counts[REPEATED_PAGES] += io.iter.npagesOf(trim)
     this.bio.alignDown(trim, this.ledger)
-  }
-
-  /** Pages that the next `bytes` of the iterator touch. */
-  private pagesOfNext({ iter }: Operation, bytes: number): number {
-    const { countBytes } = iter
-    iter.truncate(bytes)
-    const pages = iter.npages(PAGES_ANY)
-    iter.reexpand(countBytes)
-    return pages
   }
 
   private noteFolios({ list }: Operation): void {
@@ -305,8 +282,8 @@ export class BioConsumer implements Consumer {
    */
   private submitBio(io: Operation): number {
     const { bio } = this
-    this.tellList(io)
-    if (this.traits.alignment === 'at-submit' && this.bioIsMisaligned()) {
+    if (io.observer !== null) bio.tell(io.observer)
+    if (this.traits.alignment === 'at-submit' && bioIsMisaligned(bio, this.dmaMask)) {
       this.counts[MISALIGNED]++
       if (io.observer !== null) io.observer.note('misaligned memory: the bio ends with -EINVAL, its pages are let go')
       io.ledger.letGo(bio.hold)
@@ -319,22 +296,5 @@ export class BioConsumer implements Consumer {
     io.avoided(2 * bio.pages, 2)
     io.keep(bio.hold)
     return 0
-  }
-
-  private bioIsMisaligned(): boolean {
-    const { bio, dmaMask } = this
-    if (((bio.offsetBits | bio.lengthBits) & dmaMask) === 0) return false
-    if (bio.length === 1 && bio.offsetBytes[0] + bio.lengthBytes[0] <= PAGE_SIZE) return false
-    for (let i = 0; i < bio.length; i++) {
-      if (((bio.offsetBytes[i] | bio.lengthBytes[i]) & dmaMask) !== 0) return true
-    }
-    return false
-  }
-
-  private tellList(io: Operation): void {
-    if (io.observer === null) return
-    const { bio } = this
-    const note = bio.duplicates > 0 ? `${bio.duplicates} duplicate references dropped while merging` : ''
-    io.observer.listBuilt('bio', bio.sizeBytes, bio.length, bio.page, bio.offsetBytes, bio.lengthBytes, note)
   }
 }
