@@ -43,6 +43,7 @@ export function extractPages(
   if (found < 0) return found
   const bytes = Math.min(wanted, found * PAGE_SIZE - start)
   out.describe(found, start, bytes)
+  out.isRun = !iter.isByFrame() && spaces.walkedRun
   if (policy.perFolio) out.joinRuns(store.head)
   iter.advance(bytes)
   return bytes

@@ -21,6 +21,8 @@ export class PageList {
   /** Pages listed: equals `length` unless runs were joined. */
   pages = 0
   retention: Retention = RETAIN_NONE
+  /** The rows follow each other: the pages were faulted in in order. False where nobody looked. */
+  isRun = false
   /** An entry is a run of a folio, not a page: the folio policy. */
   joined = false
 
@@ -66,6 +68,7 @@ export class PageList {
   /** Joins neighbouring pages of one folio, as `head` tells it, into one entry. */
   joinRuns(head: Int32Array): void {
     this.joined = true
+    this.isRun = false
     const { page, lengthBytes } = this
     let last = 0
     let next = page[0] + 1

@@ -21,10 +21,7 @@ import { BARE_PAGES, countDropped, countTaken, newTotals } from './totals.ts'
 import { VIOLATIONS_LISTED_MAX, type Violation, type ViolationRule, wrongKind } from './violation.ts'
 
 /**
- * Who holds which pages, and since when. The only writer of reference counts.
- *
- * A pin adds 1024 to the refcount of a small folio, and one to both refcount and pincount of a large one; a reference
- * adds one to the refcount. A pin of the zero page changes nothing and is not counted.
+ * Who holds which pages, and since when. The only writer of reference counts (folio-counts.ts).
  *
  * @kernel mm/gup.c: try_grab_folio, gup_put_folio (6.1: try_grab_page, put_compound_head), the same counts in all four
  *   versions
@@ -75,7 +72,8 @@ export class Ledger {
       const page = rows[i]
       // Rows that follow each other; the zero page stands alone, since its pins count for nothing.
       let end = i + 1
-      if (page !== ZERO_PAGE) while (end < length && rows[end] === page + end - i) end++
+      if (list.isRun) end = length
+      else if (page !== ZERO_PAGE) while (end < length && rows[end] === page + end - i) end++
       else if (retention === RETAIN_PIN) counted--
       const run = counts.take(page, end - i, retention)
       if (run === 0) {

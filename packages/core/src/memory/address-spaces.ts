@@ -34,6 +34,8 @@ export class AddressSpaces {
   private readonly tables = new PageTables()
   /** By mm: its mappings, sorted, without gaps or overlaps, covering everything. */
   private readonly byMm = new Map<number, Mapping[]>()
+  /** The rows that the last walk listed follow each other. */
+  walkedRun = false
   /** Walks that met an address which no `map` row covers. */
   undeclaredWalks = 0
   private mappingCount = 0
@@ -92,6 +94,8 @@ export class AddressSpaces {
     const firstPage = Math.floor((addresses[index] + offsetBytes) / PAGE_SIZE)
     const refused = write ? REFUSED_WRITE : REFUSED_READ
     let done = 0
+    let expected = 0
+    let isRun = true
     while (done < count) {
       const page = firstPage + done
       let mapping = this.last
@@ -109,7 +113,12 @@ export class AddressSpaces {
         const entry = entries[at + i]
         if (entry > 0) {
           out[done + i] = entry - 1
-        } else if (entry < 0 && !write) {
+          if (entry !== expected && done + i > 0) isRun = false
+          expected = entry + 1
+          continue
+        }
+        isRun = false
+        if (entry < 0 && !write) {
           out[done + i] = -entry - 1
         } else {
           out[done + i] = this.fault(mapping, page + i, write)
@@ -119,6 +128,7 @@ export class AddressSpaces {
       }
       done += run
     }
+    this.walkedRun = isRun
     return done === 0 && count > 0 ? EFAULT : done
   }
 

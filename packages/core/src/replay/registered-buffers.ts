@@ -131,6 +131,7 @@ export class RegisteredBuffers {
 function acquire(ledger: Ledger, list: PageList, count: number): Hold | number {
   list.length = count
   list.pages = count
+  list.isRun = false
   list.retention = RETAIN_PIN
   return ledger.acquire(list)
 }

@@ -61,7 +61,7 @@ export class BioConsumer implements Consumer {
   submit(io: Operation): number {
     const refused = this.refusal(io)
     if (refused !== 0) return refused
-    io.iter.truncate(this.bytesBeforeEnd(io))
+    if (io.recordedResult >= 0 && this.throughIomap) io.iter.truncate(this.bytesBeforeEnd(io))
     const isHoled = (io.flags & FLAG_HOLE) !== 0 && io.iter.direction === ITER_DEST
     const result = isHoled ? this.submitAroundHole(io) : this.extent(io, io.iter.countBytes)
     return io.recordedResult >= 0 && io.recordedResult < result ? io.recordedResult : result
@@ -98,8 +98,7 @@ export class BioConsumer implements Consumer {
 
   /** A read through a file system that came back short stopped at the end of the file: no page behind it is taken. */
   private bytesBeforeEnd({ iter, recordedResult }: Operation): number {
-    const isShort = iter.direction === ITER_DEST && recordedResult >= 0 && recordedResult < iter.countBytes
-    if (!this.throughIomap || !isShort) return iter.countBytes
+    if (iter.direction !== ITER_DEST || recordedResult >= iter.countBytes) return iter.countBytes
     const block = this.blockMask + 1
     return Math.min(iter.countBytes, Math.ceil(recordedResult / block) * block)
   }
@@ -126,9 +125,9 @@ export class BioConsumer implements Consumer {
     if (bytes === 0) return 0
     const { iter } = io
     const rest = iter.countBytes - bytes
-    iter.truncate(bytes)
+    if (rest > 0) iter.truncate(bytes)
     const submitted = iter.type === ITER_BVEC ? this.adopt(io) : this.fillBios(io)
-    iter.reexpand(iter.countBytes + rest)
+    if (rest > 0) iter.reexpand(iter.countBytes + rest)
     return submitted
   }
 
@@ -185,7 +184,7 @@ export class BioConsumer implements Consumer {
     }
     io.built(entries)
     if (bios > 1) io.limitHit()
-    if (this.dependsOnContiguity(vecsWanted)) io.undetermined = true
+    if (several && this.dependsOnContiguity()) io.undetermined = true
     // The one-bio path of a raw device returns what its bio holds; every other path reports the error.
     return error !== 0 && !(oneBio && submitted > 0) ? error : submitted
   }
@@ -270,9 +269,8 @@ export class BioConsumer implements Consumer {
    * of unknown frames are in it, and some piece is not whole blocks, where a bio ends decides what is trimmed and pinned
    * again, and the trace does not tell. Where folios never share a bvec it makes no difference.
    */
-  private dependsOnContiguity(vecsWanted: number): boolean {
-    if (!this.traits.mergeAcross) return false
-    return vecsWanted > this.vecsMax && this.sawSmallFolio && (this.pieceLengths & this.blockMask) !== 0
+  private dependsOnContiguity(): boolean {
+    return this.traits.mergeAcross && this.sawSmallFolio && (this.pieceLengths & this.blockMask) !== 0
   }
 
   /**
