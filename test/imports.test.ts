@@ -9,7 +9,7 @@ import { packageSources, ROOT, type Source } from './sources.ts'
  * (DESIGN.md section 1, but report before replay: the replay builds the report.)
  */
 const CORE_ORDER = [
-  ['units', 'errno', 'invariant'],
+  ['units', 'errno', 'invariant', 'grown'],
   ['memory'],
   ['iter'],
   ['extract'],
@@ -21,7 +21,7 @@ const CORE_ORDER = [
 ] as const
 
 /** `trace` stands aside: it may import these, and only `replay` may import it. */
-const TRACE_MAY_IMPORT = ['units', 'errno', 'invariant', 'iter']
+const TRACE_MAY_IMPORT = ['units', 'errno', 'invariant', 'grown', 'iter']
 
 /** The public entry points of core, and the file that gathers them; they may import anything of core. */
 const CORE_ENTRIES = ['index', 'schema']

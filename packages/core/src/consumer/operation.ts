@@ -114,11 +114,6 @@ export class Operation {
     if (!isBorrowed(hold)) this.kept.push(this.ledger, hold)
   }
 
-  /** The next hold that was kept, in the order of keeping; HOLD_NONE when there is none left. */
-  takeKept(): Hold {
-    return this.kept.shift(this.ledger)
-  }
-
   /** Lets go of everything kept, each hold the way it was taken. */
   letGoOfKept(): void {
     this.kept.letGoAll(this.ledger, this.number)

@@ -1,3 +1,4 @@
+import { grown } from '../grown.ts'
 import { invariant } from '../invariant.ts'
 
 /** Most segments that one batch may hold; a row with more than `UIO_MAXIOV` is refused while reading. */
@@ -34,14 +35,8 @@ export class SegmentTable {
   private grow(): void {
     const capacity = this.addressBytes.length * 2
     invariant(capacity <= SEGMENTS_PER_BATCH_MAX, 'a batch holds more segments than SEGMENTS_PER_BATCH_MAX')
-    this.addressBytes = enlarged(this.addressBytes, capacity)
-    this.offsetBytes = enlarged(this.offsetBytes, capacity)
-    this.lengthBytes = enlarged(this.lengthBytes, capacity)
+    this.addressBytes = grown(this.addressBytes, capacity)
+    this.offsetBytes = grown(this.offsetBytes, capacity)
+    this.lengthBytes = grown(this.lengthBytes, capacity)
   }
-}
-
-function enlarged(column: Float64Array<ArrayBuffer>, capacity: number): Float64Array<ArrayBuffer> {
-  const next = new Float64Array(capacity)
-  next.set(column)
-  return next
 }

@@ -1,3 +1,4 @@
+import { grown } from '../grown.ts'
 import { invariant } from '../invariant.ts'
 
 /** Runs of references held at one time, at most. */
@@ -46,9 +47,9 @@ export class EntryPool {
     const before = this.page.length
     const capacity = before * 2
     invariant(capacity <= ENTRIES_MAX, 'more references are held at one time than ENTRIES_MAX')
-    this.page = enlarged(this.page, capacity)
-    this.count = enlarged(this.count, capacity)
-    this.next = enlarged(this.next, capacity)
+    this.page = grown(this.page, capacity)
+    this.count = grown(this.count, capacity)
+    this.next = grown(this.next, capacity)
     this.chainFree(before, capacity)
   }
 
@@ -59,10 +60,4 @@ export class EntryPool {
     }
     this.freeCount += to - from
   }
-}
-
-function enlarged(column: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
-  const next = new Int32Array(capacity)
-  next.set(column)
-  return next
 }

@@ -1,4 +1,4 @@
-import { HOLD_NONE, type Hold, makeHold, slotOf } from './hold.ts'
+import { type Hold, slotOf } from './hold.ts'
 import type { Ledger } from './ledger.ts'
 
 /**
@@ -15,15 +15,6 @@ export class HoldChain {
     else ledger.holds.nextOfOperation[this.last] = slot
     ledger.holds.nextOfOperation[slot] = 0
     this.last = slot
-  }
-
-  /** Takes the first one out; HOLD_NONE when the chain is empty. */
-  shift(ledger: Ledger): Hold {
-    const slot = this.first
-    if (slot === 0) return HOLD_NONE
-    this.first = ledger.holds.nextOfOperation[slot]
-    if (this.first === 0) this.last = 0
-    return makeHold(slot, ledger.holds.generation[slot], ledger.holds.retention[slot] as 0 | 1 | 2)
   }
 
   /**

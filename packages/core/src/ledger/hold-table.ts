@@ -1,3 +1,4 @@
+import { grown } from '../grown.ts'
 import { invariant } from '../invariant.ts'
 import { ENTRY_NONE, type EntryPool } from './entry-pool.ts'
 import { generationOf, HOLDS_MAX, type Hold, slotOf } from './hold.ts'
@@ -129,37 +130,19 @@ export class HoldTable {
   private grow(): void {
     const capacity = this.first.length * 2
     invariant(capacity <= HOLDS_MAX, 'more holds are open at one time than HOLDS_MAX')
-    this.first = int32(this.first, capacity)
-    this.last = int32(this.last, capacity)
-    this.count = int32(this.count, capacity)
-    this.counted = int32(this.counted, capacity)
-    this.nextOfOperation = int32(this.nextOfOperation, capacity)
-    this.free = int32(this.free, capacity)
-    this.retention = uint8(this.retention, capacity)
-    this.generation = uint8(this.generation, capacity)
-    this.open = uint8(this.open, capacity)
-    this.reason = uint8(this.reason, capacity)
-    this.row = float64(this.row, capacity)
-    this.line = float64(this.line, capacity)
-    this.operation = float64(this.operation, capacity)
-    this.sinceNs = float64(this.sinceNs, capacity)
+    this.first = grown(this.first, capacity)
+    this.last = grown(this.last, capacity)
+    this.count = grown(this.count, capacity)
+    this.counted = grown(this.counted, capacity)
+    this.nextOfOperation = grown(this.nextOfOperation, capacity)
+    this.free = grown(this.free, capacity)
+    this.retention = grown(this.retention, capacity)
+    this.generation = grown(this.generation, capacity)
+    this.open = grown(this.open, capacity)
+    this.reason = grown(this.reason, capacity)
+    this.row = grown(this.row, capacity)
+    this.line = grown(this.line, capacity)
+    this.operation = grown(this.operation, capacity)
+    this.sinceNs = grown(this.sinceNs, capacity)
   }
-}
-
-function int32(column: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
-  const next = new Int32Array(capacity)
-  next.set(column)
-  return next
-}
-
-function uint8(column: Uint8Array, capacity: number): Uint8Array<ArrayBuffer> {
-  const next = new Uint8Array(capacity)
-  next.set(column)
-  return next
-}
-
-function float64(column: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
-  const next = new Float64Array(capacity)
-  next.set(column)
-  return next
 }

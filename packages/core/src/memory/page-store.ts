@@ -1,3 +1,4 @@
+import { grown } from '../grown.ts'
 import { invariant } from '../invariant.ts'
 
 /** What a page is, as the `backing` of its mapping had it, and the zero page. */
@@ -98,12 +99,12 @@ export class PageStore {
   private grow(): void {
     const capacity = this.kind.length * 2
     invariant(capacity <= PAGES_MAX, 'the trace touches more pages than PAGES_MAX')
-    this.kind = enlarged(this.kind, new Uint8Array(capacity))
-    this.order = enlarged(this.order, new Uint8Array(capacity))
-    this.head = enlarged(this.head, new Int32Array(capacity))
-    this.frame = enlarged(this.frame, new Int32Array(capacity))
-    this.refcount = enlarged(this.refcount, new Int32Array(capacity))
-    this.pincount = enlarged(this.pincount, new Int32Array(capacity))
+    this.kind = grown(this.kind, capacity)
+    this.order = grown(this.order, capacity)
+    this.head = grown(this.head, capacity)
+    this.frame = grown(this.frame, capacity)
+    this.refcount = grown(this.refcount, capacity)
+    this.pincount = grown(this.pincount, capacity)
   }
 }
 
@@ -144,9 +145,4 @@ class FrameIndex {
       this.rows[slot] = rows[i]
     }
   }
-}
-
-function enlarged<T extends Uint8Array | Int32Array>(column: T, next: T): T {
-  next.set(column)
-  return next
 }

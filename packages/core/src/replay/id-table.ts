@@ -1,4 +1,5 @@
 import type { Retention } from '../extract/retention.ts'
+import { grown } from '../grown.ts'
 import { HOLD_NONE, type Hold } from '../ledger/hold.ts'
 
 /** What a name in the `id` column refers to, last use first. */
@@ -40,17 +41,12 @@ export class IdTable {
 
   private grow(): void {
     const capacity = this.kind.length * 2
-    this.kind = copied(this.kind, new Uint8Array(capacity))
-    this.hold = copied(this.hold, new Int32Array(capacity))
-    this.slot = copied(this.slot, new Int32Array(capacity))
-    this.number = copied(this.number, new Float64Array(capacity))
-    this.row = copied(this.row, new Float64Array(capacity))
-    this.retention = copied(this.retention, new Uint8Array(capacity))
-    this.pages = copied(this.pages, new Float64Array(capacity))
+    this.kind = grown(this.kind, capacity)
+    this.hold = grown(this.hold, capacity)
+    this.slot = grown(this.slot, capacity)
+    this.number = grown(this.number, capacity)
+    this.row = grown(this.row, capacity)
+    this.retention = grown(this.retention, capacity)
+    this.pages = grown(this.pages, capacity)
   }
-}
-
-function copied<T extends Float64Array | Int32Array | Uint8Array>(column: T, next: T): T {
-  next.set(column)
-  return next
 }

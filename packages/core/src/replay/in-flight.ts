@@ -1,4 +1,5 @@
 import type { Operation } from '../consumer/operation.ts'
+import { grown } from '../grown.ts'
 import { invariant } from '../invariant.ts'
 import type { Direction, IterType } from '../iter/iter-type.ts'
 
@@ -143,32 +144,27 @@ export class InFlight {
   private grow(): void {
     const capacity = this.row.length * 2
     invariant(capacity <= IN_FLIGHT_MAX, 'more operations are in flight at one time than IN_FLIGHT_MAX')
-    this.row = copied(this.row, new Float64Array(capacity))
-    this.line = copied(this.line, new Float64Array(capacity))
-    this.number = copied(this.number, new Float64Array(capacity))
-    this.direction = copied(this.direction, new Uint8Array(capacity))
-    this.iterType = copied(this.iterType, new Uint8Array(capacity))
-    this.flags = copied(this.flags, new Int32Array(capacity))
-    this.lengthBytes = copied(this.lengthBytes, new Float64Array(capacity))
-    this.result = copied(this.result, new Float64Array(capacity))
-    this.scratch = copied(this.scratch, new Float64Array(capacity))
-    this.keptFirst = copied(this.keptFirst, new Int32Array(capacity))
-    this.keptLast = copied(this.keptLast, new Int32Array(capacity))
-    this.acquired = copied(this.acquired, new Float64Array(capacity))
-    this.released = copied(this.released, new Float64Array(capacity))
-    this.expectedReleased = copied(this.expectedReleased, new Float64Array(capacity))
-    this.expectedAcquired = copied(this.expectedAcquired, new Float64Array(capacity))
-    this.releasedEarly = copied(this.releasedEarly, new Float64Array(capacity))
-    this.earlyRetention = copied(this.earlyRetention, new Uint8Array(capacity))
-    this.earlyPages = copied(this.earlyPages, new Float64Array(capacity))
-    this.undetermined = copied(this.undetermined, new Uint8Array(capacity))
-    this.endNs = copied(this.endNs, new Float64Array(capacity))
-    this.heap = copied(this.heap, new Int32Array(capacity))
-    this.free = copied(this.free, new Int32Array(capacity))
+    this.row = grown(this.row, capacity)
+    this.line = grown(this.line, capacity)
+    this.number = grown(this.number, capacity)
+    this.direction = grown(this.direction, capacity)
+    this.iterType = grown(this.iterType, capacity)
+    this.flags = grown(this.flags, capacity)
+    this.lengthBytes = grown(this.lengthBytes, capacity)
+    this.result = grown(this.result, capacity)
+    this.scratch = grown(this.scratch, capacity)
+    this.keptFirst = grown(this.keptFirst, capacity)
+    this.keptLast = grown(this.keptLast, capacity)
+    this.acquired = grown(this.acquired, capacity)
+    this.released = grown(this.released, capacity)
+    this.expectedReleased = grown(this.expectedReleased, capacity)
+    this.expectedAcquired = grown(this.expectedAcquired, capacity)
+    this.releasedEarly = grown(this.releasedEarly, capacity)
+    this.earlyRetention = grown(this.earlyRetention, capacity)
+    this.earlyPages = grown(this.earlyPages, capacity)
+    this.undetermined = grown(this.undetermined, capacity)
+    this.endNs = grown(this.endNs, capacity)
+    this.heap = grown(this.heap, capacity)
+    this.free = grown(this.free, capacity)
   }
-}
-
-function copied<T extends Float64Array | Int32Array | Uint8Array>(column: T, next: T): T {
-  next.set(column)
-  return next
 }

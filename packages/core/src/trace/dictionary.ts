@@ -1,3 +1,4 @@
+import { grown } from '../grown.ts'
 import { NAME_BYTES_MAX, NAMES_BYTES_MAX, NAMES_MAX } from './limits.ts'
 import { COMMA, LINE_FEED } from './text-cell.ts'
 
@@ -103,9 +104,9 @@ export class NameTable implements Dictionary {
   private add(hash: number, slot: number, bytes: Uint8Array, from: number, to: number): number {
     const id = this.size++
     const start = this.ends[id]!
-    while (start + (to - from) > this.arena.length) this.arena = grownBytes(this.arena)
-    if (id + 1 === this.ends.length) this.ends = grownInts(this.ends)
-    if (id === this.hashes.length) this.hashes = grownInts(this.hashes)
+    while (start + (to - from) > this.arena.length) this.arena = grown(this.arena, 2 * this.arena.length)
+    if (id + 1 === this.ends.length) this.ends = grown(this.ends, 2 * this.ends.length)
+    if (id === this.hashes.length) this.hashes = grown(this.hashes, 2 * this.hashes.length)
     for (let next = from; next < to; next++) this.arena[start + next - from] = bytes[next]!
     this.ends[id + 1] = start + (to - from)
     this.hashes[id] = hash
@@ -132,16 +133,4 @@ function hashOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = 0x811c9dc5 | 0
   for (let next = from; next < to; next++) hash = Math.imul(hash ^ bytes[next]!, 0x01000193)
   return hash ^ (hash >>> 15)
-}
-
-function grownInts(column: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const next = new Int32Array(column.length * 2)
-  next.set(column)
-  return next
-}
-
-function grownBytes(arena: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const next = new Uint8Array(arena.length * 2)
-  next.set(arena)
-  return next
 }
