@@ -13,7 +13,8 @@ const steps = [
 fio did 64 direct reads and writes of 16 KiB, with libaio. For each the kernel must hold the pages of fio's buffer
 until the disk is done. Four ways to take them, side by side: get-pages takes a reference on each page (as kernels
 before 6.3 did), viro-2022 pins only what a read writes into, extract pins every user page (what kernels do today),
-folio pins each contiguous run once. fio's other 68 reads went through the page cache: they hold nothing.`,
+folio pins each contiguous run of a folio once (fio's buffer is small pages, so it gains nothing here). The other
+68 operations went through the page cache: they hold nothing.`,
     args: ['replay', 'traces/fio-libaio-randrw.csv', '--policy', 'all'],
     after: 'The kernel itself counted the pins of every row; under extract the model counts the same.',
   },
@@ -25,16 +26,17 @@ The same I/O with io_uring and registered buffers. The buffers are pinned once, 
     args: ['replay', 'traces/fio-uring-fixedbufs.csv'],
   },
   {
-    title: 'The same I/O from inside a virtual machine',
+    title: 'Another consumer, from a plugin',
     words: `
 vhost-scsi puts guest memory into a scatterlist. Nothing in the command knows it: the plugin @pinscope/plugin-vhost
-brings it. It holds each page with a reference, where bio pins.`,
-    args: ['replay', 'traces/fio-vsync-batch8-read.csv', '-c', 'bio', '-c', 'vhost-scsi'],
+brings it. It holds each page with a reference, where bio pins, and it refuses the two operations on kernel memory
+(KVEC and BVEC): a guest has none. This small trace is made by hand.`,
+    args: ['replay', 'traces/made/four-policies.csv', '-c', 'bio', '-c', 'vhost-scsi'],
   },
   {
     title: 'One operation, drawn',
     words: `
-A vectored read of three misaligned segments from a raw disk. Its pages are pinned first; only then does the block
+A vectored write of three misaligned segments to a raw disk. Its pages are pinned first; only then does the block
 layer find that the memory is not aligned for DMA, refuses with -EINVAL and lets the pages go again. A real kernel
 counted those seven pins too.`,
     args: ['explain', 'traces/ground-truth/dio-thp.csv', '--row', '4', '--kernel', '6.18'],
