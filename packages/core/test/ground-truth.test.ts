@@ -4,20 +4,13 @@ import { LaneSet } from '../src/replay/lane-set.ts'
 import { replay } from '../src/replay/replay.ts'
 import { slowRows } from './model/index.ts'
 import type { Folio, Page } from './model/slow-memory.ts'
+import { PLAIN_OPTIONS } from './support/replay-rows.ts'
 import { openRecorded, recordedNames, textOf } from './support/traces.ts'
 import { fastLane, slowReport } from './support/twin.ts'
 
 // What running kernels counted (traces/README.md), row by row.
 
 const BIO = { policy: 'extract', kernel: '6.18', consumer: 'bio' } as const
-const OPTIONS = {
-  registry: new Registry(),
-  policies: null,
-  consumers: null,
-  kernel: null,
-  consumerOptions: {},
-  inFlight: false,
-}
 
 /** Cells of the rows, by column name. The recorder writes no quotes. */
 function cellsOf(name: string): Record<string, string>[] {
@@ -36,7 +29,7 @@ function rowsWhere(name: string, exact: '0' | '1'): number[] {
 /** Bytes or -errno of each operation in the model; operations of these traces are synchronous. */
 async function resultsOf(name: string): Promise<(number | null)[]> {
   const trace = await openRecorded(name)
-  const set = new LaneSet(trace, { ...OPTIONS, policies: ['extract'], consumers: ['bio'], kernel: '6.18' })
+  const set = new LaneSet(trace, { ...PLAIN_OPTIONS, policies: ['extract'], consumers: ['bio'], kernel: '6.18' })
   const [lane] = set.lanes
   const results: (number | null)[] = []
   for await (const batch of trace.batches()) {
@@ -152,5 +145,5 @@ async function lanesOf(name: string) {
   const registry = new Registry()
   const trace = await openRecorded(name)
   const kernel = trace.header.kernel === null ? '6.18' : null
-  return (await replay(trace, { ...OPTIONS, registry, kernel })).lanes
+  return (await replay(trace, { ...PLAIN_OPTIONS, registry, kernel })).lanes
 }

@@ -1,11 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Registry } from '../src/consumer/registry.ts'
 import { InvariantError } from '../src/invariant.ts'
 import { replay } from '../src/replay/replay.ts'
 import { mergeReports } from '../src/report/merge-reports.ts'
 import type { Report } from '../src/report/report.ts'
-import { reportOf } from './support/replay-rows.ts'
+import { PLAIN_OPTIONS, reportOf } from './support/replay-rows.ts'
 import type { RowSpec } from './support/rows.ts'
 import { openRecorded } from './support/traces.ts'
 
@@ -13,14 +12,7 @@ const A = 0x7f0000000000
 const ARENA: RowSpec = { event: 'map', segs: [[A, 1 << 22]], backing: 'anon', order: 2, ts: 0 }
 
 async function recorded(name: string): Promise<Report> {
-  return replay(await openRecorded(name), {
-    registry: new Registry(),
-    policies: null,
-    consumers: null,
-    kernel: null,
-    consumerOptions: {},
-    inFlight: false,
-  })
+  return replay(await openRecorded(name), PLAIN_OPTIONS)
 }
 
 describe('merging reports', () => {

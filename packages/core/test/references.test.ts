@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { laneOf } from './support/replay-rows.ts'
+import { laneOf, reportOf } from './support/replay-rows.ts'
 import type { RowSpec } from './support/rows.ts'
 
 const A = 0x7f0000000000
@@ -11,6 +11,17 @@ describe('what a trace can show to be wrong', () => {
     expect(lane.leaksTotal).toBe(1)
     expect(lane.leaks[0]).toMatchObject({ row: 2, op: 1, retention: 'pin', pages: 3, sinceNs: 5000, consumer: 'bio' })
     expect(lane.pins).toMatchObject({ acquired: 3, released: 0, open: 3, longTerm: 0 })
+  })
+
+  it('is numbered among all operations of the file, also in a lane that later rows opened', async () => {
+    const { lanes } = await reportOf([
+      map,
+      { op: 'read', segs: [[A, 4096]], consumer: 'buffered' },
+      { op: 'read', segs: [[A, 4096]], consumer: 'buffered' },
+      { op: 'read', segs: [[A, 4096]], end: 'never' },
+    ])
+    expect(lanes.map(({ consumer }) => consumer)).toEqual(['buffered', 'bio'])
+    expect(lanes[1]?.leaks[0]).toMatchObject({ row: 4, op: 3 })
   })
 
   it('--in-flight takes it as cut off', async () => {

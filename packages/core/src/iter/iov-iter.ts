@@ -1,5 +1,5 @@
 import { invariant } from '../invariant.ts'
-import { PAGE_OFFSET_MASK, PAGE_SIZE, pageOffsetOf, pagesSpanned } from '../units.ts'
+import { pageOffsetOf, pagesSpanned } from '../units.ts'
 import { type Direction, ITER_BVEC, ITER_DEST, ITER_DISCARD, ITER_UBUF, type IterType } from './iter-type.ts'
 import { SegmentTable } from './segment-table.ts'
 
@@ -121,8 +121,8 @@ export class IovIter {
     for (let s = this.segment; left > 0 && s < this.segment + this.segmentsLeft && pages < pagesMax; s++) {
       const rest = lengthBytes[s] - skip
       const length = rest < left ? rest : left
-      const start = isBvec ? (offsetBytes[s] + skip) & PAGE_OFFSET_MASK : pageOffsetOf(addressBytes[s] + skip)
-      if (length > 0 || isBvec) pages += Math.ceil((start + length) / PAGE_SIZE)
+      const start = isBvec ? pageOffsetOf(offsetBytes[s] + skip) : pageOffsetOf(addressBytes[s] + skip)
+      if (length > 0 || isBvec) pages += pagesSpanned(start, length)
       left -= length
       skip = 0
     }

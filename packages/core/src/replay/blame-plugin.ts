@@ -7,10 +7,11 @@ const CORE = '@pinscope/core'
  * The error to throw for one that came out of a lane: a consumer that a plugin brought is to blame by its package's
  * name, for an exception as for a broken invariant of the ledger. Core's own errors pass as they are.
  */
-export function blamed(packageName: string, consumer: string, error: unknown): unknown {
+export function blamed({ setup }: Pick<Lane, 'setup'>, error: unknown): unknown {
+  const { packageName, definition } = setup.consumer
   if (packageName === CORE || error instanceof PluginError) return error
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return new PluginError(packageName, `consumer "${consumer}" threw ${what}`, { cause: error })
+  return new PluginError(packageName, `consumer "${definition.name}" threw ${what}`, { cause: error })
 }
 
 /** Runs something of a lane; see {@link blamed}. */
@@ -18,7 +19,6 @@ export function blaming<T>(lane: Pick<Lane, 'setup'>, run: () => T): T {
   try {
     return run()
   } catch (error) {
-    const { packageName, definition } = lane.setup.consumer
-    throw blamed(packageName, definition.name, error)
+    throw blamed(lane, error)
   }
 }

@@ -6,8 +6,8 @@ import { MAPPING_NO_ACCESS, MAPPING_UNDECLARED } from '../memory/mapping.ts'
 import { PAGE_KINDS } from '../memory/page-store.ts'
 import { END_NEVER, END_SYNCHRONOUS, EVENT_IO, EVENT_NAMES, NONE, OP_NAMES, type OpBatch } from '../trace/op-batch.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
-import { PAGE_SIZE, pageOffsetOf, pagesSpanned } from '../units.ts'
-import { blamed } from './blame-plugin.ts'
+import { pageNumberOf, pageOffsetOf, pagesSpanned } from '../units.ts'
+import { blaming } from './blame-plugin.ts'
 import type { Explanation } from './explanation.ts'
 import type { Lane } from './lane.ts'
 import { LaneSet } from './lane-set.ts'
@@ -32,10 +32,11 @@ export async function explainRow(trace: TraceReader, row: number, options: Repla
       const lanes = set.lanesOf(batch, r)
       if (batch.firstRow + r === row) told = tell(trace, batch, r, set, lanes[0])
       for (const lane of set.lanes)
-        if (lane !== told?.lane || batch.firstRow + r !== row) advance(lane, batch, r, lanes)
+        if (lane !== told?.lane || batch.firstRow + r !== row)
+          blaming(lane, () => lane.replayRow(batch, r, lanes.includes(lane)))
     }
-    // What was in flight at the row is told when it completes; nothing after that matters.
-    if (told !== null && (told.endNs < 0 || batch.tsNs[batch.length - 1] > told.endNs)) break
+    // What was in flight at the row is told when it completes; after that nothing matters, unless it never does.
+    if (told !== null && told.endNs !== END_NEVER && batch.tsNs[batch.length - 1] > told.endNs) break
   }
   if (told === null)
     throw new UsageError(`${trace.header.name} has no row ${row}`, `it has ${rows} rows, counted from 1`)
@@ -44,14 +45,6 @@ export async function explainRow(trace: TraceReader, row: number, options: Repla
     if (at === row || takenRow === row) told.watcher.note(`violation at row ${at}: ${rule}: ${detail}`)
   }
   return explanationOf(told)
-}
-
-function advance(lane: Lane, batch: OpBatch, row: number, mine: readonly Lane[]): void {
-  try {
-    lane.replayRow(batch, row, mine.includes(lane))
-  } catch (error) {
-    throw blamed(lane.setup.consumer.packageName, lane.setup.consumer.definition.name, error)
-  }
 }
 
 /** What is known once the row was submitted; the watcher goes on listening until it completes. */
@@ -79,11 +72,7 @@ function tell(trace: TraceReader, batch: OpBatch, row: number, set: LaneSet, lan
   const { totals } = lane.ledger
   lane.completeDue(batch.tsNs, row)
   const before = totals.slice()
-  try {
-    lane.replayWatched(batch, row, watcher)
-  } catch (error) {
-    throw blamed(lane.setup.consumer.packageName, lane.setup.consumer.definition.name, error)
-  }
+  blaming(lane, () => lane.replayWatched(batch, row, watcher))
   watcher.counted(
     totals[PINS_ACQUIRED] - before[PINS_ACQUIRED],
     totals[PINS_RELEASED] - before[PINS_RELEASED],
@@ -144,7 +133,7 @@ function describeSegment(batch: OpBatch, row: number, index: number, lane: Lane)
     return { start, lengthBytes: length, pages: pagesSpanned(pageOffsetOf(offsetBytes[at]), length), backing: 'pfn' }
   }
   const mm = batch.iterType[row] === ITER_KVEC ? KERNEL_MM : batch.mm[row]
-  const mapping = lane.spaces.find(mm, Math.floor(addressBytes[at] / PAGE_SIZE))
+  const mapping = lane.spaces.find(mm, pageNumberOf(addressBytes[at]))
   const backing =
     (mapping.flags & MAPPING_NO_ACCESS) !== 0
       ? 'no access'

@@ -4,7 +4,7 @@ import { type ExtractionPolicy, findPolicy, POLICY_NAMES } from '../extract/poli
 import { PINS_OPEN } from '../ledger/totals.ts'
 import { AddressSpaces } from '../memory/address-spaces.ts'
 import { PageStore } from '../memory/page-store.ts'
-import { EVENT_MAP, EVENT_UNMAP, NONE, type OpBatch } from '../trace/op-batch.ts'
+import { EVENT_IO, EVENT_MAP, EVENT_UNMAP, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { TraceError } from '../trace/trace-error.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
@@ -28,6 +28,8 @@ export class LaneSet {
   /** A `map` row came: addresses outside of every such row are worth a warning. */
   sawMapping = false
 
+  /** Operations of the rows before the one at work: a lane that comes later numbers its own from there. */
+  private operationsBefore = 0
   /** The caller named the kernel version. */
   readonly isKernelChosen: boolean
 
@@ -48,7 +50,7 @@ export class LaneSet {
     for (const name of options.consumers ?? []) this.add(this.consumerNamed(name))
   }
 
-  /** The lanes that the row's operation belongs to. Mapping rows belong to all, those to come included. */
+  /** The lanes that the row's operation belongs to; called once for each row, in order. Mapping rows belong to all, those to come included. */
   lanesOf(batch: OpBatch, row: number): readonly Lane[] {
     const event = batch.event[row]
     if (event === EVENT_MAP || event === EVENT_UNMAP) {
@@ -56,9 +58,10 @@ export class LaneSet {
       applyMemoryEvent(this.mappings, batch, row)
       return this.lanes
     }
-    if (this.options.consumers !== null) return this.lanes
-    const id = batch.consumer[row]
-    return this.byConsumer[id + 1] ?? this.open(batch, row)
+    const lanes =
+      this.options.consumers !== null ? this.lanes : (this.byConsumer[batch.consumer[row] + 1] ?? this.open(batch, row))
+    if (event === EVENT_IO) this.operationsBefore++
+    return lanes
   }
 
   /** With no operation at all there is still a lane to report on. */
@@ -96,7 +99,7 @@ export class LaneSet {
         options: consumerOptions(definition, header, this.options.consumerOptions),
         inFlight: this.options.inFlight,
       }
-      return blaming({ setup }, () => new Lane(setup, this.mappings))
+      return blaming({ setup }, () => new Lane(setup, this.mappings, this.operationsBefore))
     })
     this.lanes.push(...added)
     return added

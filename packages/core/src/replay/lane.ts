@@ -80,12 +80,15 @@ export class Lane {
   private readonly accepts: Uint8Array<ArrayBuffer>
   /** The pins of this lane are those that the kernel itself would take: they can be compared with what it counted. */
   private readonly comparable: boolean
-  private operationNumber = 0
+  /** Of the last operation of the file, whichever lane's. */
+  private operationNumber: number
 
-  constructor(setup: LaneSetup, mappings: AddressSpaces | null) {
+  /** `mappings`, `operations`: what the rows before the lane's first one had made and counted. */
+  constructor(setup: LaneSetup, mappings: AddressSpaces, operations: number) {
     this.setup = setup
+    this.operationNumber = operations
     this.spaces = new AddressSpaces(this.pages)
-    if (mappings !== null) this.spaces.copyMappings(mappings)
+    this.spaces.copyMappings(mappings)
     this.ledger = new Ledger(this.pages)
     this.io = new Operation(this.pages, this.spaces, this.ledger, setup.policy)
     this.groundTruth = new GroundTruth(setup.file)
@@ -114,13 +117,8 @@ export class Lane {
     }
     if (event === EVENT_IO) this.operationNumber++
     if (!mine) return
-    this.ledger.at(
-      batch.firstRow + row,
-      batch.line[row],
-      event === EVENT_IO ? this.operationNumber : 0,
-      batch.tsNs,
-      row,
-    )
+    const operation = event === EVENT_IO ? this.operationNumber : 0
+    this.ledger.at(batch.firstRow + row, batch.line[row], operation, batch.tsNs, row)
     if (event === EVENT_IO) this.operate(batch, row)
     else if (event === EVENT_PIN || event === EVENT_GET) this.events.take(batch, row)
     else if (event === EVENT_UNPIN || event === EVENT_PUT) this.events.letGo(batch, row)
@@ -129,7 +127,6 @@ export class Lane {
 
   /** As {@link replayRow}, with a watcher told of everything that happens to the row's operation. */
   replayWatched(batch: OpBatch, row: number, watcher: Watcher): void {
-    this.completeDue(batch.tsNs, row)
     watcher.number = this.operationNumber + 1
     this.watched = watcher
     this.ledger.observer = watcher

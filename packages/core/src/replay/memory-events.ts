@@ -18,7 +18,7 @@ import {
   FLAG_UNTOUCHED,
   type OpBatch,
 } from '../trace/op-batch.ts'
-import { PAGE_SIZE } from '../units.ts'
+import { PAGE_SIZE, pageNumberOf } from '../units.ts'
 
 /** Applies a `map` or `unmap` row: its segments, rounded out to pages. */
 export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: number): void {
@@ -27,7 +27,7 @@ export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: num
   const first = batch.segmentFirst[row]
   const mm = isKernelMemory(backing) ? KERNEL_MM : batch.mm[row]
   for (let s = first; s < first + batch.segmentCount[row]; s++) {
-    const from = Math.floor(addressBytes[s] / PAGE_SIZE)
+    const from = pageNumberOf(addressBytes[s])
     const to = Math.ceil((addressBytes[s] + lengthBytes[s]) / PAGE_SIZE)
     invariant(to > from, 'a map row of no length must not pass the reader')
     if (batch.event[row] === EVENT_MAP) {

@@ -9,7 +9,7 @@ import type { AddressSpaces } from '../memory/address-spaces.ts'
 import { MAPPING_PRIVATE } from '../memory/mapping.ts'
 import { PAGE_KINDS, type PageStore } from '../memory/page-store.ts'
 import type { OpBatch } from '../trace/op-batch.ts'
-import { PAGE_SIZE } from '../units.ts'
+import { PAGE_SIZE, pageNumberOf } from '../units.ts'
 import { ID_REGISTRATION, type IdTable } from './id-table.ts'
 
 const KIND_FILE = PAGE_KINDS.indexOf('file')
@@ -91,7 +91,7 @@ export class RegisteredBuffers {
 
   private pinRange(address: number, length: number, mm: number): Hold | number {
     const { spaces, pages, ledger, list } = this
-    const firstPage = Math.floor(address / PAGE_SIZE)
+    const firstPage = pageNumberOf(address)
     const endPage = Math.ceil((address + length) / PAGE_SIZE)
     if (refusesLongTerm(spaces, mm, firstPage, endPage)) return EFAULT
     const coalesces = this.kernel !== '6.1' && liesInLargeFolios(spaces, pages, list, mm, firstPage, endPage)

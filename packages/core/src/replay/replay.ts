@@ -35,7 +35,7 @@ export function replayBatch(set: LaneSet, batch: OpBatch): void {
       try {
         lane.replayRow(batch, row, mine.includes(lane))
       } catch (error) {
-        throw blamed(lane.setup.consumer.packageName, lane.setup.consumer.definition.name, error)
+        throw blamed(lane, error)
       }
     }
   }

@@ -1,7 +1,7 @@
 import type { Operation } from '../consumer/operation.ts'
 import { RETAIN_PIN, RETENTION_NAMES, type Retention } from '../extract/retention.ts'
 import { PAGE_KINDS } from '../memory/page-store.ts'
-import { PAGE_SIZE, pagesSpanned } from '../units.ts'
+import { PAGE_SIZE, pageNumberOf, pagesSpanned } from '../units.ts'
 import type { ExplainedPage, ExplainedStep } from './explanation.ts'
 import type { Lane, Watcher } from './lane.ts'
 
@@ -40,7 +40,7 @@ export class RowWatcher implements Watcher {
     const { list } = io
     let offset = startBytes
     const pages = Array.from({ length: list.length }, (_, i) => {
-      const page = this.page(io, i, startBytes < 0 ? null : Math.floor(offset / PAGE_SIZE))
+      const page = this.page(io, i, startBytes < 0 ? null : pageNumberOf(offset))
       offset += list.lengthBytes[i]
       return page
     })

@@ -5,11 +5,12 @@ import type { LaneReport, Report } from '../../src/report/report.ts'
 import type { TraceHeader } from '../../src/trace/trace-reader.ts'
 import { type RowSpec, traceOf } from './rows.ts'
 
-const DEFAULTS: ReplayOptions = {
+/** What the command takes when no flag says otherwise. */
+export const PLAIN_OPTIONS: ReplayOptions = {
   registry: new Registry(),
   policies: null,
   consumers: null,
-  kernel: '6.18',
+  kernel: null,
   consumerOptions: {},
   inFlight: false,
 }
@@ -20,7 +21,7 @@ export function reportOf(
   options: Partial<ReplayOptions> = {},
   header: Partial<TraceHeader> = {},
 ): Promise<Report> {
-  return replay(traceOf(rows, header), { ...DEFAULTS, ...options })
+  return replay(traceOf(rows, header), { ...PLAIN_OPTIONS, kernel: '6.18', ...options })
 }
 
 /** Replays rows; the first lane. */

@@ -23,9 +23,6 @@ import {
 import { BIO_TRAITS, type BioTraits } from './bio-traits.ts'
 import { BioVecs } from './bio-vecs.ts'
 
-/** No limit on a number of pages: more than any system call can touch. */
-const PAGES_ANY = 0x7fffffff
-
 /**
  * Direct I/O: bios built from an iterator, on a raw block device (block/fops.c) or through iomap (ext4, xfs).
  *
@@ -135,8 +132,8 @@ export class BioConsumer implements Consumer {
   private adopt(io: Operation): number {
     const { iter } = io
     const bytes = iter.countBytes
-    const pages = iter.npages(PAGES_ANY)
-    if (adoptedIsMisaligned(io.iter, pages, this.traits, this.dmaMask)) {
+    const pages = iter.npagesOf(bytes)
+    if (adoptedIsMisaligned(iter, pages, this.traits, this.dmaMask)) {
       this.counts[MISALIGNED]++
       return EINVAL
     }
@@ -171,7 +168,7 @@ export class BioConsumer implements Consumer {
       }
       if (this.refusesNowait(io, oneBio)) {
         // How much went into the first bio depends on what merged in it.
-        io.undetermined = this.traits.mergeAcross && this.sawSmallFolio
+        if (this.traits.mergeAcross && this.sawSmallFolio) io.undetermined = true
         return EAGAIN
       }
       bios++
@@ -202,8 +199,7 @@ export class BioConsumer implements Consumer {
     const { bio, traits } = this
     bio.reset()
     while (iter.countBytes > 0 && bio.length < vecs) {
-      if (traits.alignment === 'each-piece' && pieceIsMisaligned(io.iter, this.dmaMask))
-        return this.fillFailed(io, EINVAL)
+      if (traits.alignment === 'each-piece' && pieceIsMisaligned(iter, this.dmaMask)) return this.fillFailed(io, EINVAL)
       // A bio may hold UINT_MAX bytes, which no system call reaches.
       const bytes = io.extract(vecs - bio.length, MAX_RW_COUNT)
       if (bytes <= 0) {
@@ -238,9 +234,7 @@ export class BioConsumer implements Consumer {
     const trim = bytes & this.blockMask
     if (trim === 0) return bytes
     const { list } = io
-    io.iter.revert(trim)
-    this.counts[TRIMMED_BYTES] += trim
-    this.counts[REPEATED_PAGES] += io.iter.npagesOf(trim)
+    this.giveBack(io, trim)
     const dropped = list.trim(trim)
     if (dropped > 0 && io.hold !== HOLD_NONE) this.ledger.letGo(this.ledger.split(io.hold, dropped))
     if (list.length > 0) return bytes - trim
@@ -250,10 +244,15 @@ export class BioConsumer implements Consumer {
 
   /** Cuts the whole bio to whole blocks. @kernel block/bio.c: bio_iov_iter_align_down (6.18, mainline) */
   private trimBio(io: Operation, trim: number): void {
-    io.iter.revert(trim)
-    this.counts[TRIMMED_BYTES] += trim
-    this.counts[REPEATED_PAGES] += io.iter.npagesOf(trim)
+    this.giveBack(io, trim)
     this.bio.alignDown(trim, this.ledger)
+  }
+
+  /** The iterator gets back what is cut off, to be extracted again. */
+  private giveBack({ iter }: Operation, trim: number): void {
+    iter.revert(trim)
+    this.counts[TRIMMED_BYTES] += trim
+    this.counts[REPEATED_PAGES] += iter.npagesOf(trim)
   }
 
   private noteFolios({ list }: Operation): void {
