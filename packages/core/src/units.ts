@@ -15,12 +15,18 @@ export const PAGE_OFFSET_MASK = PAGE_SIZE - 1
 /** Most bytes one system call moves: INT_MAX rounded down to a page. @kernel include/linux/fs.h: MAX_RW_COUNT */
 export const MAX_RW_COUNT = 0x7ffff000
 
-/** Number of the page that holds a byte address. Exact for every address below 2^53 (`address >>> 12` is not). */
+/**
+ * Number of the page that holds a byte address. For the control plane: V8 allocates for an argument that is no small
+ * integer wherever it does not inline the call, so the hot path writes it out. Exact for every address below 2^53 (`address >>> 12` is not).
+ */
 export function pageNumberOf(address: number): number {
   return Math.floor(address / PAGE_SIZE)
 }
 
-/** Offset of a byte address inside its page, 0..4095. Exact below 2^53: `&` keeps the low 32 bits of an integral double. */
+/**
+ * Offset of a byte address inside its page, 0..4095; for the control plane, as {@link pageNumberOf}. Exact below 2^53:
+ * `&` keeps the low 32 bits of an integral double.
+ */
 export function pageOffsetOf(address: number): number {
   return address & PAGE_OFFSET_MASK
 }

@@ -3,7 +3,7 @@ import type { IovIter } from '../iter/iov-iter.ts'
 import { ITER_BVEC, ITER_DEST, ITER_IOVEC, ITER_KVEC, ITER_UBUF } from '../iter/iter-type.ts'
 import { type AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
 import type { PageStore } from '../memory/page-store.ts'
-import { MAX_RW_COUNT, PAGE_SIZE, pageNumberOf, pagesSpanned } from '../units.ts'
+import { MAX_RW_COUNT, PAGE_SIZE, pagesSpanned } from '../units.ts'
 import { PAGE_LIST_MAX, type PageList } from './page-list.ts'
 import type { ExtractionPolicy } from './policy.ts'
 import type { Retention } from './retention.ts'
@@ -62,7 +62,7 @@ function listPages(iter: IovIter, spaces: AddressSpaces, store: PageStore, out: 
     case ITER_BVEC: {
       // A registered buffer was faulted in for writing when it was registered: its pages are there.
       if (iter.fixed) return spaces.walk(iter.mm, addressBytes, segment, iovOffsetBytes, count, false, out.page)
-      const frame = addressBytes[segment] + pageNumberOf(offsetBytes[segment] + iovOffsetBytes)
+      const frame = addressBytes[segment] + Math.floor((offsetBytes[segment] + iovOffsetBytes) / PAGE_SIZE)
       for (let i = 0; i < count; i++) out.page[i] = store.pageOfFrame(frame + i)
       return count
     }

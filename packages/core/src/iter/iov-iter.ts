@@ -1,5 +1,5 @@
 import { invariant } from '../invariant.ts'
-import { pageOffsetOf, pagesSpanned } from '../units.ts'
+import { PAGE_OFFSET_MASK, pagesSpanned } from '../units.ts'
 import { type Direction, ITER_BVEC, ITER_DEST, ITER_DISCARD, ITER_UBUF, type IterType } from './iter-type.ts'
 import { SegmentTable } from './segment-table.ts'
 
@@ -115,13 +115,13 @@ export class IovIter {
     let skip = this.iovOffsetBytes
     let pages = 0
     if (this.type === ITER_UBUF) {
-      pages = pagesSpanned(pageOffsetOf(addressBytes[this.segment] + skip), left)
+      pages = pagesSpanned((addressBytes[this.segment] + skip) & PAGE_OFFSET_MASK, left)
       return pages < pagesMax ? pages : pagesMax
     }
     for (let s = this.segment; left > 0 && s < this.segment + this.segmentsLeft && pages < pagesMax; s++) {
       const rest = lengthBytes[s] - skip
       const length = rest < left ? rest : left
-      const start = isBvec ? pageOffsetOf(offsetBytes[s] + skip) : pageOffsetOf(addressBytes[s] + skip)
+      const start = ((isBvec ? offsetBytes[s] : addressBytes[s]) + skip) & PAGE_OFFSET_MASK
       if (length > 0 || isBvec) pages += pagesSpanned(start, length)
       left -= length
       skip = 0
@@ -148,13 +148,13 @@ export class IovIter {
     let left = this.countBytes
     let skip = this.iovOffsetBytes
     if (this.type === ITER_UBUF) {
-      return (left & lengthMask) === 0 && (pageOffsetOf(addressBytes[this.segment] + skip) & addressMask) === 0
+      return (left & lengthMask) === 0 && ((addressBytes[this.segment] + skip) & addressMask) === 0
     }
     const isBvec = this.isByFrame()
     for (let s = this.segment; left > 0 && s < this.segment + this.segmentsLeft; s++) {
       const rest = lengthBytes[s] - skip
       const length = rest < left ? rest : left
-      const start = isBvec ? offsetBytes[s] + skip : pageOffsetOf(addressBytes[s] + skip)
+      const start = ((isBvec ? offsetBytes[s] : addressBytes[s]) + skip) & PAGE_OFFSET_MASK
       if ((length & lengthMask) !== 0 || (start & addressMask) !== 0) return false
       left -= length
       skip = 0
@@ -181,7 +181,7 @@ export class IovIter {
   /** Offset in its page of the next byte. */
   currentStartBytes(): number {
     const column = this.isByFrame() ? this.table.offsetBytes : this.table.addressBytes
-    return pageOffsetOf(column[this.segment] + this.iovOffsetBytes)
+    return (column[this.segment] + this.iovOffsetBytes) & PAGE_OFFSET_MASK
   }
 
   /** Bytes left in the current segment, at most the count. @kernel lib/iov_iter.c: iov_iter_single_seg_count */

@@ -28,6 +28,18 @@ export class SegmentTable {
     this.lengthBytes[at] = lengthBytes
   }
 
+  /**
+   * {@link push} of the address, offset and length in the first three elements of a column: for the scanner, since V8
+   * allocates for an address as an argument wherever it does not inline the call.
+   */
+  pushParts(parts: Float64Array): void {
+    if (this.length === this.addressBytes.length) this.grow()
+    const at = this.length++
+    this.addressBytes[at] = parts[0]
+    this.offsetBytes[at] = parts[1]
+    this.lengthBytes[at] = parts[2]
+  }
+
   clear(): void {
     this.length = 0
   }

@@ -1,5 +1,5 @@
 import { EFAULT } from '../errno.ts'
-import { PAGE_SIZE, pageNumberOf } from '../units.ts'
+import { PAGE_SIZE } from '../units.ts'
 import {
   allocateFor,
   folioOrderAt,
@@ -91,7 +91,7 @@ export class AddressSpaces {
     write: boolean,
     out: Int32Array,
   ): number {
-    const firstPage = pageNumberOf(addresses[index] + offsetBytes)
+    const firstPage = Math.floor((addresses[index] + offsetBytes) / PAGE_SIZE)
     const refused = write ? REFUSED_WRITE : REFUSED_READ
     let done = 0
     let expected = 0

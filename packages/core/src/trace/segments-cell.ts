@@ -79,7 +79,8 @@ export class SegmentsCell {
     const address = parts[FIRST]!
     const length = parts[LENGTH]!
     if (length > INTEGER_MAX - address) return FAULT_SEGMENT_END
-    this.table.push(address, 0, length)
+    parts[SECOND] = 0
+    this.table.pushParts(parts)
     this.sumBytes[0]! += length
     return next
   }
@@ -99,7 +100,7 @@ export class SegmentsCell {
     const length = parts[LENGTH]!
     if (pfn > PFN_MAX || offset > BVEC_FIELD_MAX || length > BVEC_FIELD_MAX) return FAULT_RANGE
     if (offset + length > (PFN_MAX + 1 - pfn) * PAGE_SIZE) return FAULT_SEGMENT_END
-    this.table.push(pfn, offset, length)
+    this.table.pushParts(parts)
     this.sumBytes[0]! += length
     return next
   }
@@ -121,7 +122,8 @@ export class SegmentsCell {
     if (length > INTEGER_MAX - position) return FAULT_SEGMENT_END
     const file = this.files.intern(bytes, at, colon)
     if (file < 0) return file === NAME_TOO_LONG ? FAULT_NAME_LONG : FAULT_NAMES_FULL
-    this.table.push(position, file, length)
+    parts[SECOND] = file
+    this.table.pushParts(parts)
     this.sumBytes[0]! += length
     return next
   }
