@@ -1,8 +1,6 @@
 import { RETAIN_PIN, type Retention } from '../extract/retention.ts'
+import { GUP_PIN_COUNTING_BIAS } from '../memory/maybe-dma-pinned.ts'
 import { type PageStore, ZERO_PAGE } from '../memory/page-store.ts'
-
-/** What a pin adds to the refcount of a small folio. @kernel include/linux/mm.h: GUP_PIN_COUNTING_BIAS */
-export const GUP_PIN_COUNTING_BIAS = 1024
 
 /**
  * The arithmetic of reference counts: the one place that writes `refcount` and `pincount`. Pages come as runs of
@@ -66,5 +64,17 @@ export class FolioCounts {
     }
     const unit = retention === RETAIN_PIN ? GUP_PIN_COUNTING_BIAS : 1
     for (let p = page; p < page + count; p++) refcount[p] -= unit
+  }
+
+  /** One reference on the folio of a page, whatever the count is. @kernel include/linux/mm.h: get_page */
+  get(page: number): void {
+    const { refcount, head } = this.pages
+    refcount[head[page]]++
+  }
+
+  /** @kernel include/linux/mm.h: put_page */
+  put(page: number): void {
+    const { refcount, head } = this.pages
+    refcount[head[page]]--
   }
 }

@@ -6,13 +6,17 @@ declare const kind: unique symbol
 export type Pinned = number & { readonly [kind]: 'pin' }
 /** Pages referenced by one extraction: let go with `ledger.put`. @kernel FOLL_GET, put_page */
 export type Referenced = number & { readonly [kind]: 'ref' }
-/** Pages listed with nothing taken: there is nothing to let go. */
+/** Pages listed with nothing taken: there is nothing to let go. @kernel include/linux/uio.h: iov_iter_extract_will_pin, false */
 export type Borrowed = number & { readonly [kind]: 'none' }
 
-/** What one extraction took. The retention is in the value itself, so asking for it costs nothing. */
+/**
+ * What one extraction took. The retention is in the value itself, so asking for it costs nothing; {@link isPinned} and its
+ * kin tell the type of it.
+ * @kernel what a bio notes in its flags: include/linux/blk_types.h: BIO_PAGE_PINNED (6.1: BIO_NO_PAGE_REF, the opposite)
+ */
 export type Hold = Pinned | Referenced | Borrowed
 
-/** No pages, nothing taken. */
+/** The hold of an extraction that took nothing. @kernel include/linux/uio.h: iov_iter_extract_will_pin, false */
 export const HOLD_NONE = 0 as Borrowed
 
 /** Holds open at one time, at most. */
@@ -35,20 +39,22 @@ export function generationOf(hold: Hold): number {
   return (hold >> GENERATION_SHIFT) & GENERATION_MASK
 }
 
-/** The `RETAIN_*` code of a hold. */
+/** The `RETAIN_*` code of a hold. @kernel include/linux/mm_types.h: FOLL_PIN, FOLL_GET (6.1: mm.h) */
 export function retentionOf(hold: Hold): Retention {
   return (hold & 3) as Retention
 }
 
-/** @kernel include/linux/uio.h: iov_iter_extract_will_pin */
+/** A pin on every page: `unpin` lets it go. @kernel include/linux/uio.h: iov_iter_extract_will_pin */
 export function isPinned(hold: Hold): hold is Pinned {
   return retentionOf(hold) === RETAIN_PIN
 }
 
+/** A reference on every page: `put` lets it go. @kernel include/linux/mm_types.h: FOLL_GET (6.1: mm.h) */
 export function isReferenced(hold: Hold): hold is Referenced {
   return retentionOf(hold) === RETAIN_REF
 }
 
+/** Nothing taken: nothing lets it go. @kernel include/linux/uio.h: iov_iter_extract_will_pin, false */
 export function isBorrowed(hold: Hold): hold is Borrowed {
   return retentionOf(hold) === RETAIN_NONE
 }

@@ -2,9 +2,11 @@ import { ENOMEM } from '../errno.ts'
 import type { PageList } from '../extract/page-list.ts'
 import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
 import { invariant } from '../invariant.ts'
-import { type PageStore, ZERO_PAGE } from '../memory/page-store.ts'
-import { ENTRY_NONE, EntryPool } from './entry-pool.ts'
+import type { PageReferences } from '../memory/page-references.ts'
+import type { PageStore } from '../memory/page-store.ts'
+import { ENTRY_NONE } from './entry-pool.ts'
 import { FolioCounts } from './folio-counts.ts'
+import { HeldPages } from './held-pages.ts'
 import {
   generationOf,
   HOLD_NONE,
@@ -17,6 +19,7 @@ import {
 } from './hold.ts'
 import { HoldTable, REASON_NOT_RELEASED, REASON_WRONG_KIND } from './hold-table.ts'
 import type { LedgerObserver } from './ledger-observer.ts'
+import { MappingReferences } from './mapping-references.ts'
 import { BARE_PAGES, countDropped, countTaken, newTotals } from './totals.ts'
 import { VIOLATIONS_LISTED_MAX, type Violation, type ViolationRule, wrongKind } from './violation.ts'
 
@@ -32,9 +35,16 @@ export class Ledger {
   readonly violations: Violation[] = []
   violationCount = 0
   observer: LedgerObserver | null = null
+  /** For the references that mappings hold. */
+  readonly mappingReferences: MappingReferences
+  /** {@link getPage} and {@link putPage}, for who knows no ledger. */
+  readonly pageReferences: PageReferences = {
+    get: (page) => this.getPage(page),
+    put: (page) => this.putPage(page),
+  }
 
   private readonly counts: FolioCounts
-  private readonly entries = new EntryPool()
+  private readonly held: HeldPages
   // The row at work: holds and violations are stamped with it.
   private row = 0
   private line = 0
@@ -43,6 +53,8 @@ export class Ledger {
 
   constructor(pages: PageStore) {
     this.counts = new FolioCounts(pages)
+    this.mappingReferences = new MappingReferences(pages, this.counts)
+    this.held = new HeldPages(pages, this.holds, this.counts)
   }
 
   /** Names the row at work, and its time as `times[index]` ns. `operation` is 0 for a row that is not an operation. */
@@ -58,39 +70,16 @@ export class Ledger {
    * (the pages are only counted as bare), or -ENOMEM when a count would overflow, with nothing taken.
    */
   acquire(list: PageList): Hold | number {
-    const { retention, length } = list
+    const { retention } = list
     if (retention === RETAIN_NONE) {
       this.totals[BARE_PAGES] += list.pages
       return HOLD_NONE
     }
     const slot = this.newHold(retention)
-    const { holds, entries, counts } = this
-    const rows = list.page
-    let counted = length
-    let last = ENTRY_NONE
-    for (let i = 0; i < length; ) {
-      const page = rows[i]
-      // Rows that follow each other; the zero page stands alone, since its pins count for nothing.
-      let end = i + 1
-      if (list.isRun) end = length
-      else if (page !== ZERO_PAGE) while (end < length && rows[end] === page + end - i) end++
-      else if (retention === RETAIN_PIN) counted--
-      const run = counts.take(page, end - i, retention)
-      if (run === 0) {
-        this.undo(slot, retention)
-        return ENOMEM
-      }
-      const entry = entries.take(page, run)
-      if (last === ENTRY_NONE) holds.first[slot] = entry
-      else entries.next[last] = entry
-      last = entry
-      i += run
-    }
-    holds.last[slot] = last
-    holds.count[slot] = length
-    holds.counted[slot] = counted
+    const counted = this.held.take(slot, list)
+    if (counted < 0) return ENOMEM
     countTaken(this.totals, counted, retention)
-    return makeHold(slot, holds.generation[slot], retention)
+    return makeHold(slot, this.holds.generation[slot], retention)
   }
 
   /** Counts pages that are listed, or adopted, with nothing taken. */
@@ -103,9 +92,37 @@ export class Ledger {
     this.release(hold, RETAIN_PIN)
   }
 
+  /**
+   * {@link unpin}, and makes every folio of the hold dirty first that is clean: whichever of its pages were pinned, the
+   * folio is dirty. Returns the folios that were clean.
+   * @kernel mm/gup.c: unpin_user_pages_dirty_lock, unpin_user_page_range_dirty_lock (make_dirty)
+   */
+  unpinDirty(hold: Pinned): number {
+    const slot = this.holds.find(hold)
+    const dirtied = slot > 0 && this.holds.retention[slot] === RETAIN_PIN ? this.held.makeDirty(slot) : 0
+    this.unpin(hold)
+    return dirtied
+  }
+
   /** Drops every reference of a hold. @kernel include/linux/mm.h: put_page, folio_put_refs */
   put(hold: Referenced): void {
     this.release(hold, RETAIN_REF)
+  }
+
+  /**
+   * One plain reference on a page by its row, counted as a reference; whoever takes it drops it with {@link putPage}. A
+   * count that is not positive is not looked at, as the kernel does not.
+   * @kernel include/linux/mm.h: get_page
+   */
+  getPage(page: number): void {
+    this.counts.get(page)
+    countTaken(this.totals, 1, RETAIN_REF)
+  }
+
+  /** Drops what {@link getPage} took. @kernel include/linux/mm.h: put_page */
+  putPage(page: number): void {
+    this.counts.put(page)
+    this.countDropped(1, RETAIN_REF, this.operation)
   }
 
   /** Lets a hold go the way it was taken: what a consumer that asks iov_iter_extract_will_pin() does. */
@@ -160,46 +177,32 @@ export class Ledger {
   join(a: Hold, b: Hold): Hold {
     if (retentionOf(a) === RETAIN_NONE) return b
     if (retentionOf(b) === RETAIN_NONE) return a
-    const { holds, entries } = this
+    const { holds } = this
     const to = holds.find(a)
     const from = holds.find(b)
     invariant(to > 0 && from > 0 && to !== from, 'join: both holds must be open, and two')
     invariant(retentionOf(a) === retentionOf(b), 'join: references of two kinds never mix')
-    holds.append(to, from, entries)
+    this.held.append(to, from)
     return a
   }
 
   /** Splits off the last `count` entries into a hold of their own. */
   split(hold: Hold, count: number): Hold {
-    const { holds, entries } = this
+    const { holds } = this
     const slot = holds.find(hold)
     invariant(slot > 0 && count > 0 && count <= holds.count[slot], 'split: more entries than the hold has')
-    const tail = holds.split(slot, count, entries)
-    holds.counted[tail] = this.countedFrom(holds.first[tail], retentionOf(hold))
-    holds.counted[slot] -= holds.counted[tail]
+    const tail = this.held.split(slot, count, retentionOf(hold))
     return makeHold(tail, holds.generation[tail], retentionOf(hold))
   }
 
   /** Drops the first entry of a hold only: a page that was taken twice. @kernel block/bio.c: unpin of the same page when merging */
   releaseFirst(hold: Hold): void {
-    const { holds, entries } = this
+    const { holds } = this
     if (retentionOf(hold) === RETAIN_NONE) return
-    const slot = this.holds.find(hold)
+    const slot = holds.find(hold)
     invariant(slot > 0 && holds.count[slot] > 0, 'releaseFirst: the hold is empty')
     const retention = holds.retention[slot] as Retention
-    const entry = holds.first[slot]
-    const page = entries.page[entry]
-    this.counts.drop(page, 1, retention)
-    const counted = page === ZERO_PAGE && retention === RETAIN_PIN ? 0 : 1
-    if (entries.count[entry] > 1) {
-      entries.page[entry]++
-      entries.count[entry]--
-    } else {
-      holds.first[slot] = entries.next[entry]
-      entries.give(entry)
-    }
-    holds.count[slot]--
-    holds.counted[slot] -= counted
+    const counted = this.held.dropFirst(slot, retention)
     this.countDropped(counted, retention, holds.operation[slot])
   }
 
@@ -264,35 +267,12 @@ export class Ledger {
     const retention = holds.retention[slot] as Retention
     const counted = holds.counted[slot]
     const operation = holds.operation[slot]
-    this.undo(slot, retention)
+    this.held.drop(slot, retention)
     this.countDropped(counted, retention, operation)
-  }
-
-  /** Takes back the counts of every entry and frees the hold; the totals are the caller's. */
-  private undo(slot: number, retention: Retention): void {
-    const { holds, entries, counts } = this
-    let entry = holds.first[slot]
-    while (entry !== ENTRY_NONE) {
-      counts.drop(entries.page[entry], entries.count[entry], retention)
-      const next = entries.next[entry]
-      entries.give(entry)
-      entry = next
-    }
-    holds.give(slot)
   }
 
   private countDropped(counted: number, retention: Retention, operation: number): void {
     countDropped(this.totals, counted, retention)
     if (this.observer !== null) this.observer.released(retention, counted, operation)
-  }
-
-  /** References of a chain that move a count. */
-  private countedFrom(first: number, retention: Retention): number {
-    const { page, count, next } = this.entries
-    let counted = 0
-    for (let entry = first; entry !== ENTRY_NONE; entry = next[entry]) {
-      if (page[entry] !== ZERO_PAGE || retention !== RETAIN_PIN) counted += count[entry]
-    }
-    return counted
   }
 }

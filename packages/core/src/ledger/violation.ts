@@ -1,10 +1,11 @@
 import { RETAIN_REF, type Retention } from '../extract/retention.ts'
+import type { IterRule } from '../iter/iter-report.ts'
 
 /** Most violations kept with their detail; further ones are only counted. */
 export const VIOLATIONS_LISTED_MAX = 1000
 
-/** Rules of reference counting. */
-export type ViolationRule = 'double-release' | 'wrong-kind-release' | 'unknown-release'
+/** Rules of reference counting, and of iterators. */
+export type ViolationRule = 'double-release' | 'wrong-kind-release' | 'unknown-release' | 'wrong-data' | IterRule
 
 /** A rule broken, with both rows. Control plane: made only when something is wrong. */
 export interface Violation {

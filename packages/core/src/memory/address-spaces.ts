@@ -1,61 +1,74 @@
-import { EFAULT } from '../errno.ts'
+import { EFAULT, EINVAL } from '../errno.ts'
 import { PAGE_SIZE } from '../units.ts'
+import { FOLL_PIN, FOLL_WRITE } from './foll.ts'
+import { copyMappedPages, unmapPages } from './fork.ts'
+import { FOLL_INVALID, gupRules, refusal } from './gup-rules.ts'
 import {
-  allocateFor,
-  folioOrderAt,
+  isAnonymous,
+  KIND_ANON,
+  kindFlags,
+  MAPPING_COW,
   MAPPING_NO_ACCESS,
-  MAPPING_NO_PAGES,
   MAPPING_PRIVATE,
-  MAPPING_READ_ONLY,
   MAPPING_UNDECLARED,
   MAPPING_UNTOUCHED,
   type Mapping,
+  NO_TABLE,
 } from './mapping.ts'
-import { PAGE_KINDS, type PageStore, ZERO_PAGE } from './page-store.ts'
+import { KERNEL_MM, MappingTable } from './mapping-table.ts'
+import type { PageBytes } from './page-bytes.ts'
+import { type FaultContext, PageFaults } from './page-faults.ts'
+import { NO_REFERENCES, type PageReferences } from './page-references.ts'
+import type { PageStore } from './page-store.ts'
 import { LEAF_PAGES, PageTables } from './page-tables.ts'
 
-/** Address space of kernel addresses (kvec), where no process's mapping reaches. */
-export const KERNEL_MM = -1
-
-/** End of every address space, in pages: addresses stop at 2^53. */
-const PAGES_END = 2 ** 41
-
-const KIND_ANON = PAGE_KINDS.indexOf('anon')
-const KIND_SLAB = PAGE_KINDS.indexOf('slab')
+export { KERNEL_MM } from './mapping-table.ts'
 
 /**
- * Address spaces: which mapping covers an address, and which page is there. The ranges come from `map` and `unmap`
- * rows; an address that no row ever mentioned is taken as touched anonymous memory (small pages), and for kernel
- * addresses as slab, because most recorders do not see every mapping.
- * @kernel mm/mmap.c, mm/gup.c: faultin_page
+ * End of what a process can map, in pages: 2^47 bytes less a page. An address at or above it is -EFAULT.
+ * @kernel arch/x86/include/asm/page_64_types.h: TASK_SIZE_MAX, with four levels of page tables
  */
-export class AddressSpaces {
-  private readonly pages: PageStore
-  private readonly tables = new PageTables()
-  /** By mm: its mappings, sorted, without gaps or overlaps, covering everything. */
-  private readonly byMm = new Map<number, Mapping[]>()
+export const USER_PAGES_END = 2 ** 35 - 1
+
+/**
+ * Address spaces: which mapping covers an address, and which page is there. The ranges come from `map`, `unmap` and
+ * `fork` rows.
+ *
+ * Whoever owns them sets {@link rules} to those of the kernel version, and {@link references} to where counts are
+ * written: without that no reference of a mapping is counted, and copy-on-write takes every shared page for its own.
+ * @kernel mm/mmap.c, mm/gup.c, mm/memory.c
+ */
+export class AddressSpaces implements FaultContext {
+  rules = gupRules('mainline')
+  references: PageReferences = NO_REFERENCES
+  bytes: PageBytes | null = null
   /** The rows that the last walk listed follow each other. */
   walkedRun = false
   /** Walks that met an address which no `map` row covers. */
   undeclaredWalks = 0
-  private mappingCount = 0
+
+  private readonly tables = new PageTables()
+  private readonly mappings = new MappingTable()
+  private readonly faults: PageFaults
+  /** Address spaces that ever pinned a page; the last one to do so. @kernel include/linux/mm_types.h: MMF_HAS_PINNED */
+  private readonly pinned = new Set<number>()
+  private lastPinned = KERNEL_MM
   private last: Mapping | null = null
   private lastMm = 0
 
   constructor(pages: PageStore) {
-    this.pages = pages
+    this.faults = new PageFaults(pages, this.tables, this.mappings, this)
   }
 
   /** Maps [firstPage, endPage) anew, replacing what was there. @kernel mmap(2) with MAP_FIXED */
   map(mm: number, firstPage: number, endPage: number, kind: number, order: number, flags: number): void {
-    const list = this.mappingsOf(mm)
-    const from = indexOf(list, firstPage)
-    const to = indexOf(list, endPage - 1)
-    const around: Mapping[] = []
-    if (list[from].firstPage < firstPage) around.push({ ...list[from], endPage: firstPage })
-    around.push({ id: this.mappingCount++, firstPage, endPage, kind, order, flags })
-    if (list[to].endPage > endPage) around.push({ ...list[to], firstPage: endPage })
-    list.splice(from, to - from + 1, ...around)
+    const { mappings } = this
+    for (const old of mappings.overlapping(mm, firstPage, endPage)) {
+      unmapPages(this.faults, old, Math.max(firstPage, old.firstPage), Math.min(endPage, old.endPage))
+    }
+    const id = mappings.newId()
+    const under = (flags & MAPPING_PRIVATE) === 0 ? NO_TABLE : mappings.newId()
+    mappings.put(mm, { id, firstPage, endPage, kind, order, flags: kindFlags(kind, flags), under })
     this.last = null
   }
 
@@ -64,23 +77,69 @@ export class AddressSpaces {
     this.map(mm, firstPage, endPage, KIND_ANON, 0, MAPPING_NO_ACCESS)
   }
 
+  /**
+   * Makes `child` a copy of `parent`: shared mappings stay shared, the pages of private ones are shared until one of the
+   * two writes, but a page that may be pinned is copied for the child. An address space of that number that was there
+   * before is gone: the number is used again.
+   * @kernel kernel/fork.c: dup_mm; mm/mmap.c: dup_mmap
+   */
+  fork(parent: number, child: number): void {
+    const { mappings, faults } = this
+    if (parent === child) return
+    this.exit(child)
+    const hasPinned = this.pinned.has(parent)
+    const parents: Mapping[] = []
+    const children: Mapping[] = []
+    for (const mapping of mappings.all(parent)) {
+      if ((mapping.flags & MAPPING_COW) === 0) {
+        parents.push(mapping)
+        children.push(mapping)
+        continue
+      }
+      faults.settle(mapping)
+      const isThere = isAnonymous(mapping.kind) && (mapping.flags & MAPPING_UNTOUCHED) === 0
+      const under = mapping.under === NO_TABLE && isThere ? mappings.newId() : mapping.under
+      const copy = { ...mapping, id: mappings.newId(), under }
+      copyMappedPages(faults, mapping, copy, hasPinned)
+      parents.push({ ...mapping, under })
+      children.push(copy)
+    }
+    mappings.setAll(parent, parents)
+    mappings.setAll(child, children)
+    this.last = null
+  }
+
+  /** Drops an address space with the references of its mappings. @kernel mm/mmap.c: exit_mmap */
+  exit(mm: number): void {
+    const { mappings, faults } = this
+    if (!mappings.has(mm)) return
+    for (const mapping of mappings.all(mm)) unmapPages(faults, mapping, mapping.firstPage, mapping.endPage)
+    mappings.delete(mm)
+    this.pinned.delete(mm)
+    this.lastPinned = KERNEL_MM
+    this.last = null
+  }
+
   /** The mapping that covers a virtual page. */
   find(mm: number, page: number): Mapping {
     const { last } = this
     if (last !== null && mm === this.lastMm && page >= last.firstPage && page < last.endPage) return last
-    const list = this.mappingsOf(mm)
-    this.last = list[indexOf(list, page)]
+    this.last = this.mappings.find(mm, page)
     this.lastMm = mm
     return this.last
   }
 
   /**
-   * Lists the pages of a virtual range, faulting them in: `out[0 … n - 1]` are page rows. Returns n, which is less than
-   * `count` when a later page cannot be had, or -EFAULT when the first one cannot.
+   * Lists the pages of a virtual range, faulting them in as `foll` asks: `out[0 … n - 1]` are page rows. Returns n, which
+   * is less than `count` when a later page cannot be had, or the error that the first one gives: -EFAULT,
+   * -EOPNOTSUPP (a pin for long of a DAX file), -EREMOTEIO (peer-to-peer memory not asked for), -EINVAL (bits that
+   * exclude each other). A range that reaches beyond {@link USER_PAGES_END} is -EFAULT as a whole. Nothing is counted:
+   * the ledger does that.
    *
    * The range begins `offsetBytes` after the address `addresses[index]`. It is named by a column and an index because an
    * address is no small integer, and V8 allocates for such an argument wherever it does not inline the call.
-   * @kernel mm/gup.c: gup_fast_fallback (the pages so far hide a later error)
+   * @kernel mm/gup.c: gup_fast_fallback (6.1: internal_get_user_pages_fast; the pages so far hide a later error),
+   *   __get_user_pages, check_vma_flags
    */
   walk(
     mm: number,
@@ -88,12 +147,21 @@ export class AddressSpaces {
     index: number,
     offsetBytes: number,
     count: number,
-    write: boolean,
+    foll: number,
     out: Int32Array,
   ): number {
+    this.walkedRun = false
     const firstPage = Math.floor((addresses[index] + offsetBytes) / PAGE_SIZE)
-    const refused = write ? REFUSED_WRITE : REFUSED_READ
+    const refused = this.rules.refused[foll]
+    if (refused === FOLL_INVALID) return EINVAL
+    if (mm !== KERNEL_MM) {
+      if ((foll & FOLL_PIN) !== 0 && mm !== this.lastPinned) this.setHasPinned(mm)
+      if (firstPage + count > USER_PAGES_END) return EFAULT
+    }
+    const write = (foll & FOLL_WRITE) !== 0
+    const pin = (foll & FOLL_PIN) !== 0
     let done = 0
+    let error = 0
     let expected = 0
     let isRun = true
     while (done < count) {
@@ -102,14 +170,18 @@ export class AddressSpaces {
       if (mapping === null || mm !== this.lastMm || page < mapping.firstPage || page >= mapping.endPage) {
         mapping = this.find(mm, page)
       }
-      if ((mapping.flags & refused) !== 0) break
+      if ((mapping.flags & refused) !== 0) {
+        error = refusal(mapping.flags & refused)
+        break
+      }
       if ((mapping.flags & MAPPING_UNDECLARED) !== 0) this.undeclaredWalks++
       const region = Math.floor(page / LEAF_PAGES)
       const slot = page - region * LEAF_PAGES
       const run = Math.min(count - done, LEAF_PAGES - slot, mapping.endPage - page)
       const at = this.tables.leafOf(mapping.id, region) + slot
       let { entries } = this.tables
-      for (let i = 0; i < run; i++) {
+      let i = 0
+      for (; i < run; i++) {
         const entry = entries[at + i]
         if (entry > 0) {
           out[done + i] = entry - 1
@@ -118,89 +190,39 @@ export class AddressSpaces {
           continue
         }
         isRun = false
-        if (entry < 0 && !write) {
+        if (entry < 0 && !write && !(pin && this.faults.mustUnshare(mapping, -entry - 1, foll))) {
           out[done + i] = -entry - 1
-        } else {
-          out[done + i] = this.fault(mapping, page + i, write)
-          // A fault may have made leaves, and the entries are another array then.
-          entries = this.tables.entries
+          continue
         }
+        const row = this.faults.fault(mapping, page + i, foll)
+        if (row < 0) {
+          error = row
+          break
+        }
+        out[done + i] = row
+        // A fault may have made leaves, and the entries are another array then.
+        entries = this.tables.entries
       }
-      done += run
+      done += i
+      if (error !== 0) break
     }
     this.walkedRun = isRun
-    return done === 0 && count > 0 ? EFAULT : done
+    return done > 0 ? done : error
   }
 
   /** {@link walk} from a page number on, for callers that run once in a while. */
-  walkPages(mm: number, firstPage: number, count: number, write: boolean, out: Int32Array): number {
-    return this.walk(mm, Float64Array.of(firstPage * PAGE_SIZE), 0, 0, count, write, out)
+  walkPages(mm: number, firstPage: number, count: number, foll: number, out: Int32Array): number {
+    return this.walk(mm, Float64Array.of(firstPage * PAGE_SIZE), 0, 0, count, foll, out)
   }
 
   /** Takes over the ranges of another lane's address spaces; the pages are this one's own. */
   copyMappings(from: AddressSpaces): void {
-    for (const [mm, mappings] of from.byMm) {
-      this.byMm.set(
-        mm,
-        mappings.map((mapping) => ({ ...mapping, id: this.mappingCount++ })),
-      )
-    }
+    this.mappings.copy(from.mappings)
   }
 
-  /** A page that is not present, or not writable when it must be. */
-  private fault(mapping: Mapping, page: number, write: boolean): number {
-    if (!write && (mapping.flags & MAPPING_UNTOUCHED) !== 0) {
-      this.set(mapping, page, -(ZERO_PAGE + 1))
-      return ZERO_PAGE
-    }
-    if (write && (mapping.flags & MAPPING_PRIVATE) !== 0) {
-      const copy = this.pages.allocateFolio(0, KIND_ANON)
-      this.set(mapping, page, copy + 1)
-      return copy
-    }
-    return this.faultFolio(mapping, page)
-  }
-
-  private faultFolio(mapping: Mapping, page: number): number {
-    const row = allocateFor(this.pages, mapping, page)
-    const folioPages = 2 ** folioOrderAt(mapping, page)
-    const first = Math.floor(page / folioPages) * folioPages
-    const head = row - (page - first)
-    const shared = (mapping.flags & MAPPING_PRIVATE) === 0
-    for (let i = 0; i < folioPages; i++) this.set(mapping, first + i, shared ? head + i + 1 : -(head + i + 1))
-    return row
-  }
-
-  private set(mapping: Mapping, page: number, entry: number): void {
-    const region = Math.floor(page / LEAF_PAGES)
-    const leaf = this.tables.leafOf(mapping.id, region)
-    this.tables.entries[leaf + page - region * LEAF_PAGES] = entry
-  }
-
-  private mappingsOf(mm: number): Mapping[] {
-    let list = this.byMm.get(mm)
-    if (list === undefined) {
-      const kind = mm === KERNEL_MM ? KIND_SLAB : KIND_ANON
-      // Nobody maps kernel memory row by row: that it is undeclared is no news.
-      const flags = mm === KERNEL_MM ? 0 : MAPPING_UNDECLARED
-      list = [{ id: this.mappingCount++, firstPage: 0, endPage: PAGES_END, kind, order: 0, flags }]
-      this.byMm.set(mm, list)
-    }
-    return list
+  /** @kernel mm/gup.c: mm_set_has_pinned_flag */
+  private setHasPinned(mm: number): void {
+    this.pinned.add(mm)
+    this.lastPinned = mm
   }
 }
-
-/** Index of the mapping that covers `page` in a sorted list without gaps. */
-function indexOf(list: readonly Mapping[], page: number): number {
-  let low = 0
-  let high = list.length - 1
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (list[middle].firstPage <= page) low = middle
-    else high = middle - 1
-  }
-  return low
-}
-
-const REFUSED_READ = MAPPING_NO_ACCESS | MAPPING_NO_PAGES
-const REFUSED_WRITE = REFUSED_READ | MAPPING_READ_ONLY

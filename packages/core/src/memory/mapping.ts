@@ -1,6 +1,6 @@
-import type { PageStore } from './page-store.ts'
+import { PAGE_KINDS } from './page-store.ts'
 
-/** Protection and history of a mapping, as flag bits. */
+/** Protection and history of a mapping, as flag bits. Nothing was touched yet: no page is there. */
 export const MAPPING_UNTOUCHED = 1 << 0
 /** MAP_PRIVATE of a file: a write fault copies the page. */
 export const MAPPING_PRIVATE = 1 << 1
@@ -10,9 +10,24 @@ export const MAPPING_NO_ACCESS = 1 << 2
 export const MAPPING_READ_ONLY = 1 << 3
 /** VM_IO or VM_PFNMAP: pages cannot be taken by get_user_pages at all. @kernel mm/gup.c: check_vma_flags */
 export const MAPPING_NO_PAGES = 1 << 4
-
 /** No `map` row covers it: the address space's default. */
 export const MAPPING_UNDECLARED = 1 << 5
+
+// What follows from the backing; {@link kindFlags} sets it.
+
+/** Private: fork shares its pages, a write copies them. @kernel mm/internal.h: is_cow_mapping */
+export const MAPPING_COW = 1 << 6
+/** memfd_secret(2): the CPU reaches it, get_user_pages does not. @kernel mm/secretmem.c: vma_is_secretmem */
+export const MAPPING_SECRET = 1 << 7
+/** A file on a DAX device: no pin for long. @kernel include/linux/fs.h: vma_is_fsdax */
+export const MAPPING_FSDAX = 1 << 8
+/** Memory of a PCI device that others may reach. @kernel include/linux/memremap.h: is_pci_p2pdma_page */
+export const MAPPING_P2PDMA = 1 << 9
+/** A shared file whose file system must see each write. @kernel mm/vma.c: vma_needs_dirty_tracking */
+export const MAPPING_TRACKED = 1 << 10
+
+/** {@link Mapping.under} of a mapping with nothing under it. */
+export const NO_TABLE = -1
 
 /**
  * One mapping of an address space: a range of virtual pages with one backing. A later `map` of the same range makes a
@@ -20,7 +35,7 @@ export const MAPPING_UNDECLARED = 1 << 5
  * @kernel include/linux/mm_types.h: struct vm_area_struct
  */
 export interface Mapping {
-  /** Distinguishes the mapping in the page tables; from 0. */
+  /** Its page table; from 0. What is left of a mapping on both sides of another one has one table. */
   readonly id: number
   /** First virtual page number, and one past the last. */
   readonly firstPage: number
@@ -31,6 +46,38 @@ export interface Mapping {
   readonly order: number
   /** `MAPPING_*` bits. */
   readonly flags: number
+  /**
+   * Table of the pages that lie under it, which it has in common with the mappings forked from it: the page cache of a
+   * private file mapping; of anonymous memory what was there at the fork, although no row had reached it yet.
+   * {@link NO_TABLE} for none: its pages are in its own table alone.
+   */
+  readonly under: number
+}
+
+const KIND_FILE = PAGE_KINDS.indexOf('file')
+const KIND_THP = PAGE_KINDS.indexOf('thp')
+
+/** Code of a page kind: an index into PAGE_KINDS. */
+export const KIND_ANON = PAGE_KINDS.indexOf('anon')
+
+const FLAGS_OF_KIND: ReadonlyMap<number, number> = new Map([
+  [KIND_ANON, MAPPING_COW],
+  [KIND_THP, MAPPING_COW],
+  [PAGE_KINDS.indexOf('secretmem'), MAPPING_SECRET],
+  [PAGE_KINDS.indexOf('fsdax'), MAPPING_FSDAX],
+  [PAGE_KINDS.indexOf('p2pdma'), MAPPING_P2PDMA],
+])
+
+/** Anonymous pages: those that fork and copy-on-write know. @kernel include/linux/page-flags.h: PageAnon */
+export function isAnonymous(kind: number): boolean {
+  return kind === KIND_ANON || kind === KIND_THP
+}
+
+/** `flags` with what follows from the backing. */
+export function kindFlags(kind: number, flags: number): number {
+  const isPrivate = (flags & MAPPING_PRIVATE) !== 0
+  const tracked = kind === KIND_FILE && !isPrivate ? MAPPING_TRACKED : 0
+  return flags | (FLAGS_OF_KIND.get(kind) ?? 0) | tracked | (isPrivate ? MAPPING_COW : 0)
 }
 
 /** Order of the folio that backs `page` of the mapping: smaller where a whole folio does not fit in. */
@@ -39,11 +86,4 @@ export function folioOrderAt(mapping: Mapping, page: number): number {
   const pages = 2 ** mapping.order
   const first = Math.floor(page / pages) * pages
   return first >= mapping.firstPage && first + pages <= mapping.endPage ? mapping.order : 0
-}
-
-/** A folio for `page`: allocates it and returns the row of `page` in it. */
-export function allocateFor(pages: PageStore, mapping: Mapping, page: number): number {
-  const order = folioOrderAt(mapping, page)
-  const head = pages.allocateFolio(order, mapping.kind)
-  return head + (order === 0 ? 0 : page - Math.floor(page / 2 ** order) * 2 ** order)
 }

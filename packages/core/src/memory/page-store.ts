@@ -13,13 +13,17 @@ export const PAGE_KINDS = [
   'vmalloc',
   'slab',
   'rodata',
+  'p2pdma',
+  'fsdax',
+  'secretmem',
   'zero',
 ] as const
+/** Name of a page kind. */
 export type PageKindName = (typeof PAGE_KINDS)[number]
 
 /** Code of a page kind: an index into {@link PAGE_KINDS}. */
 export const PAGE_KIND_PFN = 6
-export const PAGE_KIND_ZERO = 10
+export const PAGE_KIND_ZERO = 13
 
 /** Row of the shared 4 KiB zero page. @kernel include/linux/pgtable.h: ZERO_PAGE; include/linux/mm.h: is_zero_folio */
 export const ZERO_PAGE = 0
@@ -56,6 +60,13 @@ export class PageStore {
   refcount = new Int32Array(1024)
   /** On the head page of a large folio: `_pincount`, one for each pinned page of it. */
   pincount = new Int32Array(1024)
+  /**
+   * Of an anonymous page: 1 while it belongs to one address space alone, so that a write needs no copy. A pinned
+   * anonymous page is exclusive. @kernel include/linux/page-flags.h: PG_anon_exclusive
+   */
+  exclusive = new Uint8Array(1024)
+  /** On the head page: 1 for a dirty folio. Dirtying one page of a folio dirties the folio. @kernel PG_dirty */
+  dirty = new Uint8Array(1024)
 
   private nextFrame = FRAME_FIRST
   private frames = new FrameIndex()
@@ -64,7 +75,7 @@ export class PageStore {
     this.allocateFolio(0, PAGE_KIND_ZERO)
   }
 
-  /** Allocates 2^order pages; returns the head's row. The folio starts with one reference: that of its mapping. */
+  /** Allocates 2^order pages; returns the head's row. The folio starts with one reference: that of whoever asked. */
   allocateFolio(order: number, kind: number): number {
     const frame = this.nextFrame
     this.nextFrame = frame + 2 ** order + 1
@@ -105,6 +116,8 @@ export class PageStore {
     this.frame = grown(this.frame, capacity)
     this.refcount = grown(this.refcount, capacity)
     this.pincount = grown(this.pincount, capacity)
+    this.exclusive = grown(this.exclusive, capacity)
+    this.dirty = grown(this.dirty, capacity)
   }
 }
 

@@ -1,8 +1,9 @@
 /**
- * Kernel versions whose behaviour the model knows. `mainline` is the 2026 tree (7.x), where iov_iter_extract_bvecs()
- * builds the bvecs.
+ * Kernel versions whose behaviour the model knows: 6.1.176, 6.12.117, 6.18 from .30 on (iterators as in 6.16), and
+ * `mainline`, the tree of 7.3, where iov_iter_extract_bvecs() builds the bvecs.
  */
 export const KERNEL_VERSIONS = ['6.1', '6.12', '6.18', 'mainline'] as const
+/** One of the modelled versions. */
 export type KernelVersion = (typeof KERNEL_VERSIONS)[number]
 
 /** First series that each modelled version stands for, oldest first: extract_pages came with 6.3, the late trim with 6.18. */

@@ -1,0 +1,109 @@
+import { invariant } from '../invariant.ts'
+import { KIND_ANON, kindFlags, MAPPING_UNDECLARED, type Mapping, NO_TABLE } from './mapping.ts'
+import { PAGE_KINDS } from './page-store.ts'
+
+/** Address space of kernel addresses (kvec), where no process's mapping reaches. @kernel mm/init-mm.c: init_mm */
+export const KERNEL_MM = -1
+
+/** End of every address space, in pages: addresses stop at 2^53. */
+const PAGES_END = 2 ** 41
+
+const KIND_SLAB = PAGE_KINDS.indexOf('slab')
+
+/**
+ * The mappings of every address space, sorted, without gaps or overlaps, covering everything. An address that no row ever
+ * mentioned is taken as touched anonymous memory (small pages), and for kernel addresses as slab, because most recorders
+ * do not see every mapping.
+ * @kernel include/linux/mm_types.h: struct mm_struct (mm_mt)
+ */
+export class MappingTable {
+  private readonly byMm = new Map<number, Mapping[]>()
+  private ids = 0
+
+  /** A table id that nothing has. */
+  newId(): number {
+    return this.ids++
+  }
+
+  has(mm: number): boolean {
+    return this.byMm.has(mm)
+  }
+
+  /** Every mapping of an address space, by address. */
+  all(mm: number): readonly Mapping[] {
+    return this.listOf(mm)
+  }
+
+  /** The mapping that covers a virtual page. */
+  find(mm: number, page: number): Mapping {
+    const list = this.all(mm)
+    return list[indexOf(list, page)]
+  }
+
+  /** The mappings with a page in [firstPage, endPage). */
+  overlapping(mm: number, firstPage: number, endPage: number): readonly Mapping[] {
+    const list = this.all(mm)
+    return list.slice(indexOf(list, firstPage), indexOf(list, endPage - 1) + 1)
+  }
+
+  /** Puts a mapping in the place of what was there. What is left of that on either side stays. */
+  put(mm: number, mapping: Mapping): void {
+    const list = this.listOf(mm)
+    const { firstPage, endPage } = mapping
+    const from = indexOf(list, firstPage)
+    const to = indexOf(list, endPage - 1)
+    const around: Mapping[] = []
+    if (list[from].firstPage < firstPage) around.push({ ...list[from], endPage: firstPage })
+    around.push(mapping)
+    if (list[to].endPage > endPage) around.push({ ...list[to], firstPage: endPage })
+    list.splice(from, to - from + 1, ...around)
+  }
+
+  /** Gives an address space all its mappings anew. */
+  setAll(mm: number, mappings: readonly Mapping[]): void {
+    this.byMm.set(mm, [...mappings])
+  }
+
+  delete(mm: number): void {
+    this.byMm.delete(mm)
+  }
+
+  /** The mappings of every address space that lie over the table `under` and have a page in [firstPage, endPage). */
+  over(under: number, firstPage: number, endPage: number): Mapping[] {
+    return [...this.byMm.keys()].flatMap((mm) =>
+      this.overlapping(mm, firstPage, endPage).filter((mapping) => mapping.under === under),
+    )
+  }
+
+  /** Takes over the mappings of another table; this one must have none. */
+  copy(from: MappingTable): void {
+    invariant(this.byMm.size === 0, 'mappings are copied before any is made')
+    this.ids = from.ids
+    for (const [mm, mappings] of from.byMm) this.byMm.set(mm, [...mappings])
+  }
+
+  private listOf(mm: number): Mapping[] {
+    let list = this.byMm.get(mm)
+    if (list === undefined) {
+      const isKernel = mm === KERNEL_MM
+      const kind = isKernel ? KIND_SLAB : KIND_ANON
+      // Nobody maps kernel memory row by row: that it is undeclared is no news.
+      const flags = kindFlags(kind, isKernel ? 0 : MAPPING_UNDECLARED)
+      list = [{ id: this.newId(), firstPage: 0, endPage: PAGES_END, kind, order: 0, flags, under: NO_TABLE }]
+      this.byMm.set(mm, list)
+    }
+    return list
+  }
+}
+
+/** Index of the mapping that covers `page` in a sorted list without gaps. */
+function indexOf(list: readonly Mapping[], page: number): number {
+  let low = 0
+  let high = list.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (list[middle].firstPage <= page) low = middle
+    else high = middle - 1
+  }
+  return low
+}
