@@ -1,72 +1,105 @@
 import { EFAULT } from '../errno.ts'
 import type { IovIter } from '../iter/iov-iter.ts'
-import { ITER_BVEC, ITER_DEST, ITER_IOVEC, ITER_KVEC, ITER_UBUF } from '../iter/iter-type.ts'
-import { type AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
-import type { PageStore } from '../memory/page-store.ts'
-import { MAX_RW_COUNT, PAGE_SIZE, pagesSpanned } from '../units.ts'
-import { PAGE_LIST_MAX, type PageList } from './page-list.ts'
+import {
+  ITER_BVEC,
+  ITER_DISCARD,
+  ITER_FOLIOQ,
+  ITER_IOVEC,
+  ITER_KVEC,
+  ITER_PIPE,
+  ITER_UBUF,
+  ITER_XARRAY,
+} from '../iter/iter-type.ts'
+import type { Memory } from '../memory/memory.ts'
+import { MAX_RW_COUNT } from '../units.ts'
+import { extractBvec, extractFixed, getBvec, joinBvecs } from './extract-bvec.ts'
+import { extractFolioq } from './extract-folioq.ts'
+import { extractKvec } from './extract-kvec.ts'
+import { extractPipe } from './extract-pipe.ts'
+import { extractUser } from './extract-user.ts'
+import { extractXarray } from './extract-xarray.ts'
+import type { PageList } from './page-list.ts'
 import type { ExtractionPolicy } from './policy.ts'
 import type { Retention } from './retention.ts'
 
+/** Peer-to-peer memory may be extracted: user-backed iterators only, no other type looks at it. @kernel include/linux/uio.h: ITER_ALLOW_P2PDMA */
+export const ITER_ALLOW_P2PDMA = 1 << 0
+
 /**
- * Lists the pages of the next part of an iterator and advances it. Counts nothing: the ledger takes what the list's
- * retention says. One call never crosses a segment, even where two are adjacent.
+ * Lists the pages of the next part of an iterator, at most `pagesMax` of them and `bytesMax` bytes, and advances it.
+ * Counts nothing: the ledger takes what the list's retention says.
  *
- * Returns the bytes listed (0 when nothing is left), or -EFAULT when the first page cannot be had or the policy refuses
- * the type. A fault further on gives the pages before it; the next call reports it.
+ * Returns the bytes listed; 0 when nothing is left, or at a hole of the page cache; or a negative errno: -EFAULT when
+ * the first page cannot be had or the type has no pages, -ENOMEM for `pagesMax` 0 (get_pages2: 0 bytes), -EIO for a
+ * folio queue that was left beyond its end. A fault further on gives the pages before it; the next call reports it.
  *
- * @kernel lib/iov_iter.c: iov_iter_get_pages2 (get-pages), iov_iter_extract_pages (the others).
- *   6.1 has only the first. A BVEC call lists one bvec in 6.1 and 6.12; later kernels may join page-aligned neighbours
- *   in one call, which changes the number of calls but not a page, a count or an entry, and is not modelled.
+ * What one call spans: a UBUF, all of it; IOVEC and KVEC, the first segment that is not empty, even where the next one
+ * is adjacent; BVEC, one bvec, or since 6.16 several that meet at page ends; FOLIOQ and XARRAY, many folios. No call lists
+ * more than PAGE_LIST_MAX pages.
+ *
+ * With 0 bytes returned and the list not empty, a reference was taken that nobody gets (quirk `get-pages-empty-bvec`).
+ *
+ * @kernel lib/iov_iter.c: iov_iter_get_pages2 (policy get-pages), iov_iter_extract_pages (the others; 6.1 has none).
  */
 export function extractPages(
   iter: IovIter,
   policy: ExtractionPolicy,
-  spaces: AddressSpaces,
-  store: PageStore,
+  memory: Memory,
   out: PageList,
   pagesMax: number,
   bytesMax: number,
+  flags = 0,
 ): number {
-  out.length = 0
-  out.pages = 0
-  if (iter.countBytes === 0 || pagesMax === 0) return 0
+  out.clear()
+  const bytes = Math.min(bytesMax, iter.countBytes, MAX_RW_COUNT)
+  if (bytes <= 0 || (pagesMax === 0 && policy.isLegacy)) return 0
   const retention = policy.retention(iter.type, iter.direction)
   if (retention < 0) return retention
   out.retention = retention as Retention
-  iter.skipEmpty()
-  const wanted = Math.min(iter.currentLengthBytes(), bytesMax, MAX_RW_COUNT)
-  if (wanted <= 0) return 0
-  const start = iter.currentStartBytes()
-  const count = Math.min(pagesSpanned(start, wanted), pagesMax, PAGE_LIST_MAX)
-  const found = listPages(iter, spaces, store, out, count)
-  if (found < 0) return found
-  const bytes = Math.min(wanted, found * PAGE_SIZE - start)
-  out.describe(found, start, bytes)
-  out.isRun = !iter.isByFrame() && spaces.walkedRun
-  if (policy.perFolio) out.joinRuns(store.head)
-  iter.advance(bytes)
-  return bytes
+  const listed = list(iter, policy, memory, out, pagesMax, bytes, flags)
+  if (policy.perFolio && listed > 0) out.joinRuns(memory.pages.head)
+  return listed
 }
 
-/** Fills `out.page`; returns how many of the `count` pages there are, or -EFAULT. */
-function listPages(iter: IovIter, spaces: AddressSpaces, store: PageStore, out: PageList, count: number): number {
-  const { segment, iovOffsetBytes } = iter
-  const { addressBytes, offsetBytes } = iter.table
+function list(
+  iter: IovIter,
+  policy: ExtractionPolicy,
+  memory: Memory,
+  out: PageList,
+  pagesMax: number,
+  bytes: number,
+  flags: number,
+): number {
   switch (iter.type) {
     case ITER_UBUF:
     case ITER_IOVEC:
-      return spaces.walk(iter.mm, addressBytes, segment, iovOffsetBytes, count, iter.direction === ITER_DEST, out.page)
+      return extractUser(iter, memory, out, pagesMax, bytes, (flags & ITER_ALLOW_P2PDMA) !== 0 && !policy.isLegacy)
     case ITER_KVEC:
-      return spaces.walk(KERNEL_MM, addressBytes, segment, iovOffsetBytes, count, false, out.page)
-    case ITER_BVEC: {
-      // A registered buffer was faulted in for writing when it was registered: its pages are there.
-      if (iter.fixed) return spaces.walk(iter.mm, addressBytes, segment, iovOffsetBytes, count, false, out.page)
-      const frame = addressBytes[segment] + Math.floor((offsetBytes[segment] + iovOffsetBytes) / PAGE_SIZE)
-      for (let i = 0; i < count; i++) out.page[i] = store.pageOfFrame(frame + i)
-      return count
-    }
-    default:
+      return extractKvec(iter, memory, out, pagesMax, bytes)
+    case ITER_BVEC:
+      return listBvec(iter, policy, memory, out, pagesMax, bytes)
+    case ITER_FOLIOQ:
+      return iter.kernel.hasFolioq ? extractFolioq(iter, policy.isLegacy, out, pagesMax, bytes) : EFAULT
+    case ITER_XARRAY:
+      return extractXarray(iter, policy.isLegacy, memory, out, pagesMax, bytes)
+    case ITER_PIPE:
+      return iter.kernel.hasPipe ? extractPipe(iter, out, pagesMax, bytes) : EFAULT
+    case ITER_DISCARD:
       return EFAULT
   }
+}
+
+function listBvec(
+  iter: IovIter,
+  policy: ExtractionPolicy,
+  memory: Memory,
+  out: PageList,
+  pagesMax: number,
+  bytes: number,
+): number {
+  if (iter.fixed) return extractFixed(iter, memory, out, pagesMax, bytes)
+  if (policy.isLegacy) return getBvec(iter, memory, out, pagesMax, bytes)
+  return iter.kernel.joinsBvecs
+    ? joinBvecs(iter, memory, out, pagesMax, bytes)
+    : extractBvec(iter, memory, out, pagesMax, bytes)
 }

@@ -23,12 +23,23 @@ export class PageList {
   retention: Retention = RETAIN_NONE
   /** The rows follow each other: the pages were faulted in in order. False where nobody looked. */
   isRun = false
+  /** Slab pages among the entries are listed and not referenced. @kernel lib/iov_iter.c: __iov_iter_get_pages_alloc (since 6.16) */
+  sparesSlab = false
   /** An entry is a run of a folio, not a page: the folio policy. */
   joined = false
 
   /** Entries that may differ from a whole page: the first, and those from here on below {@link dirtyEnd}. */
   private dirtyFirst = 0
   private dirtyEnd = 0
+
+  /** Lists nothing. */
+  clear(): void {
+    this.length = 0
+    this.pages = 0
+    this.isRun = false
+    this.joined = false
+    this.sparesSlab = false
+  }
 
   /** `pages` pages that hold `bytes` bytes, the first of them from offset `start` on. */
   describe(pages: number, start: number, bytes: number): void {

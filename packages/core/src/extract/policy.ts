@@ -4,9 +4,13 @@ import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF } from './retention.ts'
 
 /** Names for `--policy`. */
 export const POLICY_NAMES = ['get-pages', 'viro-2022', 'extract', 'folio'] as const
+/** Name of a policy. */
 export type PolicyName = (typeof POLICY_NAMES)[number]
 
-/** How pages of an iterator are held: what iov_iter_extract_will_pin() tells, widened to compare proposals. */
+/**
+ * How pages of an iterator are held: what iov_iter_extract_will_pin() tells, widened to compare proposals.
+ * @kernel include/linux/uio.h: iov_iter_extract_will_pin
+ */
 export interface ExtractionPolicy {
   readonly name: PolicyName
   /** One line for `pinscope policies`. */
@@ -15,6 +19,8 @@ export interface ExtractionPolicy {
   readonly source: string
   /** One entry and one reference operation for each contiguous run of a folio, instead of one a page. */
   readonly perFolio: boolean
+  /** It stands for iov_iter_get_pages2(), with that function's reach and errors; the others for iov_iter_extract_pages(). */
+  readonly isLegacy: boolean
   /** A `RETAIN_*` code, or -EFAULT where the kernel refuses the type. */
   retention(type: IterType, direction: Direction): number
 }
@@ -24,6 +30,7 @@ const getPages: ExtractionPolicy = {
   summary: 'a reference on every page, whatever backs the iterator; KVEC refused with -EFAULT',
   source: 'lib/iov_iter.c: iov_iter_get_pages2',
   perFolio: false,
+  isLegacy: true,
   retention: (type) => (type === ITER_KVEC || type === ITER_DISCARD ? EFAULT : RETAIN_REF),
 }
 
@@ -32,6 +39,7 @@ const viro2022: ExtractionPolicy = {
   summary: 'user-backed: a pin where data arrives (ITER_DEST), a reference where it leaves (ITER_SOURCE); else nothing',
   source: 'Al Viro, linux-fsdevel, October 2022',
   perFolio: false,
+  isLegacy: false,
   retention: (type, direction) => {
     if (type === ITER_DISCARD) return EFAULT
     if (!isUserBacked(type)) return RETAIN_NONE
@@ -44,6 +52,7 @@ const extract: ExtractionPolicy = {
   summary: 'user-backed: a pin on every page, both directions; else nothing',
   source: 'lib/iov_iter.c: iov_iter_extract_pages (since 6.3)',
   perFolio: false,
+  isLegacy: false,
   retention: (type) => {
     if (type === ITER_DISCARD) return EFAULT
     return isUserBacked(type) ? RETAIN_PIN : RETAIN_NONE
@@ -55,6 +64,7 @@ const folio: ExtractionPolicy = {
   summary: 'as extract, but one entry, one pin and one reference operation for each contiguous run of a folio',
   source: 'the compound-page variant asked for in the October 2022 thread; counts as mm/gup.c: memfd_pin_folios',
   perFolio: true,
+  isLegacy: false,
   retention: extract.retention,
 }
 

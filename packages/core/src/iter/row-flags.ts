@@ -11,19 +11,20 @@ export const FLAG_NAMES = [
   'prot_none',
   'prot_read',
 ] as const
+/** One of the flag words. */
 export type FlagName = (typeof FLAG_NAMES)[number]
 
-/** O_DIRECT, or IOCB_DIRECT. */
+/** Direct I/O. @kernel O_DIRECT; include/linux/fs.h: IOCB_DIRECT */
 export const FLAG_DIRECT = 1 << 0
-/** IOCB_NOWAIT, RWF_NOWAIT. */
+/** The call may not wait. @kernel include/linux/fs.h: IOCB_NOWAIT; RWF_NOWAIT */
 export const FLAG_NOWAIT = 1 << 1
-/** MSG_ZEROCOPY and its kin. */
+/** Data is sent from where it is. @kernel include/linux/socket.h: MSG_ZEROCOPY and its kin */
 export const FLAG_ZEROCOPY = 1 << 2
-/** The segments lie in the registration that `id` names: a bvec iterator over pages pinned before. */
+/** The segments lie in the registration that `id` names: a bvec iterator over pages pinned before. @kernel io_uring/rsrc.c: io_import_fixed */
 export const FLAG_FIXED = 1 << 3
-/** The file range is a hole (whole operation, or the part that `hole=OFFSET+LENGTH` names, from the operation's start). */
+/** The file range is a hole (whole operation, or the part that `hole=OFFSET+LENGTH` names, from the operation's start). @kernel include/linux/iomap.h: IOMAP_HOLE */
 export const FLAG_HOLE = 1 << 4
-/** FOLL_LONGTERM. */
+/** The pins stay for long. @kernel FOLL_LONGTERM */
 export const FLAG_LONGTERM = 1 << 5
 /** map: nothing was touched yet; a source finds the zero page, a destination gets fresh pages. */
 export const FLAG_UNTOUCHED = 1 << 6

@@ -40,6 +40,16 @@ export class SegmentTable {
     this.lengthBytes[at] = parts[2]
   }
 
+  /** Appends segment `at` of another table. */
+  pushCopy(from: SegmentTable, at: number): void {
+    if (this.length === this.addressBytes.length) this.grow()
+    const to = this.length++
+    this.addressBytes[to] = from.addressBytes[at]
+    this.offsetBytes[to] = from.offsetBytes[at]
+    this.lengthBytes[to] = from.lengthBytes[at]
+  }
+
+  /** Takes every segment out; the columns stay as long as they are. */
   clear(): void {
     this.length = 0
   }

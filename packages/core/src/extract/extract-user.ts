@@ -1,0 +1,60 @@
+import { ENOMEM } from '../errno.ts'
+import { invariant } from '../invariant.ts'
+import type { IovIter } from '../iter/iov-iter.ts'
+import { ITER_DEST, ITER_IOVEC } from '../iter/iter-type.ts'
+import { FOLL_GET, FOLL_NOFAULT, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from '../memory/foll.ts'
+import type { Memory } from '../memory/memory.ts'
+import { PAGE_OFFSET_MASK, PAGE_SIZE, pagesSpanned } from '../units.ts'
+import { PAGE_LIST_MAX, type PageList } from './page-list.ts'
+import { RETAIN_PIN, RETAIN_REF } from './retention.ts'
+
+/**
+ * UBUF: from where it stands to its end; IOVEC: the first vector that is not empty. Both families alike, but for what
+ * they take. The iterator moves only by what is returned.
+ * @kernel lib/iov_iter.c: iov_iter_extract_user_pages; __iov_iter_get_pages_alloc, first_iovec_segment
+ */
+export function extractUser(
+  iter: IovIter,
+  memory: Memory,
+  out: PageList,
+  pagesMax: number,
+  bytesMax: number,
+  allowP2pdma: boolean,
+): number {
+  const { addressBytes, lengthBytes } = iter.table
+  let { segment } = iter
+  let skip = iter.iovOffsetBytes
+  let bytes = bytesMax
+  if (iter.type === ITER_IOVEC) {
+    const end = segment + iter.segmentsLeft
+    while (skip >= lengthBytes[segment]) {
+      segment++
+      skip = 0
+      invariant(segment < end, 'first_iovec_segment: bytes left, and no vector that has them')
+    }
+    const rest = lengthBytes[segment] - skip
+    if (rest < bytes) bytes = rest
+  }
+  const start = (addressBytes[segment] + skip) & PAGE_OFFSET_MASK
+  const count = Math.min(pagesSpanned(start, bytes), pagesMax, PAGE_LIST_MAX)
+  if (count === 0) return ENOMEM
+  const foll = follOf(iter, out, allowP2pdma)
+  const found = memory.spaces.walk(iter.mm, addressBytes, segment, skip, count, foll, out.page)
+  if (found < 0) return found
+  const listed = Math.min(bytes, found * PAGE_SIZE - start)
+  out.describe(found, start, listed)
+  out.isRun = memory.spaces.walkedRun
+  iter.advance(listed)
+  return listed
+}
+
+/** What get_user_pages is asked for. @kernel FOLL_LONGTERM never is */
+function follOf(iter: IovIter, out: PageList, allowP2pdma: boolean): number {
+  let foll = 0
+  if (out.retention === RETAIN_PIN) foll |= FOLL_PIN
+  else if (out.retention === RETAIN_REF) foll |= FOLL_GET
+  if (iter.direction === ITER_DEST) foll |= FOLL_WRITE
+  if (iter.nofault) foll |= FOLL_NOFAULT
+  if (allowP2pdma) foll |= FOLL_PCI_P2PDMA
+  return foll
+}
