@@ -1,22 +1,64 @@
 /** @pinscope/core: the public entry point. Nothing here loads zod or csv-parse. */
 
+export * from './build/iter-to-iter.ts'
 export * from './consumer/consumer.ts'
 export type { Operation } from './consumer/operation.ts'
 export { PluginError } from './consumer/plugin-error.ts'
 export { type PluginRegistration, type RegisteredConsumer, Registry } from './consumer/registry.ts'
 export * from './errno.ts'
-export * from './extract/kernel-version.ts'
-export { PageList } from './extract/page-list.ts'
+export { extractPages, ITER_ALLOW_P2PDMA } from './extract/extract-pages.ts'
+export { PAGE_LIST_MAX, PageList } from './extract/page-list.ts'
 export * from './extract/policy.ts'
 export * from './extract/retention.ts'
-export { InvariantError, invariant, unreachable } from './invariant.ts'
-export { IovIter } from './iter/iov-iter.ts'
+export { InvariantError } from './invariant.ts'
+export { crc32c, InternetChecksum } from './iter/checksum.ts'
+export {
+  COPY_BYTES_MAX,
+  copyFromIter,
+  copyFromIterFull,
+  copyPageFromIter,
+  copyPageFromIterAtomic,
+  copyPageToIter,
+  copyToIter,
+  copyToIterFull,
+  zeroIter,
+} from './iter/copy.ts'
+export { faultInReadable, faultInWriteable } from './iter/fault-in.ts'
+export * from './iter/folio-queue.ts'
+export { importIovec, importUbuf, UIO_MAXIOV } from './iter/import-iovec.ts'
+export { IovIter, type IovIterState } from './iter/iov-iter.ts'
+export { alignment, gapAlignment } from './iter/iter-alignment.ts'
+export { iovLength, singleSegCount } from './iter/iter-pages.ts'
+export type * from './iter/iter-report.ts'
 export * from './iter/iter-type.ts'
+export { type IterStep, iterateAndAdvance } from './iter/iterate.ts'
+export { PipeRing } from './iter/pipe-ring.ts'
+export * from './iter/scan.ts'
 export { SegmentTable } from './iter/segment-table.ts'
-export * from './ledger/hold.ts'
+export { type Kernel, kernelOf, type QuirkChange, type QuirkSwitches } from './kernel/kernel.ts'
+export * from './kernel/quirks.ts'
+export { KERNEL_VERSIONS, type KernelVersion, kernelVersionOf } from './kernel/version.ts'
+export {
+  type Borrowed,
+  HOLD_NONE,
+  type Hold,
+  isBorrowed,
+  isPinned,
+  isReferenced,
+  type Pinned,
+  type Referenced,
+  retentionOf,
+} from './ledger/hold.ts'
+export { IterViolations } from './ledger/iter-violations.ts'
 export { Ledger } from './ledger/ledger.ts'
-export { AddressSpaces } from './memory/address-spaces.ts'
-export { PageStore } from './memory/page-store.ts'
+export type { Violation, ViolationRule } from './ledger/violation.ts'
+export { AddressSpaces, KERNEL_MM } from './memory/address-spaces.ts'
+export { FOLL_GET, FOLL_LONGTERM, FOLL_NOFAULT, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from './memory/foll.ts'
+export { Memory } from './memory/memory.ts'
+export { PageBytes } from './memory/page-bytes.ts'
+export * from './memory/page-cache.ts'
+export type { PageReferences } from './memory/page-references.ts'
+export { PAGE_KINDS, type PageKindName, PageStore, ZERO_PAGE } from './memory/page-store.ts'
 export { explainRow } from './replay/explain-row.ts'
 export type * from './replay/explanation.ts'
 export { replay } from './replay/replay.ts'
@@ -25,9 +67,28 @@ export { UsageError } from './replay/usage-error.ts'
 export { mergeReports } from './report/merge-reports.ts'
 export * from './report/report.ts'
 export type { Dictionary } from './trace/dictionary.ts'
-export * from './trace/op-batch.ts'
+export {
+  BACKING_NAMES,
+  BATCH_ROWS_MAX,
+  type BackingName,
+  END_NEVER,
+  END_SYNCHRONOUS,
+  EVENT_NAMES,
+  type EventName,
+  FLAG_DIRECT,
+  FLAG_FIXED,
+  FLAG_HOLE,
+  FLAG_LONGTERM,
+  FLAG_NAMES,
+  FLAG_NOWAIT,
+  FLAG_ZEROCOPY,
+  type FlagName,
+  NONE,
+  OP_NAMES,
+  OpBatch,
+} from './trace/op-batch.ts'
 export { openTrace } from './trace/open-trace.ts'
 export { TraceError, type TraceErrorDetail } from './trace/trace-error.ts'
-export { type TraceInfo, traceInfo } from './trace/trace-info.ts'
+export { type SizeBucket, type Spread, type TraceInfo, traceInfo } from './trace/trace-info.ts'
 export type { TraceHeader, TraceReader } from './trace/trace-reader.ts'
 export * from './units.ts'

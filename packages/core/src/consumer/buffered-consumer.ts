@@ -1,3 +1,4 @@
+import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { CONSUMER_API_VERSION, type Consumer, defineConsumer } from './consumer.ts'
 import type { Operation } from './operation.ts'
 
@@ -28,7 +29,7 @@ export const buffered = defineConsumer({
   name: 'buffered',
   summary: 'buffered file I/O: copied through the page cache, no page of the iterator taken',
   kernel: 'mm/filemap.c: filemap_read (copy_folio_to_iter), generic_perform_write (copy_folio_from_iter_atomic)',
-  accepts: ['ubuf', 'iovec', 'bvec', 'kvec'],
+  accepts: ITER_TYPE_NAMES,
   entriesMax: 1,
   avoided: 'nothing: it is the copying path that others are compared with.',
   kernelPolicy: (kernel) => (kernel === '6.1' ? 'get-pages' : 'extract'),

@@ -1,6 +1,8 @@
-import type { KernelVersion } from '../extract/kernel-version.ts'
 import type { PolicyName } from '../extract/policy.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { KernelVersion } from '../kernel/version.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Memory } from '../memory/memory.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import type { Operation } from './operation.ts'
 
@@ -31,11 +33,14 @@ export interface ConsumerCounter {
 /** What `create` gets: the lane's own world. */
 export interface ConsumerEnvironment {
   readonly kernel: KernelVersion
+  /** What differs between versions, and which upstream defects are on. */
+  readonly traits: Kernel
   /** Option values, every declared one present. */
   readonly options: Readonly<Record<string, number>>
   /** `# filesystem` of the trace; null is a raw block device. */
   readonly filesystem: string | null
   readonly ledger: Ledger
+  readonly memory: Memory
   readonly pages: PageStore
 }
 
@@ -79,6 +84,7 @@ export interface ConsumerDefinition {
    * compared with what a kernel counted. Null when nothing is extracted.
    */
   kernelPolicy(kernel: KernelVersion): PolicyName
+  /** Makes the consumer of one lane. */
   create(environment: ConsumerEnvironment): Consumer
 }
 

@@ -1,11 +1,18 @@
 import { extractPages } from '../extract/extract-pages.ts'
 import { PageList } from '../extract/page-list.ts'
 import type { ExtractionPolicy } from '../extract/policy.ts'
+import { RETAIN_NONE, type Retention } from '../extract/retention.ts'
+import { FolioQueue } from '../iter/folio-queue.ts'
 import { IovIter } from '../iter/iov-iter.ts'
+import { ITER_IOVEC, ITER_KVEC, ITER_UBUF } from '../iter/iter-type.ts'
+import { PipeRing } from '../iter/pipe-ring.ts'
+import type { Kernel } from '../kernel/kernel.ts'
 import { HOLD_NONE, type Hold, isBorrowed } from '../ledger/hold.ts'
 import { HoldChain } from '../ledger/hold-chain.ts'
+import { REASON_ABANDONED } from '../ledger/hold-table.ts'
+import { IterViolations } from '../ledger/iter-violations.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { AddressSpaces } from '../memory/address-spaces.ts'
+import type { Memory } from '../memory/memory.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import {
   AVOIDED_ALLOCATIONS,
@@ -21,7 +28,7 @@ import {
 
 /** Told what happens to one operation, by `explain`. */
 export interface OperationObserver {
-  /** `startBytes`: virtual address of the first byte; -1 where the segments are bvecs. */
+  /** `startBytes`: virtual address of the first byte; -1 where the segments are no addresses: bvecs, files, a pipe. */
   extracted(io: Operation, segment: number, startBytes: number, bytes: number): void
   /** A list is finished: `count` entries of {first page row, offset, length, pages}. */
   listBuilt(
@@ -42,8 +49,11 @@ export interface OperationObserver {
  */
 export class Operation {
   readonly iter = new IovIter()
+  /** Folios of a FOLIOQ operation. */
+  readonly queue = new FolioQueue()
   /** What the last {@link extract} listed. */
   readonly list = new PageList()
+  readonly memory: Memory
   readonly pages: PageStore
   readonly ledger: Ledger
   readonly policy: ExtractionPolicy
@@ -73,29 +83,34 @@ export class Operation {
   readonly figures = newFigures()
   observer: OperationObserver | null = null
 
-  private readonly spaces: AddressSpaces
+  private pipe: PipeRing | null = null
 
-  constructor(pages: PageStore, spaces: AddressSpaces, ledger: Ledger, policy: ExtractionPolicy) {
-    this.pages = pages
-    this.spaces = spaces
+  constructor(memory: Memory, ledger: Ledger, policy: ExtractionPolicy, kernel: Kernel) {
+    this.memory = memory
+    this.pages = memory.pages
     this.ledger = ledger
     this.policy = policy
+    this.iter.kernel = kernel
+    this.iter.report = new IterViolations(ledger)
   }
 
   /**
    * Extracts the next part of the iterator and takes what the lane's policy says: at most `pagesMax` pages (and never
-   * more than PAGE_LIST_MAX) and `bytesMax` bytes. Fills {@link list} and {@link hold}, advances the iterator. Returns
+   * more than PAGE_LIST_MAX) and `bytesMax` bytes; `flags` may be ITER_ALLOW_P2PDMA. Fills {@link list} and {@link hold}, advances the iterator. Returns
    * the bytes, 0 at the end, or a negative errno with nothing taken.
    * @kernel lib/iov_iter.c: iov_iter_extract_pages, iov_iter_get_pages2
    */
-  extract(pagesMax: number, bytesMax: number): number {
+  extract(pagesMax: number, bytesMax: number, flags = 0): number {
     const { observer } = this
     if (observer !== null) this.iter.skipEmpty()
     const { segment } = this.iter
     const { iovOffsetBytes } = this.iter
-    const bytes = extractPages(this.iter, this.policy, this.spaces, this.pages, this.list, pagesMax, bytesMax)
+    const bytes = extractPages(this.iter, this.policy, this.memory, this.list, pagesMax, bytesMax, flags)
     this.hold = HOLD_NONE
-    if (bytes <= 0) return bytes
+    if (bytes <= 0) {
+      if (bytes === 0 && this.list.length > 0) this.loseReferences()
+      return bytes
+    }
     const hold = this.ledger.acquire(this.list)
     if (hold < 0) {
       this.iter.revert(bytes)
@@ -104,9 +119,22 @@ export class Operation {
     this.hold = hold as Hold
     if (observer !== null) {
       const start = this.iter.table.addressBytes[segment] + iovOffsetBytes
-      observer.extracted(this, segment, this.iter.isByFrame() ? -1 : start, bytes)
+      observer.extracted(this, segment, isAddressed(this.iter) ? start : -1, bytes)
     }
     return bytes
+  }
+
+  /** References that the call took and tells nobody of: a leak of that kernel. @kernel quirk get-pages-empty-bvec */
+  private loseReferences(): void {
+    const hold = this.ledger.acquire(this.list)
+    if (hold > 0) this.ledger.mark(hold as Hold, REASON_ABANDONED)
+  }
+
+  /** The pipe of a PIPE operation; what an operation before left in it has been read. @kernel fs/splice.c: generic_file_splice_read (6.1) */
+  emptyPipe(): PipeRing {
+    this.pipe ??= new PipeRing(this.pages, this.ledger.pageReferences, this.ledger.mappingReferences)
+    while (!this.pipe.isEmpty) this.pipe.consume()
+    return this.pipe
   }
 
   /** Keeps a hold beyond `submit`. A hold that is neither kept nor let go is a leak. */
@@ -117,6 +145,20 @@ export class Operation {
   /** Lets go of everything kept, each hold the way it was taken. */
   letGoOfKept(): void {
     this.kept.letGoAll(this.ledger, this.number)
+  }
+
+  /** Pages on which something is kept. */
+  pagesKept(): number {
+    let pages = 0
+    const { holds } = this.ledger
+    for (let slot = this.kept.first; slot !== 0; slot = holds.nextOfOperation[slot]) pages += holds.counted[slot]
+    return pages
+  }
+
+  /** What is kept on them; nothing is RETAIN_NONE. */
+  retentionKept(): Retention {
+    const { first } = this.kept
+    return first === 0 ? RETAIN_NONE : (this.ledger.holds.retention[first] as Retention)
   }
 
   /** Payload reached in place, and the copy that the bounce path would have made. */
@@ -146,4 +188,8 @@ export class Operation {
   limitHit(): void {
     this.figures[LIMIT_HITS]++
   }
+}
+
+function isAddressed({ type, fixed }: IovIter): boolean {
+  return type === ITER_UBUF || type === ITER_IOVEC || type === ITER_KVEC || fixed
 }

@@ -43,6 +43,7 @@ export class Registry {
     return [...this.byName.values()]
   }
 
+  /** The consumer of that name, or undefined. */
   find(name: string): RegisteredConsumer | undefined {
     return this.byName.get(name)
   }

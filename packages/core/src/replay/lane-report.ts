@@ -39,7 +39,8 @@ export function laneReport(lane: Lane): LaneReport {
   const { leaks, leaksTotal, longTermPins, longTermRefs } = openHolds(lane)
   return {
     policy: setup.policy.name,
-    kernel: setup.kernel,
+    kernel: setup.kernel.version,
+    ...(setup.kernel.changes.length > 0 ? { quirks: [...setup.kernel.changes] } : {}),
     consumer: setup.consumer.definition.name,
     operations: sums[OPERATIONS],
     errors: sums[ERRORS],
@@ -77,6 +78,7 @@ export function laneReport(lane: Lane): LaneReport {
     ...violations(lane),
     inFlight: lane.cutOff,
     groundTruth: lane.groundTruth.report(),
+    ...(lane.check === null ? {} : { verified: { operations: lane.check.operations, bytes: lane.check.bytes } }),
   }
 }
 
@@ -151,9 +153,5 @@ function checkSums(lane: Lane): void {
     'refs acquired, released and open do not add up',
   )
   if (totals[PINS_OPEN] !== 0 || totals[REFS_OPEN] !== 0) return
-  const { length, head, refcount, pincount } = lane.pages
-  for (let page = 0; page < length; page++) {
-    if (head[page] !== page) continue
-    invariant(refcount[page] === 1 && pincount[page] === 0, 'a folio did not get its counts back')
-  }
+  invariant(lane.ledger.mappingReferences.areAll(), 'a folio did not get its counts back')
 }

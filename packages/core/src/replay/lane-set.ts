@@ -1,10 +1,11 @@
 import type { RegisteredConsumer } from '../consumer/registry.ts'
-import { isModelledSeries, KERNEL_VERSIONS, type KernelVersion, kernelVersionOf } from '../extract/kernel-version.ts'
 import { type ExtractionPolicy, findPolicy, POLICY_NAMES } from '../extract/policy.ts'
+import { type Kernel, kernelOf } from '../kernel/kernel.ts'
+import { isModelledSeries, KERNEL_VERSIONS, type KernelVersion, kernelVersionOf } from '../kernel/version.ts'
 import { PINS_OPEN } from '../ledger/totals.ts'
 import { AddressSpaces } from '../memory/address-spaces.ts'
 import { PageStore } from '../memory/page-store.ts'
-import { EVENT_IO, EVENT_MAP, EVENT_UNMAP, NONE, type OpBatch } from '../trace/op-batch.ts'
+import { EVENT_FORK, EVENT_IO, EVENT_MAP, EVENT_UNMAP, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { TraceError } from '../trace/trace-error.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
@@ -24,6 +25,8 @@ const DEFAULT_CONSUMER = 'bio'
 export class LaneSet {
   readonly lanes: Lane[] = []
   readonly kernel: KernelVersion
+  /** The version with the quirks that the caller switched. */
+  readonly traits: Kernel
   readonly warnings: string[] = []
   /** A `map` row came: addresses outside of every such row are worth a warning. */
   sawMapping = false
@@ -47,14 +50,15 @@ export class LaneSet {
     this.isKernelChosen = options.kernel !== null
     this.policies = options.policies === null ? null : options.policies.map(policyNamed)
     this.kernel = this.chooseKernel()
+    this.traits = kernelOf(this.kernel, options.quirks ?? [])
     for (const name of options.consumers ?? []) this.add(this.consumerNamed(name))
   }
 
   /** The lanes that the row's operation belongs to; called once for each row, in order. Mapping rows belong to all, those to come included. */
   lanesOf(batch: OpBatch, row: number): readonly Lane[] {
     const event = batch.event[row]
-    if (event === EVENT_MAP || event === EVENT_UNMAP) {
-      this.sawMapping = true
+    if (event === EVENT_MAP || event === EVENT_UNMAP || event === EVENT_FORK) {
+      if (event !== EVENT_FORK) this.sawMapping = true
       applyMemoryEvent(this.mappings, batch, row)
       return this.lanes
     }
@@ -93,11 +97,12 @@ export class LaneSet {
         consumer,
         consumers: this.trace.consumers,
         policy,
-        kernel: this.kernel,
+        kernel: this.traits,
         isRecordedKernel: header.kernel === null || kernelVersionOf(header.kernel) === this.kernel,
         filesystem: header.filesystem,
         options: consumerOptions(definition, header, this.options.consumerOptions),
         inFlight: this.options.inFlight,
+        verifyData: this.options.verifyData ?? false,
       }
       return blaming({ setup }, () => new Lane(setup, this.mappings, this.operationsBefore))
     })

@@ -1,21 +1,19 @@
 import type { Consumer, ConsumerEnvironment } from '../consumer/consumer.ts'
 import { Operation, type OperationObserver } from '../consumer/operation.ts'
-import type { RegisteredConsumer } from '../consumer/registry.ts'
 import { EFAULT, EINVAL } from '../errno.ts'
-import type { KernelVersion } from '../extract/kernel-version.ts'
-import type { ExtractionPolicy } from '../extract/policy.ts'
 import type { Retention } from '../extract/retention.ts'
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { REASON_IN_FLIGHT, REASON_NO_COMPLETION } from '../ledger/hold-table.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import type { LedgerObserver } from '../ledger/ledger-observer.ts'
 import { PINS_ACQUIRED, PINS_RELEASED } from '../ledger/totals.ts'
-import { AddressSpaces } from '../memory/address-spaces.ts'
-import { PageStore } from '../memory/page-store.ts'
-import type { Dictionary } from '../trace/dictionary.ts'
+import type { AddressSpaces } from '../memory/address-spaces.ts'
+import { gupRules } from '../memory/gup-rules.ts'
+import { Memory } from '../memory/memory.ts'
 import {
   END_NEVER,
   END_SYNCHRONOUS,
+  EVENT_FORK,
   EVENT_GET,
   EVENT_IO,
   EVENT_MAP,
@@ -28,29 +26,16 @@ import {
   NONE,
   type OpBatch,
 } from '../trace/op-batch.ts'
+import { DataCheck } from './data-check.ts'
 import { GroundTruth } from './ground-truth.ts'
 import { ID_OPERATION, IdTable } from './id-table.ts'
 import { InFlight } from './in-flight.ts'
+import { isComparable, isComparableLane, type LaneSetup } from './lane-setup.ts'
 import { BYTES, ERRORS, newLaneSums, OPERATIONS } from './lane-sums.ts'
 import { loadOperation } from './load-operation.ts'
 import { applyMemoryEvent } from './memory-events.ts'
 import { ReferenceEvents } from './reference-events.ts'
 import { RegisteredBuffers } from './registered-buffers.ts'
-
-/** What a lane is made of. */
-export interface LaneSetup {
-  readonly file: string
-  readonly consumer: RegisteredConsumer
-  /** The trace's names of consumers, as its rows have them. */
-  readonly consumers: Dictionary
-  readonly policy: ExtractionPolicy
-  readonly kernel: KernelVersion
-  /** The trace was recorded on that version, or does not say on which. */
-  readonly isRecordedKernel: boolean
-  readonly filesystem: string | null
-  readonly options: Readonly<Record<string, number>>
-  readonly inFlight: boolean
-}
 
 /** Told about one operation only, in submission and in completion: for `explain`. */
 export interface Watcher extends LedgerObserver, OperationObserver {
@@ -63,8 +48,9 @@ export interface Watcher extends LedgerObserver, OperationObserver {
 /** One policy with one consumer over one trace: its own pages, address spaces and ledger. */
 export class Lane {
   readonly setup: LaneSetup
-  readonly pages = new PageStore()
-  readonly spaces: AddressSpaces
+  readonly memory = new Memory()
+  readonly pages = this.memory.pages
+  readonly spaces = this.memory.spaces
   readonly ledger: Ledger
   readonly io: Operation
   readonly consumer: Consumer
@@ -72,6 +58,8 @@ export class Lane {
   readonly groundTruth: GroundTruth
   /** Operations without completion that were taken as cut off, not leaked. */
   cutOff = 0
+  /** Moves the data too, where asked for. */
+  readonly check: DataCheck | null
   private watched: Watcher | null = null
   private readonly inFlight = new InFlight()
   private readonly ids = new IdTable()
@@ -87,21 +75,32 @@ export class Lane {
   constructor(setup: LaneSetup, mappings: AddressSpaces, operations: number) {
     this.setup = setup
     this.operationNumber = operations
-    this.spaces = new AddressSpaces(this.pages)
     this.spaces.copyMappings(mappings)
     this.ledger = new Ledger(this.pages)
-    this.io = new Operation(this.pages, this.spaces, this.ledger, setup.policy)
+    this.spaces.references = this.ledger.mappingReferences
+    this.spaces.rules = gupRules(setup.kernel.version)
+    this.io = new Operation(this.memory, this.ledger, setup.policy, setup.kernel)
     this.groundTruth = new GroundTruth(setup.file)
-    this.events = new ReferenceEvents(this.io, this.spaces, this.pages, this.ledger, this.ids, this.inFlight)
-    this.buffers = new RegisteredBuffers(this.spaces, this.pages, this.ledger, this.ids, this.io.list, setup.kernel)
+    this.events = new ReferenceEvents(this.io, this.ledger, this.ids, this.inFlight)
+    this.buffers = new RegisteredBuffers(
+      this.spaces,
+      this.pages,
+      this.ledger,
+      this.ids,
+      this.io.list,
+      setup.kernel.version,
+    )
+    this.check = setup.verifyData ? new DataCheck(this.memory) : null
     const { definition } = setup.consumer
     this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))
-    this.comparable = setup.isRecordedKernel && definition.kernelPolicy(setup.kernel) === setup.policy.name
+    this.comparable = isComparableLane(setup)
     const environment: ConsumerEnvironment = {
-      kernel: setup.kernel,
+      kernel: setup.kernel.version,
+      traits: setup.kernel,
       options: setup.options,
       filesystem: setup.filesystem,
       ledger: this.ledger,
+      memory: this.memory,
       pages: this.pages,
     }
     this.consumer = definition.create(environment)
@@ -111,7 +110,7 @@ export class Lane {
   replayRow(batch: OpBatch, row: number, mine: boolean): void {
     this.completeDue(batch.tsNs, row)
     const event = batch.event[row]
-    if (event === EVENT_MAP || event === EVENT_UNMAP) {
+    if (event === EVENT_MAP || event === EVENT_UNMAP || event === EVENT_FORK) {
       applyMemoryEvent(this.spaces, batch, row)
       return
     }
@@ -169,8 +168,8 @@ export class Lane {
     else sums[BYTES] += result
     const end = batch.endNs[row]
     if (result < 0 || end === END_SYNCHRONOUS) {
-      const pages = batch.id[row] === NONE ? 0 : this.pagesKept()
-      const retention = this.retentionKept()
+      const pages = batch.id[row] === NONE ? 0 : io.pagesKept()
+      const retention = io.retentionKept()
       if (result >= 0) this.complete()
       this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
       if (batch.id[row] !== NONE && !io.iter.fixed)
@@ -184,7 +183,7 @@ export class Lane {
     const { io, consumer } = this
     if (this.accepts[io.iter.type] === 0) return EINVAL
     if (io.iter.fixed && !this.buffers.cover(batch, row)) return EFAULT
-    const result = consumer.submit(io)
+    const result = this.check === null ? consumer.submit(io) : this.check.submit(io, consumer)
     if (result < 0) consumer.abort(io)
     return result
   }
@@ -202,7 +201,7 @@ export class Lane {
     if (batch.endNs[row] !== END_NEVER) inFlight.schedule(slot, batch.endNs, row)
     const id = batch.id[row]
     if (id === NONE || io.iter.fixed) return
-    this.ids.set(id, ID_OPERATION, io.row, this.retentionKept(), this.pagesKept())
+    this.ids.set(id, ID_OPERATION, io.row, io.retentionKept(), io.pagesKept())
     this.ids.slot[id] = slot
     this.ids.number[id] = io.number
   }
@@ -246,27 +245,16 @@ export class Lane {
     this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
   }
 
-  /** The row says what the kernel counted, for this lane's consumer (or for none in particular). */
+  /** {@link isComparable} in this lane. */
   isComparable(batch: OpBatch, row: number): boolean {
-    if (!this.comparable || (batch.pinsAcquired[row] < 0 && batch.pinsReleased[row] < 0)) return false
-    const { consumers, consumer } = this.setup
-    const id = batch.consumer[row]
-    return id === NONE || consumers.text(id) === consumer.definition.name
+    return this.comparable && isComparable(batch, row, this.setup)
   }
 
   private compare(batch: OpBatch, row: number, acquired: number, released: number): void {
     if (!this.isComparable(batch, row)) return
-    const { groundTruth, io } = this
-    const { pinsAcquired, pinsReleased } = batch
-    groundTruth.compare(
-      batch.firstRow + row,
-      batch.line[row],
-      pinsAcquired[row],
-      acquired,
-      pinsReleased[row],
-      released,
-      !io.undetermined,
-    )
+    const { groundTruth: truth, io } = this
+    const { pinsAcquired: pins, pinsReleased: drops } = batch
+    truth.compare(batch.firstRow + row, batch.line[row], pins[row], acquired, drops[row], released, !io.undetermined)
   }
 
   private compareSlot(slot: number, expectedAcquired: number, expectedReleased: number): void {
@@ -280,17 +268,5 @@ export class Lane {
       s.released[slot],
       s.undetermined[slot] === 0,
     )
-  }
-
-  private pagesKept(): number {
-    let pages = 0
-    const { holds } = this.ledger
-    for (let slot = this.io.kept.first; slot !== 0; slot = holds.nextOfOperation[slot]) pages += holds.counted[slot]
-    return pages
-  }
-
-  private retentionKept(): Retention {
-    const { first } = this.io.kept
-    return first === 0 ? 0 : (this.ledger.holds.retention[first] as Retention)
   }
 }

@@ -1,14 +1,20 @@
 import type { Operation } from '../consumer/operation.ts'
-import { type Direction, ITER_BVEC, ITER_KVEC, type IterType } from '../iter/iter-type.ts'
+import {
+  type Direction,
+  ITER_BVEC,
+  ITER_FOLIOQ,
+  ITER_KVEC,
+  ITER_PIPE,
+  ITER_XARRAY,
+  type IterType,
+} from '../iter/iter-type.ts'
 import { FLAG_FIXED } from '../iter/row-flags.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
 import type { OpBatch } from '../trace/op-batch.ts'
-import { MAX_RW_COUNT } from '../units.ts'
+import { MAX_RW_COUNT, PAGE_SIZE } from '../units.ts'
 
 /** Fills the operation with the columns of an io row, and starts its iterator. `number`: of the operation, from 1. */
 export function loadOperation(io: Operation, batch: OpBatch, row: number, number: number): void {
-  const type = batch.iterType[row] as IterType
-  const isFixed = (batch.flags[row] & FLAG_FIXED) !== 0 && type !== ITER_BVEC
   io.row = batch.firstRow + row
   io.number = number
   io.flags = batch.flags[row]
@@ -22,14 +28,58 @@ export function loadOperation(io: Operation, batch: OpBatch, row: number, number
   io.scratch = 0
   io.kept.first = 0
   io.kept.last = 0
-  io.iter.reset(
-    isFixed ? ITER_BVEC : type,
-    batch.direction[row] as Direction,
-    batch.segments,
-    batch.segmentFirst[row],
-    batch.segmentCount[row],
-    io.lengthBytes,
-  )
-  io.iter.mm = type === ITER_KVEC ? KERNEL_MM : batch.mm[row]
-  io.iter.fixed = isFixed
+  startIter(io, batch, row, io.lengthBytes)
+}
+
+/**
+ * Starts the operation's iterator over the segments of a row, of `countBytes` bytes. The pages of a file are taken as
+ * present in the page cache.
+ */
+export function startIter(io: Operation, batch: OpBatch, row: number, countBytes: number): void {
+  const { iter, memory } = io
+  const type = batch.iterType[row] as IterType
+  const direction = batch.direction[row] as Direction
+  const first = batch.segmentFirst[row]
+  const segments = batch.segmentCount[row]
+  const { addressBytes, offsetBytes } = batch.segments
+  if (type === ITER_FOLIOQ) {
+    queueFiles(io, batch, first, segments, countBytes)
+    iter.resetFolioq(direction, io.queue, 0, segments === 0 ? 0 : addressBytes[first] % PAGE_SIZE, countBytes)
+    return
+  }
+  if (type === ITER_XARRAY && segments > 0) {
+    memory.cache.populate(offsetBytes[first], addressBytes, first, countBytes)
+  }
+  const isFixed = (batch.flags[row] & FLAG_FIXED) !== 0 && type !== ITER_BVEC
+  iter.reset(isFixed ? ITER_BVEC : type, direction, batch.segments, first, segments, countBytes)
+  iter.mm = type === ITER_KVEC ? KERNEL_MM : batch.mm[row]
+  iter.fixed = isFixed
+  if (type === ITER_PIPE) iter.resetPipe(io.emptyPipe(), countBytes)
+}
+
+/** Fills the operation's queue with the folios of its segments, as far as `countBytes` go. */
+function queueFiles(io: Operation, batch: OpBatch, first: number, segments: number, countBytes: number): void {
+  const { lengthBytes } = batch.segments
+  io.queue.clearAll()
+  let left = countBytes
+  for (let s = first; s < first + segments && left > 0; s++) {
+    const bytes = Math.min(lengthBytes[s], left)
+    queueFile(io, batch, s, bytes)
+    left -= bytes
+  }
+}
+
+/** Appends the folios of a range of a file to the operation's queue. */
+function queueFile(io: Operation, batch: OpBatch, segment: number, bytes: number): void {
+  const { addressBytes, offsetBytes } = batch.segments
+  const { cache, pages } = io.memory
+  const file = offsetBytes[segment]
+  cache.populate(file, addressBytes, segment, bytes)
+  const end = Math.ceil((addressBytes[segment] + bytes) / PAGE_SIZE)
+  for (let index = Math.floor(addressBytes[segment] / PAGE_SIZE); index < end; ) {
+    const page = cache.find(file, index)
+    const head = pages.head[page]
+    io.queue.append(head, pages.order[head])
+    index += 2 ** pages.order[head] - (page - head)
+  }
 }

@@ -8,9 +8,11 @@ import {
   MAPPING_UNTOUCHED,
 } from '../memory/mapping.ts'
 import { PMD_ORDER } from '../memory/page-store.ts'
+import { MM_MAX } from '../trace/limits.ts'
 import {
   BACKING_NAMES,
   type BackingName,
+  EVENT_FORK,
   EVENT_MAP,
   FLAG_PRIVATE,
   FLAG_PROT_NONE,
@@ -20,12 +22,22 @@ import {
 } from '../trace/op-batch.ts'
 import { PAGE_SIZE, pageNumberOf } from '../units.ts'
 
-/** Applies a `map` or `unmap` row: its segments, rounded out to pages. */
+/** Backings that only the kernel's own address space has. */
+const KERNEL_BACKINGS: readonly BackingName[] = ['vmalloc', 'slab', 'rodata']
+
+/** Backings of a file, which `private` may map privately; memory of a device and memfd_secret(2) refuse that. */
+const FILE_BACKINGS: readonly BackingName[] = ['file', 'shmem', 'fsdax']
+
+/** Applies a `map` or `unmap` row, its segments rounded out to pages, or a `fork` row. */
 export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: number): void {
+  if (batch.event[row] === EVENT_FORK) {
+    applyFork(spaces, batch, row)
+    return
+  }
   const backing = BACKING_NAMES[batch.backing[row]]
   const { addressBytes, lengthBytes } = batch.segments
   const first = batch.segmentFirst[row]
-  const mm = isKernelMemory(backing) ? KERNEL_MM : batch.mm[row]
+  const mm = KERNEL_BACKINGS.includes(backing) ? KERNEL_MM : batch.mm[row]
   for (let s = first; s < first + batch.segmentCount[row]; s++) {
     const from = pageNumberOf(addressBytes[s])
     const to = Math.ceil((addressBytes[s] + lengthBytes[s]) / PAGE_SIZE)
@@ -45,8 +57,10 @@ export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: num
   }
 }
 
-function isKernelMemory(backing: BackingName): boolean {
-  return backing === 'vmalloc' || backing === 'slab' || backing === 'rodata'
+/** `mm` is the parent, `result` the child. A row without a child tells nothing, and one with an errno is a fork that failed. */
+function applyFork(spaces: AddressSpaces, batch: OpBatch, row: number): void {
+  const child = batch.resultBytes[row]
+  if (child > 0 && child <= MM_MAX) spaces.fork(batch.mm[row], child)
 }
 
 function orderOf(backing: BackingName, order: number): number {
@@ -56,9 +70,9 @@ function orderOf(backing: BackingName, order: number): number {
 
 function mappingFlags(backing: BackingName, flags: number): number {
   let mapping = 0
-  // Only private anonymous memory reads as the zero page before it is touched; a huge zero folio is pinned like any other.
-  if ((flags & FLAG_UNTOUCHED) !== 0 && backing === 'anon') mapping |= MAPPING_UNTOUCHED
-  if ((flags & FLAG_PRIVATE) !== 0 && backing === 'file') mapping |= MAPPING_PRIVATE
+  // Memory of a device is mapped as a whole at once.
+  if ((flags & FLAG_UNTOUCHED) !== 0 && backing !== 'p2pdma') mapping |= MAPPING_UNTOUCHED
+  if ((flags & FLAG_PRIVATE) !== 0 && FILE_BACKINGS.includes(backing)) mapping |= MAPPING_PRIVATE
   if ((flags & FLAG_PROT_NONE) !== 0) mapping |= MAPPING_NO_ACCESS
   if ((flags & FLAG_PROT_READ) !== 0 || backing === 'rodata') mapping |= MAPPING_READ_ONLY
   if (backing === 'device' || backing === 'pfn') mapping |= MAPPING_NO_PAGES

@@ -1,20 +1,19 @@
 import type { Operation } from '../consumer/operation.ts'
 import { extractPages } from '../extract/extract-pages.ts'
 import { PAGE_LIST_MAX } from '../extract/page-list.ts'
-import { findPolicy } from '../extract/policy.ts'
-import { RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
+import { type ExtractionPolicy, findPolicy } from '../extract/policy.ts'
+import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
 import { invariant } from '../invariant.ts'
-import { ITER_KVEC, ITER_SOURCE, type IterType } from '../iter/iter-type.ts'
+import { ITER_FOLIOQ, ITER_SOURCE, ITER_XARRAY } from '../iter/iter-type.ts'
 import { FLAG_LONGTERM } from '../iter/row-flags.ts'
 import { HOLD_NONE, type Hold, makeHold } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { type AddressSpaces, KERNEL_MM } from '../memory/address-spaces.ts'
-import type { PageStore } from '../memory/page-store.ts'
 import { EVENT_PIN, EVENT_UNPIN, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { MAX_RW_COUNT } from '../units.ts'
 import { ID_HOLD, ID_OPERATION, ID_REGISTRATION, ID_UNUSED, type IdTable } from './id-table.ts'
 import type { InFlight } from './in-flight.ts'
+import { startIter } from './load-operation.ts'
 
 /**
  * Recorded reference events: `pin` and `get` take, `unpin` and `put` let go, whatever the policy. They pair by `id`, or
@@ -23,25 +22,14 @@ import type { InFlight } from './in-flight.ts'
  */
 export class ReferenceEvents {
   private readonly io: Operation
-  private readonly spaces: AddressSpaces
-  private readonly pages: PageStore
   private readonly ledger: Ledger
   private readonly ids: IdTable
   private readonly inFlight: InFlight
   /** Holds of rows without id, by first page row and page count; the last taken is let go first. */
   private readonly unnamed = new Map<number, Taken[]>()
 
-  constructor(
-    io: Operation,
-    spaces: AddressSpaces,
-    pages: PageStore,
-    ledger: Ledger,
-    ids: IdTable,
-    inFlight: InFlight,
-  ) {
+  constructor(io: Operation, ledger: Ledger, ids: IdTable, inFlight: InFlight) {
     this.io = io
-    this.spaces = spaces
-    this.pages = pages
     this.ledger = ledger
     this.ids = ids
     this.inFlight = inFlight
@@ -140,7 +128,7 @@ export class ReferenceEvents {
     this.startIter(batch, row)
     let first = -1
     let entries = 0
-    for (let bytes = this.list(as); bytes > 0; bytes = this.list(as)) {
+    for (let bytes = this.list(RETAIN_NONE); bytes > 0; bytes = this.list(RETAIN_NONE)) {
       if (first < 0) first = this.io.list.page[0]
       entries += this.io.list.length
     }
@@ -163,31 +151,15 @@ export class ReferenceEvents {
   }
 
   private startIter(batch: OpBatch, row: number): void {
-    const { iter } = this.io
-    const type = batch.iterType[row] as IterType
-    iter.reset(
-      type,
-      ITER_SOURCE,
-      batch.segments,
-      batch.segmentFirst[row],
-      batch.segmentCount[row],
-      totalLength(batch, row),
-    )
-    iter.mm = type === ITER_KVEC ? KERNEL_MM : batch.mm[row]
+    const ofFile = batch.iterType[row] === ITER_FOLIOQ || batch.iterType[row] === ITER_XARRAY
+    const bytes = totalLength(batch, row)
+    startIter(this.io, batch, row, ofFile ? Math.min(bytes, FILE_BYTES_MAX) : bytes)
+    this.io.iter.direction = ITER_SOURCE
   }
 
   private list(retention: Retention): number {
-    const bytes = extractPages(
-      this.io.iter,
-      EVERY_TYPE,
-      this.spaces,
-      this.pages,
-      this.io.list,
-      PAGE_LIST_MAX,
-      MAX_RW_COUNT,
-    )
-    this.io.list.retention = retention
-    return bytes
+    const { iter, memory, list } = this.io
+    return extractPages(iter, TAKING[retention], memory, list, PAGE_LIST_MAX, MAX_RW_COUNT)
   }
 }
 
@@ -199,9 +171,16 @@ interface Taken {
   readonly pages: number
 }
 
+/** Most bytes of a file that one event names: its pages are made present first. */
+const FILE_BYTES_MAX = MAX_RW_COUNT
+
 const RELEASED_BEFORE = 'everything that it took was released before'
 
-const EVERY_TYPE = { ...(findPolicy('extract') as NonNullable<ReturnType<typeof findPolicy>>), retention: () => 0 }
+/** Extraction that takes what an event says, of every type of iterator: by `RETAIN_*`. */
+const TAKING = [RETAIN_NONE, RETAIN_REF, RETAIN_PIN].map((retention) => ({
+  ...(findPolicy('extract') as ExtractionPolicy),
+  retention: () => retention,
+}))
 
 function nameOf(firstPage: number, entries: number): number {
   return firstPage * 2 ** 24 + entries

@@ -1,25 +1,29 @@
-import { EFAULT } from '../errno.ts'
-import type { KernelVersion } from '../extract/kernel-version.ts'
+import { EFAULT, EINVAL, EOPNOTSUPP } from '../errno.ts'
 import { PAGE_LIST_MAX, type PageList } from '../extract/page-list.ts'
 import { RETAIN_PIN } from '../extract/retention.ts'
+import type { KernelVersion } from '../kernel/version.ts'
 import { HOLD_NONE, type Hold } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { AddressSpaces } from '../memory/address-spaces.ts'
-import { MAPPING_PRIVATE } from '../memory/mapping.ts'
+import { type AddressSpaces, USER_PAGES_END } from '../memory/address-spaces.ts'
+import { FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE } from '../memory/foll.ts'
+import { isAnonymous } from '../memory/mapping.ts'
 import { PAGE_KINDS, type PageStore } from '../memory/page-store.ts'
 import type { OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE, pageNumberOf } from '../units.ts'
 import { ID_REGISTRATION, type IdTable } from './id-table.ts'
 
-const KIND_FILE = PAGE_KINDS.indexOf('file')
+/** Backings with a file behind them that 6.1 refuses: not shared memory, not huge pages. */
+const KINDS_FILE = [PAGE_KINDS.indexOf('file'), PAGE_KINDS.indexOf('fsdax'), PAGE_KINDS.indexOf('p2pdma')]
+const PIN_WRITE = FOLL_PIN | FOLL_WRITE | FOLL_LONGTERM
 
 /**
  * Buffers registered with io_uring: pinned for as long as they are registered, writable and FOLL_LONGTERM, whatever the
  * policy.
  *
- * 6.1 keeps a pin on every page. From 6.12 on, a buffer that lies in large folios of one order keeps one pin for each
- * folio: the others are dropped at once.
+ * 6.1 keeps a pin on every page, and refuses memory of a file once it is pinned. From 6.12 on, a buffer that lies in large
+ * folios of one order keeps one pin for each folio: the others are dropped at once; a shared file is refused by
+ * get_user_pages itself.
  *
  * @kernel io_uring/rsrc.c: io_sqe_buffer_register, io_check_coalesce_buffer, io_buffer_unmap, io_import_fixed
  */
@@ -49,7 +53,7 @@ export class RegisteredBuffers {
     this.kernel = kernel
   }
 
-  /** Pins every segment of the row; with a segment that cannot be pinned, none (-EFAULT in the kernel). */
+  /** Pins every segment of the row; where one cannot be pinned as a whole, the pages so far are let go. */
   register(batch: OpBatch, row: number): void {
     const { addressBytes, lengthBytes } = batch.segments
     const first = batch.segmentFirst[row]
@@ -89,24 +93,33 @@ export class RegisteredBuffers {
     return ranges !== undefined && isInside(ranges, batch, row)
   }
 
+  /** @kernel io_uring/memmap.c: io_pin_pages (6.1: io_uring/rsrc.c) */
   private pinRange(address: number, length: number, mm: number): Hold | number {
-    const { spaces, pages, ledger, list } = this
+    const { spaces, ledger, list } = this
     const firstPage = pageNumberOf(address)
     const endPage = Math.ceil((address + length) / PAGE_SIZE)
-    if (refusesLongTerm(spaces, mm, firstPage, endPage)) return EFAULT
-    const coalesces = this.kernel !== '6.1' && liesInLargeFolios(spaces, pages, list, mm, firstPage, endPage)
+    if (endPage > USER_PAGES_END) return EFAULT
     const holds: Hold[] = []
-    for (let page = firstPage; page < endPage; page += PAGE_LIST_MAX) {
+    let error = 0
+    for (let page = firstPage; page < endPage && error === 0; page += PAGE_LIST_MAX) {
       const count = Math.min(endPage - page, PAGE_LIST_MAX)
-      const taken = spaces.walkPages(mm, page, count, true, list.page) < count ? EFAULT : acquire(ledger, list, count)
-      if (taken < 0) {
-        for (const hold of holds) ledger.letGo(hold)
-        return taken
-      }
-      holds.push(taken as Hold)
+      const found = spaces.walkPages(mm, page, count, PIN_WRITE, list.page)
+      const taken = found > 0 ? acquire(ledger, list, found) : found
+      if (taken > 0) holds.push(taken as Hold)
+      if (taken < 0) error = taken
+      else if (found < count) error = EFAULT
+    }
+    if (error === 0 && this.kernel === '6.1') error = refusedFile(spaces, mm, firstPage, endPage)
+    if (error !== 0) {
+      for (const hold of holds) ledger.letGo(hold)
+      return error
     }
     // Every page is pinned before the first pin is dropped again.
-    return coalesces ? this.coalesce(holds, firstPage, endPage, mm) : this.joinAll(holds)
+    return this.coalesces(mm, firstPage, endPage) ? this.coalesce(holds, firstPage, endPage, mm) : this.joinAll(holds)
+  }
+
+  private coalesces(mm: number, firstPage: number, endPage: number): boolean {
+    return this.kernel !== '6.1' && liesInLargeFolios(this.spaces, this.pages, this.list, mm, firstPage, endPage)
   }
 
   private joinAll(holds: readonly Hold[]): Hold {
@@ -119,7 +132,7 @@ export class RegisteredBuffers {
     let lastFolio = -1
     const kept = holds.map((hold, chunk) => {
       const page = firstPage + chunk * PAGE_LIST_MAX
-      list.length = spaces.walkPages(mm, page, Math.min(endPage - page, PAGE_LIST_MAX), true, list.page)
+      list.length = spaces.walkPages(mm, page, Math.min(endPage - page, PAGE_LIST_MAX), PIN_WRITE, list.page)
       const rest = dropRepeats(hold, list, pages, ledger, lastFolio)
       lastFolio = pages.head[list.page[list.length - 1]]
       return rest
@@ -136,14 +149,19 @@ function acquire(ledger: Ledger, list: PageList, count: number): Hold | number {
   return ledger.acquire(list)
 }
 
-/** FOLL_LONGTERM and FOLL_WRITE of a shared file mapping that tracks dirtying. @kernel mm/gup.c: writable_file_mapping_allowed */
-function refusesLongTerm(spaces: AddressSpaces, mm: number, firstPage: number, endPage: number): boolean {
+/**
+ * 6.1 pins first and then looks at what is mapped: -EOPNOTSUPP for a file, private or not, and -EINVAL where memory of a
+ * file and memory without one lie in one buffer. 0 where nothing is wrong.
+ */
+function refusedFile(spaces: AddressSpaces, mm: number, firstPage: number, endPage: number): number {
+  const hasNoFile = isAnonymous(spaces.find(mm, firstPage).kind)
   for (let page = firstPage; page < endPage; ) {
-    const mapping = spaces.find(mm, page)
-    if (mapping.kind === KIND_FILE && (mapping.flags & MAPPING_PRIVATE) === 0) return true
-    page = mapping.endPage
+    const { kind, endPage: next } = spaces.find(mm, page)
+    if (isAnonymous(kind) !== hasNoFile) return EINVAL
+    if (KINDS_FILE.includes(kind)) return EOPNOTSUPP
+    page = next
   }
-  return false
+  return 0
 }
 
 /** Every page lies in a large folio, all of one order. */
@@ -158,7 +176,7 @@ function liesInLargeFolios(
   let order = -1
   for (let page = firstPage; page < endPage; page += PAGE_LIST_MAX) {
     const count = Math.min(endPage - page, PAGE_LIST_MAX)
-    const found = spaces.walkPages(mm, page, count, true, list.page)
+    const found = spaces.walkPages(mm, page, count, PIN_WRITE, list.page)
     if (found < count) return false
     if (order < 0) order = pages.order[list.page[0]]
     for (let i = 0; i < found; i++) if (pages.order[list.page[i]] !== order) return false

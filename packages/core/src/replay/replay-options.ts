@@ -1,8 +1,10 @@
 import type { Registry } from '../consumer/registry.ts'
+import type { QuirkChange } from '../kernel/kernel.ts'
 
 /** Option values by consumer name, then option name: `{ bio: { 'logical-block-size': 4096 } }`. */
 export type ConsumerOptionValues = Readonly<Record<string, Readonly<Record<string, number>>>>
 
+/** How far a replay is. */
 export interface ReplayProgress {
   readonly rows: number
   /** Bytes of decompressed text read so far. */
@@ -11,6 +13,7 @@ export interface ReplayProgress {
   readonly pinsOpen: number
 }
 
+/** Which lanes a replay has, and what it does besides counting. */
 export interface ReplayOptions {
   readonly registry: Registry
   /** Names of policies, one lane each; null: what the kernel version itself does. */
@@ -19,6 +22,10 @@ export interface ReplayOptions {
   readonly consumers: readonly string[] | null
   /** A modelled kernel version; null: the one that the trace names, else `mainline`. */
   readonly kernel: string | null
+  /** Quirks switched on that the version has not, or off that it has. */
+  readonly quirks?: readonly QuirkChange[]
+  /** Pages hold bytes, and what each operation reaches is compared with what its iterator names. Slow. */
+  readonly verifyData?: boolean
   readonly consumerOptions: ConsumerOptionValues
   /** Operations without completion are in flight where the trace was cut, not leaked. */
   readonly inFlight: boolean

@@ -34,7 +34,9 @@ function mergeTwo(a: Report, b: Report): Report {
 }
 
 function isSameLane(a: LaneReport, b: LaneReport): boolean {
-  return a.policy === b.policy && a.kernel === b.kernel && a.consumer === b.consumer
+  return (
+    a.policy === b.policy && a.kernel === b.kernel && a.consumer === b.consumer && String(a.quirks) === String(b.quirks)
+  )
 }
 
 function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {
@@ -67,6 +69,7 @@ function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {
     violationsTotal: a.violationsTotal + b.violationsTotal,
     violations: [...a.violations, ...b.violations],
     inFlight: a.inFlight + b.inFlight,
+    ...(a.verified === undefined && b.verified === undefined ? {} : { verified: mergedVerified(a, b) }),
     groundTruth: {
       rows: a.groundTruth.rows + b.groundTruth.rows,
       matched: a.groundTruth.matched + b.groundTruth.matched,
@@ -92,4 +95,9 @@ function addCounters(a: LaneReport['counters'], b: LaneReport['counters']): Lane
   const sums: Record<string, number> = { ...a }
   for (const [name, value] of Object.entries(b)) sums[name] = (sums[name] ?? 0) + value
   return sums
+}
+
+function mergedVerified(a: LaneReport, b: LaneReport) {
+  const sum = (name: 'operations' | 'bytes') => (a.verified?.[name] ?? 0) + (b.verified?.[name] ?? 0)
+  return { operations: sum('operations'), bytes: sum('bytes') }
 }

@@ -5,6 +5,7 @@ const file = z.string().describe('file as given on the command line')
 const line = count.describe('line in that file, from 1')
 const row = count.describe('row in that file, from 1: the header is not a row')
 
+/** A hold still open at the end, as JSON. */
 export const leakSchema = z
   .strictObject({
     file,
@@ -19,21 +20,31 @@ export const leakSchema = z
   })
   .describe('References still held at the end of the trace that nobody declared long-term')
 
+/** A broken rule, as JSON. */
 export const violationSchema = z
   .strictObject({
-    rule: z.enum(['double-release', 'wrong-kind-release', 'unknown-release']),
+    rule: z.enum([
+      'double-release',
+      'wrong-kind-release',
+      'unknown-release',
+      'wrong-direction',
+      'revert-past-start',
+      'count-wrapped',
+      'wrong-data',
+    ]),
     file,
     line,
     row: row.describe('row that broke the rule'),
     takenRow: count.describe('row that took the references; 0 when no row did'),
     retention: z.enum(['pin', 'ref', 'none']).describe('what was held, or had been'),
-    releasedAs: z.enum(['pin', 'ref']).describe('what the release took it for'),
+    releasedAs: z.enum(['pin', 'ref', 'none']).describe('what the release took it for; none when nothing was released'),
     pages: count,
     consumer: z.string(),
     detail: z.string(),
   })
-  .describe('A rule of reference counting that was broken')
+  .describe('A rule of reference counting, of iterators or of the data itself that was broken')
 
+/** A row whose pins are not those of the kernel, as JSON. */
 export const mismatchSchema = z
   .strictObject({
     file,
@@ -57,10 +68,15 @@ const undeterminedSchema = z.strictObject({
   why: z.string(),
 })
 
+/** One policy with one consumer, as JSON. */
 export const laneSchema = z
   .strictObject({
     policy: z.string(),
     kernel: z.string(),
+    quirks: z
+      .array(z.string())
+      .optional()
+      .describe('quirks switched on, or off (with a dash before), against what the version has'),
     consumer: z.string(),
     operations: count.describe('io rows replayed in this lane'),
     errors: count.describe('operations that ended with an errno in the model'),
@@ -97,6 +113,13 @@ export const laneSchema = z
     violationsTotal: count,
     violations: z.array(violationSchema),
     inFlight: count.describe('operations without a recorded completion that --in-flight took as cut off, not leaked'),
+    verified: z
+      .strictObject({
+        operations: count.describe('operations whose data was moved and compared'),
+        bytes: count.describe('bytes compared'),
+      })
+      .optional()
+      .describe('with --verify-data: what was compared; a difference is a `wrong-data` violation'),
     groundTruth: z
       .strictObject({
         rows: count.describe('rows with a kernel count that this lane could compare'),
@@ -110,6 +133,7 @@ export const laneSchema = z
   })
   .describe('One policy with one consumer')
 
+/** The whole of `pinscope replay --json`: strict, a key that is not known is refused. */
 export const reportSchema = z
   .strictObject({
     schema: z.literal('pinscope-report/1'),

@@ -17,6 +17,7 @@ import {
   FAULT_LINE_LONG,
   FAULT_MISSING,
   FAULT_MISSING_ANY,
+  FAULT_FOLIOQ_JOIN,
   FAULT_NO_SEGMENTS,
   FAULT_OFFSET_END,
   FAULT_SEGMENT_ONE,
@@ -48,6 +49,10 @@ const ROW_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
   [FAULT_SEGMENT_ONE]: (fault) => ({
     problem: `segs is ${quoted(fault.cell)}, ${aRow(fault)} takes one segment of at least a byte`,
     hint: fault.cell.includes(SEMICOLON) ? 'Write a row for each range.' : '',
+  }),
+  [FAULT_FOLIOQ_JOIN]: (fault) => ({
+    problem: `segs is ${quoted(fault.cell)}, whose folios do not meet at page ends`,
+    hint: 'In a folio queue only the first byte and the last one may lie inside a page: every other POS and end is a multiple of 4096.',
   }),
   [FAULT_FLAG_EVENT]: (fault) => ({
     problem: `flags is ${quoted(fault.cell)}, which ${aRow(fault)} cannot have`,

@@ -60,3 +60,5 @@ export const FAULT_BACKING = -31
 export const FAULT_FIXED_ID = -32
 /** A quote is opened and not closed before the end of the file, or of the longest record. */
 export const FAULT_QUOTE_OPEN = -33
+/** Folios of a queue that do not meet at page ends. */
+export const FAULT_FOLIOQ_JOIN = -34

@@ -25,6 +25,7 @@ export const EVENT_NAMES = [
   'unpin',
   'put',
 ] as const
+/** One of the events. */
 export type EventName = (typeof EVENT_NAMES)[number]
 
 export const EVENT_IO = 0
@@ -32,6 +33,7 @@ export const EVENT_MAP = 1
 export const EVENT_UNMAP = 2
 export const EVENT_REGISTER = 3
 export const EVENT_UNREGISTER = 4
+export const EVENT_FORK = 5
 export const EVENT_PIN = 15
 export const EVENT_GET = 16
 export const EVENT_UNPIN = 17
@@ -52,7 +54,11 @@ export const BACKING_NAMES = [
   'vmalloc',
   'slab',
   'rodata',
+  'p2pdma',
+  'fsdax',
+  'secretmem',
 ] as const
+/** One of the backings. */
 export type BackingName = (typeof BACKING_NAMES)[number]
 
 export * from '../iter/row-flags.ts'

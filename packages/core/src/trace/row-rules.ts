@@ -1,4 +1,5 @@
-import { ITER_DISCARD, ITER_IOVEC, ITER_PIPE, ITER_SOURCE, ITER_UBUF } from '../iter/iter-type.ts'
+import { PAGE_SIZE } from '../units.ts'
+import { ITER_DISCARD, ITER_FOLIOQ, ITER_IOVEC, ITER_PIPE, ITER_SOURCE, ITER_UBUF } from '../iter/iter-type.ts'
 import {
   COLUMN_BACKING,
   COLUMN_END,
@@ -17,6 +18,7 @@ import {
   FAULT_END_EARLY,
   FAULT_FIXED_ID,
   FAULT_FLAG_EVENT,
+  FAULT_FOLIOQ_JOIN,
   FAULT_ITER_EVENT,
   FAULT_ITER_WRITE,
   FAULT_LENGTH_BEYOND,
@@ -95,8 +97,20 @@ export class RowRules {
     if ((batch.flags[row]! & FLAG_FIXED) !== 0 && (present & (1 << COLUMN_ID)) === 0) {
       return this.fault(FAULT_FIXED_ID, COLUMN_ID)
     }
+    if (iterType === ITER_FOLIOQ && !this.foliosMeet(row, count)) return this.fault(FAULT_FOLIOQ_JOIN, COLUMN_SEGS)
     if (batch.order[row]! >= 0) return this.fault(FAULT_FLAG_EVENT, COLUMN_FLAGS)
     return (present & (1 << COLUMN_BACKING)) === 0 ? 0 : this.fault(FAULT_BACKING, COLUMN_BACKING)
+  }
+
+  /** A queue of folios has no gaps: only its first byte and its last one may lie inside a page. */
+  private foliosMeet(row: number, count: number): boolean {
+    const { addressBytes, lengthBytes } = this.batch.segments
+    const first = this.batch.segmentFirst[row]!
+    for (let s = first + 1; s < first + count; s++) {
+      const end = addressBytes[s - 1]! + lengthBytes[s - 1]!
+      if (addressBytes[s]! % PAGE_SIZE !== 0 || end % PAGE_SIZE !== 0) return false
+    }
+    return true
   }
 
   private checkOther(row: number, present: number, count: number, rule: EventRule): number {

@@ -1,4 +1,4 @@
-import type { KernelVersion } from '../../extract/kernel-version.ts'
+import type { KernelVersion } from '../../kernel/version.ts'
 
 /** What differs between kernel versions when bios are filled from an iterator. */
 export interface BioTraits {

@@ -158,11 +158,11 @@ export class BioVecs {
   }
 
   /**
-   * Shortens the bio by `bytes`, as the kernel does since 6.18: a bvec that goes whole has one reference dropped, and
-   * one that is shortened none. References to further pages are lost: they are split off and abandoned.
-   * @kernel block/bio.c: bio_iov_iter_align_down (the loss is mended by a patch of September 2026)
+   * Shortens the bio by `bytes`. With `leaks`, as the kernel does it since 6.18: a bvec that goes whole has one reference
+   * dropped, and one that is shortened none; references to further pages are lost. Without, each page cut off is let go.
+   * @kernel block/bio.c: bio_iov_iter_align_down; quirk bio-align-down-leak
    */
-  alignDown(bytes: number, ledger: Ledger): void {
+  alignDown(bytes: number, ledger: Ledger, leaks: boolean): void {
     let left = bytes
     while (left > 0) {
       const vec = this.length - 1
@@ -175,11 +175,11 @@ export class BioVecs {
         this.sizeBytes -= left
         const cut = pages - pagesSpanned(offset, before - left)
         this.pages -= cut
-        this.lose(this.entriesFrom(this.sizeBytes, cut), ledger)
+        this.lose(this.entriesFrom(this.sizeBytes, cut), ledger, leaks)
         return
       }
       this.sizeBytes -= before
-      this.dropVec(this.entriesFrom(this.sizeBytes, pages), ledger)
+      this.dropVec(this.entriesFrom(this.sizeBytes, pages), ledger, leaks)
       this.pages -= pages
       left -= before
       this.length--
@@ -195,17 +195,19 @@ export class BioVecs {
   }
 
   /** A whole bvec goes: its first page is released, the others are lost. */
-  private dropVec(entries: number, ledger: Ledger): void {
+  private dropVec(entries: number, ledger: Ledger, leaks: boolean): void {
     if (this.hold === HOLD_NONE || entries === 0) return
     const vec = ledger.split(this.hold, entries)
-    ledger.releaseFirst(vec)
-    if (ledger.entriesHeld(vec) > 0) ledger.mark(vec, REASON_ABANDONED)
+    if (leaks) ledger.releaseFirst(vec)
+    if (leaks && ledger.entriesHeld(vec) > 0) ledger.mark(vec, REASON_ABANDONED)
     else ledger.letGo(vec)
   }
 
-  private lose(entries: number, ledger: Ledger): void {
+  private lose(entries: number, ledger: Ledger, leaks: boolean): void {
     if (this.hold === HOLD_NONE || entries === 0) return
-    ledger.mark(ledger.split(this.hold, entries), REASON_ABANDONED)
+    const tail = ledger.split(this.hold, entries)
+    if (leaks) ledger.mark(tail, REASON_ABANDONED)
+    else ledger.letGo(tail)
   }
 
   /** Where the list's runs begin, from entry `first` on. */

@@ -39,12 +39,14 @@ export class BioConsumer implements Consumer {
   /** Through a file system (iomap), which loops over bios; a raw device has a one-bio path. */
   private readonly throughIomap: boolean
   private readonly bio: BioVecs
+  /** Quirk bio-align-down-leak. */
+  private readonly leaksCut: boolean
   private readonly counts = new Float64Array(BIO_COUNTERS.length)
   /** OR of the lengths of all pieces of the operation: a piece that is not whole blocks shows. */
   private pieceLengths = 0
   private sawSmallFolio = false
 
-  constructor({ kernel, options, filesystem, ledger, pages }: ConsumerEnvironment) {
+  constructor({ kernel, traits, options, filesystem, ledger, pages }: ConsumerEnvironment) {
     this.traits = BIO_TRAITS[kernel]
     this.ledger = ledger
     this.pages = pages
@@ -53,6 +55,7 @@ export class BioConsumer implements Consumer {
     this.vecsMax = options['bvec-limit']
     this.throughIomap = filesystem !== null
     this.bio = new BioVecs(this.vecsMax)
+    this.leaksCut = traits.quirks['bio-align-down-leak']
   }
 
   submit(io: Operation): number {
@@ -245,7 +248,7 @@ export class BioConsumer implements Consumer {
   /** Cuts the whole bio to whole blocks. @kernel block/bio.c: bio_iov_iter_align_down (6.18, mainline) */
   private trimBio(io: Operation, trim: number): void {
     this.giveBack(io, trim)
-    this.bio.alignDown(trim, this.ledger)
+    this.bio.alignDown(trim, this.ledger, this.leaksCut)
   }
 
   /** The iterator gets back what is cut off, to be extracted again. */

@@ -12,7 +12,7 @@ export const bio = defineConsumer({
   summary: 'block direct I/O: bios of at most 256 bvecs, on a raw device or through iomap',
   kernel:
     'block/bio.c: bio_iov_iter_get_pages; block/fops.c: blkdev_direct_IO; fs/iomap/direct-io.c: iomap_dio_bio_iter',
-  accepts: ['ubuf', 'iovec', 'bvec', 'kvec'],
+  accepts: ['ubuf', 'iovec', 'bvec', 'kvec', 'folioq', 'xarray'],
   entriesMax: BIO_MAX_VECS,
   avoided:
     'copyBytes: payload that bios reach in place, which buffered I/O would copy. entries, allocations: the page array ' +

@@ -1,0 +1,37 @@
+import type { RegisteredConsumer } from '../consumer/registry.ts'
+import type { ExtractionPolicy } from '../extract/policy.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Dictionary } from '../trace/dictionary.ts'
+import { NONE, type OpBatch } from '../trace/op-batch.ts'
+
+/** What a lane is made of. */
+export interface LaneSetup {
+  readonly file: string
+  readonly consumer: RegisteredConsumer
+  /** The trace's names of consumers, as its rows have them. */
+  readonly consumers: Dictionary
+  readonly policy: ExtractionPolicy
+  readonly kernel: Kernel
+  /** The trace was recorded on that version, or does not say on which. */
+  readonly isRecordedKernel: boolean
+  readonly filesystem: string | null
+  readonly options: Readonly<Record<string, number>>
+  readonly inFlight: boolean
+  readonly verifyData: boolean
+}
+
+/**
+ * The pins of the lane are those that the kernel itself would take: they can be compared with what it counted. So they
+ * are under the recorded version, with its own quirks and the consumer's own policy.
+ */
+export function isComparableLane({ isRecordedKernel, kernel, consumer, policy }: LaneSetup): boolean {
+  const isUnchanged = isRecordedKernel && kernel.changes.length === 0
+  return isUnchanged && consumer.definition.kernelPolicy(kernel.version) === policy.name
+}
+
+/** The row says what the kernel counted, for the lane's consumer or for none in particular. */
+export function isComparable(batch: OpBatch, row: number, { consumers, consumer }: LaneSetup): boolean {
+  if (batch.pinsAcquired[row] < 0 && batch.pinsReleased[row] < 0) return false
+  const id = batch.consumer[row]
+  return id === NONE || consumers.text(id) === consumer.definition.name
+}
