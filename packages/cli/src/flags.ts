@@ -1,4 +1,5 @@
 import * as Flags from '@oclif/core/flags'
+import { standsForText } from './stands-for.ts'
 
 /** `--json`, for every command. */
 export const json = Flags.boolean({
@@ -29,7 +30,21 @@ export const laneFlags = {
   kernel: Flags.string({
     helpValue: 'VERSION',
     summary: 'Kernel whose behaviour is modelled: 6.1, 6.12, 6.18 or mainline.',
-    description: 'Without it: the version that the trace was recorded on (`# kernel`), else mainline.',
+    description: `Without it: the version that the trace was recorded on (\`# kernel\`), else mainline. ${standsForText()}; any other version is taken for the nearest one.`,
+  }),
+  quirk: Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    helpValue: 'NAME',
+    summary: 'Switch an upstream defect on that the version has not (`pinscope policies --quirks`).',
+    description: 'Repeatable. A lane with a quirk switched is not compared with what a kernel counted.',
+  }),
+  'no-quirk': Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    helpValue: 'NAME',
+    summary: 'Switch an upstream defect off that the version has.',
+    description: 'Repeatable.',
   }),
   'consumer-option': Flags.string({
     char: 'O',

@@ -17,6 +17,7 @@ describe('--json', () => {
     [[LEAKS]],
     [[CLEAN, LEAKS, '--in-flight']],
     [['traces/ground-truth/dio-thp.csv', '--kernel', '6.18']],
+    [[CLEAN, '--verify-data', '--quirk', 'sg-temp-array', '--no-quirk', 'xarray-copy-hole']],
   ])('replay %j prints a report that its JSON Schema accepts', async (args) => {
     const { stdout } = await pinscope(['replay', ...args, '--json'])
     const report = JSON.parse(stdout)

@@ -1,3 +1,4 @@
+import type { LaneReport } from '@pinscope/core'
 import { describe, expect, it } from 'vitest'
 import { explanationText } from '../src/render/explanation.ts'
 import { segmentBar } from '../src/render/page-bar.ts'
@@ -55,6 +56,19 @@ describe('the table of lanes', () => {
     expect(drawn).not.toContain('misaligned')
   })
 
+  it('says what was compared, 0 included, and a dash where a lane compared nothing', () => {
+    const verified = { operations: 12, bytes: 0 }
+    const drawn = text([madeLane({ verified }), madeLane({ policy: 'folio' })])
+    expect(drawn).toMatch(/\ndata compared \(--verify-data\)\n {2}operations +12 +-\n {2}bytes +0 +-\n/)
+  })
+
+  it('names the kernel with the quirks switched against it', () => {
+    const lanes = [madeLane(), madeLane({ quirks: ['folioq-eager-roll', '-xarray-copy-hole'] })]
+    expect(text(lanes).replace(/\s+/g, ' ')).toContain(
+      'kernel 6.18, 6.18 (quirks: folioq-eager-roll, -xarray-copy-hole); layout',
+    )
+  })
+
   it('says so when there is no lane', () => {
     expect(text([])).toContain('no lane: the trace has no operation')
   })
@@ -75,6 +89,20 @@ describe('findings', () => {
     expect(drawn).toContain('\n4 leaks in 4 lanes\n')
     expect(drawn).toContain('row 7, bio under get-pages, viro-2022, extract,')
     expect(drawn.match(/^ {2}traces\/made\.csv:9:/gm)).toHaveLength(1)
+  })
+
+  it('a rule of iterators or of data has no release to tell of', () => {
+    const place = { file: 'a.csv', line: 5, row: 3, takenRow: 0, retention: 'none' as const, consumer: 'bio' }
+    const none = { ...place, releasedAs: 'none' as const, pages: 0 }
+    const violations: LaneReport['violations'] = [
+      { ...none, rule: 'revert-past-start', detail: 'reverted past its start' },
+      { ...place, rule: 'unknown-release', releasedAs: 'pin', pages: 1, detail: 'not pinned' },
+    ]
+    const drawn = text([madeLane({ violations, violationsTotal: 2 })])
+    expect(drawn).toContain('row 3, bio under extract: revert-past-start: reverted past its start\n')
+    expect(drawn.replace(/\s+/g, ' ')).toContain(
+      'unknown-release: unpin_user_page() of 1 page that no row took: not pinned',
+    )
   })
 
   it('a row that differs in both counters is one finding', () => {

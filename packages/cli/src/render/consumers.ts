@@ -1,4 +1,5 @@
 import type { ListedConsumer } from '../services/list-consumers.ts'
+import { LABEL_COLUMNS, paragraph } from './paragraph.ts'
 import { styled, type Terminal } from './terminal.ts'
 import { counted, grouped, wrapped } from './text.ts'
 
@@ -26,14 +27,6 @@ function consumerText(terminal: Terminal, consumer: ListedConsumer): string {
       consumer.counters.map(({ name, summary }) => `${name}: ${summary}`),
     ),
   ].join('\n')
-}
-
-const LABEL_COLUMNS = 12
-
-function paragraph(terminal: Terminal, label: string, text: string): string[] {
-  if (text === '') return []
-  const hang = ' '.repeat(label === '' ? 2 : LABEL_COLUMNS)
-  return [wrapped(`${label === '' ? '  ' : `  ${label}`.padEnd(LABEL_COLUMNS)}${text}`, terminal.columns, hang)]
 }
 
 function list(terminal: Terminal, label: string, items: readonly string[]): string[] {

@@ -1,5 +1,7 @@
 import { type ExplainedStep, type Explanation, errnoName } from '@pinscope/core'
+import type { ExplainedOperation } from '../services/explain-command.ts'
 import { explainedPages, pagesIn } from './explained-pages.ts'
+import { kernelText } from './kernel.ts'
 import { legend, segmentBar } from './page-bar.ts'
 import { styled, type Terminal } from './terminal.ts'
 import { counted, duration, grouped, wrapped } from './text.ts'
@@ -9,7 +11,7 @@ const SHOWN_FIRST = 4
 const SHOWN_LAST = 2
 
 /** One operation drawn as text: its segments over pages, each step, the balance, what the kernel counted. */
-export function explanationText(terminal: Terminal, explanation: Explanation): string {
+export function explanationText(terminal: Terminal, explanation: ExplainedOperation): string {
   const steps = stepTexts(terminal, explanation.steps)
   const sections = [
     header(terminal, explanation),
@@ -20,14 +22,14 @@ export function explanationText(terminal: Terminal, explanation: Explanation): s
   return `${sections.join('\n\n')}\n`
 }
 
-function header(terminal: Terminal, told: Explanation): string {
+function header(terminal: Terminal, told: ExplainedOperation): string {
   const where = told.target === '' ? '' : ` ${told.operation === 'read' ? 'from' : 'to'} ${told.target}`
   const at = told.offsetBytes === null ? '' : ` at ${grouped(told.offsetBytes)}`
   const call = ['', told.operation].includes(told.call) ? told.operation : `${told.call} (${told.operation})`
   const kind = `${told.direction} ${told.iter}, ${counted(told.segmentsTotal, 'segment')}, ${counted(told.lengthBytes, 'byte')}`
   return [
     styled(terminal, 'bold', `${told.file}:${told.line}: row ${grouped(told.row)}: ${call}${where}${at}`),
-    `${kind}; ${told.consumer} under ${told.policy}, kernel ${told.kernel}`,
+    `${kind}; ${told.consumer} under ${told.policy}, kernel ${kernelText(told)}`,
     `submitted at ${duration(told.submittedNs)}, ${completion(told)}; ${resultText(told)}`,
   ]
     .map((line) => wrapped(line, terminal.columns, '  '))

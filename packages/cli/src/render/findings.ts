@@ -41,7 +41,7 @@ const KINDS: readonly FindingKind[] = [
     list: (lane) =>
       lane.violations.map((violation) => ({
         ...violation,
-        text: `${violation.rule}: ${released[violation.releasedAs]} of ${counted(violation.pages, 'page')} ${taken(violation)}: ${violation.detail}`,
+        text: violationText(violation),
       })),
   },
   {
@@ -62,7 +62,13 @@ const KINDS: readonly FindingKind[] = [
   },
 ]
 
-function taken({ retention, takenRow }: LaneReport['violations'][number]): string {
+/** Rules of iterators and of data: nothing was released. */
+function violationText({ rule, releasedAs, pages, detail, ...where }: LaneReport['violations'][number]): string {
+  if (releasedAs === 'none' || pages === 0) return `${rule}: ${detail}`
+  return `${rule}: ${released[releasedAs]} of ${counted(pages, 'page')} ${taken(where)}: ${detail}`
+}
+
+function taken({ retention, takenRow }: Pick<LaneReport['violations'][number], 'retention' | 'takenRow'>): string {
   if (takenRow === 0) return 'that no row took'
   return `held as ${retention} by row ${grouped(takenRow)}`
 }

@@ -64,6 +64,13 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
     ],
   },
   {
+    heading: 'data compared (--verify-data)',
+    metrics: [
+      { label: 'operations', value: (lane) => lane.verified?.operations ?? null, always: true },
+      { label: 'bytes', value: (lane) => lane.verified?.bytes ?? null, always: true },
+    ],
+  },
+  {
     heading: 'avoided',
     metrics: [
       { label: 'bytes copied', value: (lane) => lane.avoided.copyBytes },

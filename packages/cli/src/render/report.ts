@@ -1,6 +1,7 @@
 import type { Report } from '@pinscope/core'
 import type { Verdict } from '../services/gate.ts'
 import { findingSections } from './findings.ts'
+import { kernelText } from './kernel.ts'
 import { laneTables } from './lane-table.ts'
 import { styled, type Terminal } from './terminal.ts'
 import { counted, duration, wrapped } from './text.ts'
@@ -27,7 +28,7 @@ export function reportText(terminal: Terminal, report: Report, verdict: Verdict)
 }
 
 function header(terminal: Terminal, { trace, lanes }: Report): string {
-  const kernels = [...new Set(lanes.map((lane) => lane.kernel))]
+  const kernels = [...new Set(lanes.map(kernelText))]
   const facts = [
     `${counted(trace.rows, 'row')}, ${counted(trace.operations, 'operation')} in ${duration(trace.spanNs)}`,
     ...(kernels.length === 0 ? [] : [`kernel ${kernels.join(', ')}`]),

@@ -1,5 +1,13 @@
 import type { Config } from '@oclif/core/interfaces'
-import { type Explanation, explainRow, openTrace, UsageError } from '@pinscope/core'
+import {
+  type Explanation,
+  explainRow,
+  kernelOf,
+  kernelVersionOf,
+  openTrace,
+  type QuirkChange,
+  UsageError,
+} from '@pinscope/core'
 import { openInput } from './input.ts'
 import { loadPlugins } from './load-plugins.ts'
 import { print } from './print.ts'
@@ -12,6 +20,12 @@ export interface ExplainFlags extends LaneFlags {
   readonly json: boolean
 }
 
+/** What `pinscope explain --json` prints. */
+export interface ExplainedOperation extends Explanation {
+  /** Quirks switched, as in the report of a lane; absent when none was. */
+  readonly quirks?: readonly string[]
+}
+
 /** `pinscope explain`: one operation, told step by step. */
 export async function explainCommand(config: Config, trace: string, flags: ExplainFlags): Promise<void> {
   const registry = await loadPlugins(config, flags.plugin)
@@ -19,11 +33,18 @@ export async function explainCommand(config: Config, trace: string, flags: Expla
   refuseSeveral('policy', options.policies)
   refuseSeveral('consumer', options.consumers)
   const input = openInput(trace)
-  const explanation: Explanation = await explainRow(await openTrace(input.bytes, input.name), flags.row, options)
+  const explained = await explainRow(await openTrace(input.bytes, input.name), flags.row, options)
+  const explanation = withQuirks(explained, options.quirks ?? [])
   await print(flags.json, explanation, async (terminal) => {
     const { explanationText } = await import('../render/explanation.ts')
     return explanationText(terminal, explanation)
   })
+}
+
+function withQuirks(explanation: Explanation, changes: readonly QuirkChange[]): ExplainedOperation {
+  const version = kernelVersionOf(explanation.kernel)
+  const quirks = version === null ? [] : kernelOf(version, changes).changes
+  return quirks.length === 0 ? explanation : { ...explanation, quirks }
 }
 
 /** One drawing is one lane: the first of several would be an arbitrary choice. */

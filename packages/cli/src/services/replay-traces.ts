@@ -2,6 +2,7 @@ import { mergeReports, openTrace, type Registry, type ReplayOptions, type Report
 import { consumerOptionValues } from './consumer-options.ts'
 import { openInputs, type TraceInput } from './input.ts'
 import type { Progress } from './progress.ts'
+import { quirkChanges } from './quirk-changes.ts'
 import { consumerNames, kernelName, policyNames } from './select.ts'
 import { tuneV8 } from './tune-v8.ts'
 
@@ -10,8 +11,11 @@ export interface LaneFlags {
   readonly consumer?: readonly string[] | undefined
   readonly policy?: readonly string[] | undefined
   readonly kernel?: string | undefined
+  readonly quirk?: readonly string[] | undefined
+  readonly 'no-quirk'?: readonly string[] | undefined
   readonly 'consumer-option'?: readonly string[] | undefined
   readonly 'in-flight'?: boolean
+  readonly 'verify-data'?: boolean
 }
 
 /** Checks the flags and turns them into what core takes. */
@@ -21,6 +25,8 @@ export function replayOptions(flags: LaneFlags, registry: Registry): ReplayOptio
     consumers: consumerNames(flags.consumer, registry),
     policies: policyNames(flags.policy),
     kernel: kernelName(flags.kernel),
+    quirks: quirkChanges(flags.quirk, flags['no-quirk']),
+    verifyData: flags['verify-data'] ?? false,
     consumerOptions: consumerOptionValues(flags['consumer-option'], registry),
     inFlight: flags['in-flight'] ?? false,
   }
