@@ -1,6 +1,14 @@
 /** @pinscope/core: the public entry point. Nothing here loads zod or csv-parse. */
 
 export * from './build/iter-to-iter.ts'
+export * from './build/iter-to-sg.ts'
+export * from './build/scatterlist.ts'
+export * from './build/sg-allocator.ts'
+export * from './build/sg-append.ts'
+export * from './build/sg-copy.ts'
+export * from './build/sg-miter.ts'
+export * from './build/sg-report.ts'
+export * from './build/sg-table.ts'
 export * from './consumer/consumer.ts'
 export type { Operation } from './consumer/operation.ts'
 export { PluginError } from './consumer/plugin-error.ts'

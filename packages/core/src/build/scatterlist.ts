@@ -93,12 +93,12 @@ export class Scatterlists {
     this.lengthBytes[sg] = lengthBytes
   }
 
-  /** @kernel include/linux/scatterlist.h: sg_is_last */
+  /** The entry is marked as the end. @kernel include/linux/scatterlist.h: sg_is_last */
   isLast(sg: number): boolean {
     return (this.bits[sg] & SG_END) !== 0
   }
 
-  /** @kernel include/linux/scatterlist.h: sg_is_chain */
+  /** The entry is a link to a further array. @kernel include/linux/scatterlist.h: sg_is_chain */
   isChain(sg: number): boolean {
     return (this.bits[sg] & SG_CHAIN) !== 0
   }
@@ -108,7 +108,7 @@ export class Scatterlists {
     this.bits[sg] = (this.bits[sg] | SG_END) & ~SG_CHAIN
   }
 
-  /** @kernel include/linux/scatterlist.h: sg_unmark_end */
+  /** Takes the end mark off. @kernel include/linux/scatterlist.h: sg_unmark_end */
   unmarkEnd(sg: number): void {
     this.bits[sg] &= ~SG_END
   }

@@ -36,6 +36,7 @@ export class SgAllocator {
     return this.lists.take(entries)
   }
 
+  /** Gives a chunk back. @kernel lib/scatterlist.c: sg_kfree */
   give(sg: number, entries: number): void {
     this.chunksFreed++
     this.lists.give(sg, entries)

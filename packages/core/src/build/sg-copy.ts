@@ -44,22 +44,22 @@ export class SgCopy {
     return done
   }
 
-  /** @kernel lib/scatterlist.c: sg_copy_from_buffer */
+  /** Fills the list from a buffer; returns the bytes copied. @kernel lib/scatterlist.c: sg_copy_from_buffer */
   copyFromBuffer(sgl: number, nents: number, buffer: Uint8Array): number {
     return this.copyBuffer(sgl, nents, buffer, 0, false)
   }
 
-  /** @kernel lib/scatterlist.c: sg_copy_to_buffer */
+  /** Fills a buffer from the list; returns the bytes copied. @kernel lib/scatterlist.c: sg_copy_to_buffer */
   copyToBuffer(sgl: number, nents: number, buffer: Uint8Array): number {
     return this.copyBuffer(sgl, nents, buffer, 0, true)
   }
 
-  /** @kernel lib/scatterlist.c: sg_pcopy_from_buffer */
+  /** {@link copyFromBuffer} behind `skipBytes` of the list. @kernel lib/scatterlist.c: sg_pcopy_from_buffer */
   pcopyFromBuffer(sgl: number, nents: number, buffer: Uint8Array, skipBytes: number): number {
     return this.copyBuffer(sgl, nents, buffer, skipBytes, false)
   }
 
-  /** @kernel lib/scatterlist.c: sg_pcopy_to_buffer */
+  /** {@link copyToBuffer} from behind `skipBytes` of the list. @kernel lib/scatterlist.c: sg_pcopy_to_buffer */
   pcopyToBuffer(sgl: number, nents: number, buffer: Uint8Array, skipBytes: number): number {
     return this.copyBuffer(sgl, nents, buffer, skipBytes, true)
   }

@@ -16,6 +16,7 @@ export type SgRule = 'queue-end' | 'no-page' | 'foreign-entry' | 'past-table' | 
 
 /** Told of it, with the row at work. */
 export interface SgReport {
+  /** One thing went wrong. */
   sgViolation(rule: SgRule): void
 }
 
@@ -27,6 +28,7 @@ export class SgViolations implements SgReport {
     this.ledger = ledger
   }
 
+  /** Records it with the row at work. */
   sgViolation(rule: SgRule): void {
     if (rule === 'unpin-unpinned') {
       this.ledger.violate('unknown-release', 0, RETAIN_NONE, RETAIN_PIN, 1, DETAILS[rule])

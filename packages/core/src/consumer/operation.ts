@@ -9,7 +9,7 @@ import { PipeRing } from '../iter/pipe-ring.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { HOLD_NONE, type Hold, isBorrowed } from '../ledger/hold.ts'
 import { HoldChain } from '../ledger/hold-chain.ts'
-import { REASON_ABANDONED } from '../ledger/hold-table.ts'
+import { REASON_NOBODY_TOLD } from '../ledger/hold-table.ts'
 import { IterViolations } from '../ledger/iter-violations.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Memory } from '../memory/memory.ts'
@@ -102,9 +102,7 @@ export class Operation {
    */
   extract(pagesMax: number, bytesMax: number, flags = 0): number {
     const { observer } = this
-    if (observer !== null) this.iter.skipEmpty()
-    const { segment } = this.iter
-    const { iovOffsetBytes } = this.iter
+    const { segment, iovOffsetBytes } = this.iter
     const bytes = extractPages(this.iter, this.policy, this.memory, this.list, pagesMax, bytesMax, flags)
     this.hold = HOLD_NONE
     if (bytes <= 0) {
@@ -117,17 +115,26 @@ export class Operation {
       return hold
     }
     this.hold = hold as Hold
-    if (observer !== null) {
-      const start = this.iter.table.addressBytes[segment] + iovOffsetBytes
-      observer.extracted(this, segment, isAddressed(this.iter) ? start : -1, bytes)
-    }
+    if (observer !== null) this.tell(observer, segment, iovOffsetBytes, bytes)
     return bytes
+  }
+
+  /** Tells where the extraction began: in the first segment, from the one that was current on, that is not empty. */
+  private tell(observer: OperationObserver, current: number, iovOffsetBytes: number, bytes: number): void {
+    const { table, type } = this.iter
+    let segment = current
+    let skip = iovOffsetBytes
+    while (type !== ITER_UBUF && segment + 1 < table.length && skip >= table.lengthBytes[segment]) {
+      segment++
+      skip = 0
+    }
+    observer.extracted(this, segment, isAddressed(this.iter) ? table.addressBytes[segment] + skip : -1, bytes)
   }
 
   /** References that the call took and tells nobody of: a leak of that kernel. @kernel quirk get-pages-empty-bvec */
   private loseReferences(): void {
     const hold = this.ledger.acquire(this.list)
-    if (hold > 0) this.ledger.mark(hold as Hold, REASON_ABANDONED)
+    if (hold > 0) this.ledger.mark(hold as Hold, REASON_NOBODY_TOLD)
   }
 
   /** The pipe of a PIPE operation; what an operation before left in it has been read. @kernel fs/splice.c: generic_file_splice_read (6.1) */

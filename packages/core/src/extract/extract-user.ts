@@ -27,10 +27,11 @@ export function extractUser(
   let bytes = bytesMax
   if (iter.type === ITER_IOVEC) {
     const end = segment + iter.segmentsLeft
-    while (skip >= lengthBytes[segment]) {
+    for (;;) {
+      invariant(segment < end, 'first_iovec_segment: bytes left, and no vector that has them')
+      if (skip < lengthBytes[segment]) break
       segment++
       skip = 0
-      invariant(segment < end, 'first_iovec_segment: bytes left, and no vector that has them')
     }
     const rest = lengthBytes[segment] - skip
     if (rest < bytes) bytes = rest

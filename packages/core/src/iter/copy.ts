@@ -93,8 +93,9 @@ export function copyPageFromIter(iter: IovIter, memory: Memory, page: number, of
 }
 
 /**
- * {@link copyPageFromIter} with page faults disabled: a page that is not there ends it. In 6.1 neither a PIPE nor a
- * DISCARD may be copied from (0, and a WARN). @kernel lib/iov_iter.c: copy_page_from_iter_atomic; mainline: copy_folio_from_iter_atomic
+ * {@link copyPageFromIter} with page faults disabled, and all of it in one attempt; mainline makes further ones from where
+ * it ended, until one copies nothing. In 6.1 neither a PIPE nor a DISCARD may be copied from (0, and a WARN).
+ * @kernel lib/iov_iter.c: copy_page_from_iter_atomic (64-bit, no highmem); mainline: copy_folio_from_iter_atomic
  */
 export function copyPageFromIterAtomic(
   iter: IovIter,
@@ -106,12 +107,13 @@ export function copyPageFromIterAtomic(
   if (!isInFolio(memory, page, offset, bytes)) return 0
   if (iter.direction === ITER_DEST && (isRefused(iter) || iter.type === ITER_DISCARD)) return 0
   if (iter.type === ITER_PIPE) return 0
-  return eachPage(page, offset, bytes, (row, at, length) => {
-    const to = contents(memory)
-      .bytesOf(row)
-      .subarray(at, at + length)
-    return iterateAndAdvance(iter, memory, length, new CopyOut(contents(memory), to, FOLL_NOFAULT))
-  })
+  let done = 0
+  for (;;) {
+    const step = new CopyOutToFolio(contents(memory), page, offset + done)
+    const copied = iterateAndAdvance(iter, memory, bytes - done, step)
+    done += copied
+    if (copied === 0 || done === bytes || iter.kernel.version !== 'mainline') return done
+  }
 }
 
 /** Records a `wrong-direction` violation; true where the version refuses such a copy. */
@@ -146,6 +148,8 @@ function eachPage(
   bytes: number,
   copy: (row: number, at: number, length: number) => number,
 ): number {
+  // An offset at the folio's end names no page any more.
+  if (bytes === 0) return 0
   let done = 0
   for (;;) {
     const at = offset + done
@@ -193,19 +197,43 @@ class CopyIn implements IterStep {
 }
 
 class CopyOut implements IterStep {
-  readonly foll: number
+  readonly foll = 0
   readonly allOrNothing = false
   private readonly bytes: PageBytes
   private readonly to: Uint8Array
 
-  constructor(bytes: PageBytes, to: Uint8Array, foll = 0) {
+  constructor(bytes: PageBytes, to: Uint8Array) {
     this.bytes = bytes
     this.to = to
-    this.foll = foll
   }
 
   piece(page: number, offset: number, length: number, progress: number): number {
     this.to.set(this.bytes.bytesOf(page).subarray(offset, offset + length), progress)
+    return 0
+  }
+}
+
+/** Into a folio, whose pages follow each other, from `start` bytes after a page of it on; without faults. */
+class CopyOutToFolio implements IterStep {
+  readonly foll = FOLL_NOFAULT
+  readonly allOrNothing = false
+  private readonly bytes: PageBytes
+  private readonly page: number
+  private readonly start: number
+
+  constructor(bytes: PageBytes, page: number, start: number) {
+    this.bytes = bytes
+    this.page = page
+    this.start = start
+  }
+
+  piece(page: number, offset: number, length: number, progress: number): number {
+    const from = this.bytes.bytesOf(page)
+    for (let done = 0; done < length; ) {
+      const to = this.bytes.piece(this.page, this.start + progress + done, length - done)
+      to.set(from.subarray(offset + done, offset + done + to.length))
+      done += to.length
+    }
     return 0
   }
 }

@@ -56,13 +56,14 @@ export function singleSegCount(iter: IovIter): number {
 }
 
 /**
- * Bytes left of the current iovec, not clipped to the count. For a UBUF the count, except where the quirk `iov-len-ubuf`
- * takes what was advanced off once more.
- * @kernel include/linux/uio.h: iter_iov_len
+ * Bytes left of the current iovec, not clipped to the count, but in 6.1. For a UBUF the count, except where the quirk
+ * `iov-len-ubuf` takes what was advanced off once more.
+ * @kernel include/linux/uio.h: iter_iov_len; 6.1: iov_iter_iovec
  */
 export function iovLength(iter: IovIter): number {
   if (iter.type === ITER_UBUF) {
     return iter.kernel.quirks['iov-len-ubuf'] ? iter.countBytes - iter.iovOffsetBytes : iter.countBytes
   }
-  return iter.table.lengthBytes[iter.segment] - iter.iovOffsetBytes
+  const rest = iter.table.lengthBytes[iter.segment] - iter.iovOffsetBytes
+  return iter.kernel.version === '6.1' && iter.countBytes < rest ? iter.countBytes : rest
 }

@@ -40,6 +40,7 @@ export interface QuirkChange {
 /** The traits of a version, with quirks switched as told. @throws RangeError for a quirk that does not exist. */
 export function kernelOf(version: KernelVersion, changes: readonly QuirkChange[] = []): Kernel {
   const since = (first: KernelVersion) => KERNEL_VERSIONS.indexOf(version) >= KERNEL_VERSIONS.indexOf(first)
+  const quirks = switches(version, changes)
   return Object.freeze({
     version,
     hasPipe: version === '6.1',
@@ -50,8 +51,8 @@ export function kernelOf(version: KernelVersion, changes: readonly QuirkChange[]
     sparesSlab: since('6.18'),
     zeroCountIsAligned: since('mainline'),
     emptyEndsAlignment: since('6.12'),
-    changes: changes.map(({ name, on }) => (on ? name : `-${name}`)),
-    quirks: switches(version, changes),
+    changes: differences(version, quirks),
+    quirks,
   })
 }
 
@@ -63,4 +64,13 @@ function switches(version: KernelVersion, changes: readonly QuirkChange[]): Quir
     return [quirk.name, changes.findLast(({ name }) => name === quirk.name)?.on ?? has] as const
   })
   return Object.freeze(Object.fromEntries(entries)) as QuirkSwitches
+}
+
+/** `name` for each quirk that is on though the version has it not, `-name` for each that it has and that is off. */
+function differences(version: KernelVersion, quirks: QuirkSwitches): readonly string[] {
+  return QUIRKS.flatMap(({ name, versions }) => {
+    const has = (versions as readonly KernelVersion[]).includes(version)
+    if (quirks[name] === has) return []
+    return [has ? `-${name}` : name]
+  })
 }

@@ -10,6 +10,7 @@ export const REASON_ABANDONED = 2
 export const REASON_WRONG_KIND = 3
 export const REASON_LONG_TERM = 4
 export const REASON_IN_FLIGHT = 5
+export const REASON_NOBODY_TOLD = 6
 
 export const OPEN_REASONS = [
   'completed, but never released',
@@ -18,6 +19,7 @@ export const OPEN_REASONS = [
   'released the wrong way, so still held',
   'declared long-term',
   'in flight where the trace was cut',
+  'taken on an empty bvec by a call that returned 0: nobody knows of it (quirk get-pages-empty-bvec)',
 ] as const
 
 /** Holds as columns, one row each. Row 0 is never used. */

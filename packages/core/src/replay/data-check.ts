@@ -1,4 +1,5 @@
 import type { Consumer } from '../consumer/consumer.ts'
+import { COPIED_BYTES } from '../consumer/figures.ts'
 import type { Operation, OperationObserver } from '../consumer/operation.ts'
 import { RETAIN_NONE } from '../extract/retention.ts'
 import { IovIter } from '../iter/iov-iter.ts'
@@ -14,8 +15,8 @@ import { PAGE_SIZE } from '../units.ts'
  * byte and in its order. A data destination is filled through the lists, as a device does, and read back through the
  * iterator; a data source is read both ways.
  *
- * Consumers that build no list are judged by the pages that they extracted. An operation that failed, reads around a
- * hole, or reaches no page at all is not judged.
+ * Consumers that build no list are judged by the pages that they extracted. An operation that failed, was copied instead,
+ * reads around a hole, or reaches no page at all is not judged.
  */
 export class DataCheck implements OperationObserver {
   /** Operations judged, and their bytes. */
@@ -38,10 +39,12 @@ export class DataCheck implements OperationObserver {
     this.listed.length = 0
     this.extractedPieces.length = 0
     this.before.copyFrom(io.iter)
+    const copied = io.figures[COPIED_BYTES]
     io.observer = this
     const result = consumer.submit(io)
     io.observer = null
-    if (result > 0 && canJudge(io)) this.judge(io, result)
+    const isInPlace = io.figures[COPIED_BYTES] === copied
+    if (result > 0 && isInPlace && canJudge(io)) this.judge(io, result)
     this.contents.forget()
     return result
   }

@@ -133,7 +133,7 @@ function violations(lane: Lane): Pick<LaneReport, 'violations' | 'violationsTota
       row: violation.row,
       takenRow: violation.takenRow,
       retention: RETENTION_NAMES[violation.held],
-      releasedAs: violation.releasedAs === RETAIN_PIN ? 'pin' : 'ref',
+      releasedAs: RETENTION_NAMES[violation.releasedAs],
       pages: violation.pages,
       consumer: setup.consumer.definition.name,
       detail: violation.detail,

@@ -1,13 +1,4 @@
-import {
-  EVENT_IO,
-  EVENT_MAP,
-  EVENT_NAMES,
-  EVENT_PIN,
-  EVENT_REGISTER,
-  EVENT_UNMAP,
-  EVENT_UNREGISTER,
-  type OpBatch,
-} from '../trace/op-batch.ts'
+import { EVENT_FORK, EVENT_IO, EVENT_NAMES, EVENT_PIN, type OpBatch } from '../trace/op-batch.ts'
 
 /** What the report says of the trace as a whole: rows, operations, time, and rows that nothing models yet. */
 export class TraceSpan {
@@ -16,6 +7,7 @@ export class TraceSpan {
   referenceEvents = 0
   private firstNs = Number.NaN
   private lastNs = 0
+  /** By event code: mappings, registrations and forks come before the first that nothing models. */
   private readonly unmodelled = new Float64Array(EVENT_NAMES.length)
 
   add(batch: OpBatch): void {
@@ -29,9 +21,7 @@ export class TraceSpan {
       const kind = event[row]
       if (kind === EVENT_IO) this.operations++
       else if (kind >= EVENT_PIN) this.referenceEvents++
-      else if (kind !== EVENT_MAP && kind !== EVENT_UNMAP && kind !== EVENT_REGISTER && kind !== EVENT_UNREGISTER) {
-        this.unmodelled[kind]++
-      }
+      else if (kind > EVENT_FORK) this.unmodelled[kind]++
     }
   }
 

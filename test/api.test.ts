@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { API_REPORT, API_REPORT_COMMAND, apiMarkdown, type EntryPoint, readApi } from '../scripts/api-report.mjs'
+import { ROOT } from './sources.ts'
+
+/** Folders of packages/core/src that model the kernel: what they export stands for something in it. */
+const KERNEL_FOLDERS = ['build', 'extract', 'iter', 'kernel', 'ledger', 'lifetime', 'memory']
+
+/** Names of those folders that stand for nothing in the kernel, each with the reason. */
+const WITHOUT_KERNEL_SYMBOL: Readonly<Record<string, string>> = {
+  CHUNKS_UNLIMITED: 'a setting for fault tests',
+  FLAG_NAMES: 'words of the trace; each flag has its own',
+  FlagName: 'words of the trace',
+  findPolicy: 'looks a name up',
+  IterReport: 'how the model tells of undefined behaviour; the kernel warns, crashes or corrupts memory',
+  IterRule: 'names of undefined behaviour',
+  IterViolations: 'joins iterators and ledger',
+  isQuirkName: 'looks a name up',
+  KERNEL_VERSIONS: 'which kernels are modelled',
+  KernelVersion: 'which kernels are modelled',
+  kernelVersionOf: 'reads text',
+  Memory: 'gathers what stands for something',
+  PAGE_KINDS: 'words of the trace',
+  PAGE_LIST_MAX: 'a limit of the model',
+  PageContents: 'what a copy needs of the pages',
+  PageKindName: 'words of the trace',
+  PagesToAppend: 'arguments of a call, reused',
+  PageTaker: 'what an operation offers to a builder of lists',
+  POLICIES: 'each policy names its own source',
+  POLICY_NAMES: 'words of the command line',
+  PolicyName: 'words of the command line',
+  QUIRKS: 'each quirk names its own source',
+  Quirk: 'its field `source` names the symbol',
+  QuirkChange: 'a setting of a replay',
+  QuirkName: 'words of the command line',
+  QuirkSwitches: 'a setting of a replay',
+  quirksOf: 'looks a version up',
+  RETENTION_NAMES: 'words of the report',
+  SG_ENTRIES_MAX: 'a limit of the model',
+  SG_NONE: 'the null of a row number',
+  SG_NO_PAGE: 'the null of a row number',
+  SG_PINNED: 'the kernel does not note it',
+  SgReport: 'the kernel does not notice',
+  SgRule: 'the kernel does not notice',
+  SgViolations: 'joins scatterlists and ledger',
+  Violation: 'the kernel does not notice',
+  ViolationRule: 'the kernel does not notice',
+  kernelOf: 'makes the settings of a replay',
+}
+
+describe('the public API of @pinscope/core', () => {
+  const api: readonly EntryPoint[] = readApi()
+  const everything = api.flatMap(({ exports }) => exports)
+
+  it('is what its report says', () => {
+    const report = readFileSync(join(ROOT, API_REPORT), 'utf8')
+    expect(apiMarkdown(api), `${API_REPORT} is stale; this writes it: ${API_REPORT_COMMAND}`).toBe(report)
+  })
+
+  it('has a doc comment on every name', () => {
+    const bare = everything.filter(({ doc }) => doc.text === '')
+    expect(bare.map(({ file, name }) => `${file}: ${name}`)).toEqual([])
+  })
+
+  it('has a doc comment on every method', () => {
+    const bare = everything.flatMap(({ file, name, members }) =>
+      members
+        .filter(({ isMethod, doc }) => isMethod && doc.text === '')
+        .map((member) => `${file}: ${name}.${member.name}`),
+    )
+    expect(bare).toEqual([])
+  })
+
+  it('names the kernel symbol of every name that models one', () => {
+    const bare = everything.filter((one) => needsKernel(one.file) && !hasKernel(one))
+    expect(bare.map(({ name }) => name).sort()).toEqual(Object.keys(WITHOUT_KERNEL_SYMBOL).sort())
+  })
+
+  it('has no empty @kernel tag', () => {
+    const docs = everything.flatMap(({ name, doc, members }) => [
+      { name, doc },
+      ...members.map((member) => ({ name: `${name}.${member.name}`, doc: member.doc })),
+    ])
+    expect(docs.filter(({ doc }) => doc.kernel.includes('')).map(({ name }) => name)).toEqual([])
+  })
+})
+
+function needsKernel(file: string): boolean {
+  return KERNEL_FOLDERS.includes(file.slice(0, file.indexOf('/')))
+}
+
+function hasKernel({ doc, moduleDoc }: EntryPoint['exports'][number]): boolean {
+  return doc.kernel.length > 0 || moduleDoc.kernel.length > 0
+}
