@@ -9,7 +9,7 @@ import { World } from './support/world.ts'
 /** What a user of @pinscope/core may have in hand. */
 const AT_HAND = `
 import {
-  type Borrowed, HOLD_NONE, type Hold, isBorrowed, isPinned, isReferenced, type Ledger, type Operation, type PageList,
+  type Borrowed, HOLD_NONE, type Hold, isBorrowed, isHold, isPinned, isReferenced, type Ledger, type Operation, type PageList,
   type Pinned, type Referenced,
 } from '../src/index.ts'
 declare const ledger: Ledger
@@ -32,6 +32,10 @@ const COMPILES = [
   'if (isPinned(hold)) ledger.unpin(hold); else if (isReferenced(hold)) ledger.put(hold); else { const none: Borrowed = hold; void none }',
   'if (!isPinned(hold) && !isBorrowed(hold)) ledger.put(hold)',
   'if (isPinned(io.hold)) ledger.unpin(io.hold)',
+  'const taken = ledger.acquire(list); if (isHold(taken)) ledger.letGo(taken)',
+  'const taken = ledger.acquire(list); if (isHold(taken) && isPinned(taken)) ledger.unpin(taken)',
+  'const both: Pinned | Borrowed = ledger.join(pinned, HOLD_NONE); void both',
+  'ledger.unpin(ledger.split(pinned, 1))',
   // The general one, for who lets each hold go the way it was taken.
   'ledger.letGo(hold)',
   'ledger.letGo(pinned)',
@@ -72,6 +76,10 @@ const DOES_NOT_COMPILE: readonly (readonly [code: string, error: string])[] = [
   ['const bytes = io.extract(1, 4096); ledger.unpin(bytes)', 'number for Pinned'],
   ['io.extract(1, 4096); ledger.unpin(io.hold)', 'Hold for Pinned'],
   ['io.extract(1, 4096); ledger.put(io.hold)', 'Hold for Referenced'],
+
+  // Kinds never mix.
+  ['ledger.join(pinned, referenced)', 'Referenced for Pinned | Borrowed'],
+  ['ledger.put(ledger.split(pinned, 1))', 'Pinned for Referenced'],
 
   ['const other: Pinned = referenced', 'Referenced for Pinned'],
   ['const other: Pinned = borrowed', 'Borrowed for Pinned'],

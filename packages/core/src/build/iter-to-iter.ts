@@ -7,7 +7,7 @@ import { invariant } from '../invariant.ts'
 import { IovIter } from '../iter/iov-iter.ts'
 import { ITER_BVEC, isUserBacked } from '../iter/iter-type.ts'
 import { SegmentTable } from '../iter/segment-table.ts'
-import { HOLD_NONE, type Hold, isPinned, isReferenced, retentionOf } from '../ledger/hold.ts'
+import { HOLD_NONE, type Hold, isHold, isPinned, isReferenced, retentionOf } from '../ledger/hold.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Memory } from '../memory/memory.ts'
 
@@ -90,12 +90,12 @@ function extractUserPages(
     error = listed < 0 ? listed : EIO
     if (listed <= 0) break
     const hold = ledger.acquire(list)
-    if (hold < 0) {
+    if (!isHold(hold)) {
       from.revert(listed)
       into.letGo(ledger)
       return ENOMEM
     }
-    into.hold = ledger.join(into.hold, hold as Hold)
+    into.hold = ledger.join(into.hold, hold)
     for (let i = 0; i < list.length; i++) table.push(list.page[i], list.offsetBytes[i], list.lengthBytes[i])
     bytes += listed
   }

@@ -7,7 +7,7 @@ import { IovIter } from '../iter/iov-iter.ts'
 import { ITER_IOVEC, ITER_KVEC, ITER_UBUF } from '../iter/iter-type.ts'
 import { PipeRing } from '../iter/pipe-ring.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { HOLD_NONE, type Hold, isBorrowed } from '../ledger/hold.ts'
+import { HOLD_NONE, type Hold, isBorrowed, isHold } from '../ledger/hold.ts'
 import { HoldChain } from '../ledger/hold-chain.ts'
 import { REASON_NOBODY_TOLD } from '../ledger/hold-table.ts'
 import { IterViolations } from '../ledger/iter-violations.ts'
@@ -110,11 +110,11 @@ export class Operation {
       return bytes
     }
     const hold = this.ledger.acquire(this.list)
-    if (hold < 0) {
+    if (!isHold(hold)) {
       this.iter.revert(bytes)
       return hold
     }
-    this.hold = hold as Hold
+    this.hold = hold
     if (observer !== null) this.tell(observer, segment, iovOffsetBytes, bytes)
     return bytes
   }
@@ -134,7 +134,7 @@ export class Operation {
   /** References that the call took and tells nobody of: a leak of that kernel. @kernel quirk get-pages-empty-bvec */
   private loseReferences(): void {
     const hold = this.ledger.acquire(this.list)
-    if (hold > 0) this.ledger.mark(hold as Hold, REASON_NOBODY_TOLD)
+    if (isHold(hold)) this.ledger.mark(hold, REASON_NOBODY_TOLD)
   }
 
   /** The pipe of a PIPE operation; what an operation before left in it has been read. @kernel fs/splice.c: generic_file_splice_read (6.1) */

@@ -44,6 +44,11 @@ export function retentionOf(hold: Hold): Retention {
   return (hold & 3) as Retention
 }
 
+/** What `ledger.acquire` returned is a hold, not an errno. @kernel include/linux/err.h: IS_ERR_VALUE, the opposite */
+export function isHold(taken: Hold | number): taken is Hold {
+  return taken >= 0
+}
+
 /** A pin on every page: `unpin` lets it go. @kernel include/linux/uio.h: iov_iter_extract_will_pin */
 export function isPinned(hold: Hold): hold is Pinned {
   return retentionOf(hold) === RETAIN_PIN

@@ -8,6 +8,7 @@ import { ENTRY_NONE } from './entry-pool.ts'
 import { FolioCounts } from './folio-counts.ts'
 import { HeldPages } from './held-pages.ts'
 import {
+  type Borrowed,
   generationOf,
   HOLD_NONE,
   type Hold,
@@ -174,7 +175,7 @@ export class Ledger {
   }
 
   /** Appends the entries of `b` to `a`, which takes them over. Both have the same retention, or one is HOLD_NONE. */
-  join(a: Hold, b: Hold): Hold {
+  join<Kind extends Hold>(a: Kind | Borrowed, b: Kind | Borrowed): Kind | Borrowed {
     if (retentionOf(a) === RETAIN_NONE) return b
     if (retentionOf(b) === RETAIN_NONE) return a
     const { holds } = this
@@ -187,12 +188,12 @@ export class Ledger {
   }
 
   /** Splits off the last `count` entries into a hold of their own. */
-  split(hold: Hold, count: number): Hold {
+  split<Kind extends Hold>(hold: Kind, count: number): Kind {
     const { holds } = this
     const slot = holds.find(hold)
     invariant(slot > 0 && count > 0 && count <= holds.count[slot], 'split: more entries than the hold has')
     const tail = this.held.split(slot, count, retentionOf(hold))
-    return makeHold(tail, holds.generation[tail], retentionOf(hold))
+    return makeHold(tail, holds.generation[tail], retentionOf(hold)) as Kind
   }
 
   /** Drops the first entry of a hold only: a page that was taken twice. @kernel block/bio.c: unpin of the same page when merging */

@@ -6,7 +6,7 @@ import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/
 import { invariant } from '../invariant.ts'
 import { ITER_FOLIOQ, ITER_SOURCE, ITER_XARRAY } from '../iter/iter-type.ts'
 import { FLAG_LONGTERM } from '../iter/row-flags.ts'
-import { HOLD_NONE, type Hold, makeHold } from '../ledger/hold.ts'
+import { HOLD_NONE, type Hold, isHold, makeHold } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { EVENT_PIN, EVENT_UNPIN, NONE, type OpBatch } from '../trace/op-batch.ts'
@@ -46,8 +46,8 @@ export class ReferenceEvents {
       if (bytes <= 0) break
       if (key < 0) key = this.io.list.page[0]
       const taken = this.ledger.acquire(this.io.list)
-      if (taken < 0) break
-      hold = this.ledger.join(hold, taken as Hold)
+      if (!isHold(taken)) break
+      hold = this.ledger.join(hold, taken)
     }
     if ((batch.flags[row] & FLAG_LONGTERM) !== 0) this.ledger.mark(hold, REASON_LONG_TERM)
     const pages = this.ledger.pagesHeld(hold)

@@ -2,7 +2,7 @@ import { EFAULT, EINVAL, EOPNOTSUPP } from '../errno.ts'
 import { PAGE_LIST_MAX, type PageList } from '../extract/page-list.ts'
 import { RETAIN_PIN } from '../extract/retention.ts'
 import type { KernelVersion } from '../kernel/version.ts'
-import { HOLD_NONE, type Hold } from '../ledger/hold.ts'
+import { HOLD_NONE, type Hold, isHold } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { type AddressSpaces, USER_PAGES_END } from '../memory/address-spaces.ts'
@@ -60,11 +60,11 @@ export class RegisteredBuffers {
     let hold: Hold = HOLD_NONE
     for (let s = first; s < first + batch.segmentCount[row]; s++) {
       const taken = this.pinRange(addressBytes[s], lengthBytes[s], batch.mm[row])
-      if (taken < 0) {
+      if (!isHold(taken)) {
         this.ledger.letGo(hold)
         return
       }
-      hold = this.ledger.join(hold, taken as Hold)
+      hold = this.ledger.join(hold, taken)
     }
     this.ledger.mark(hold, REASON_LONG_TERM)
     const id = batch.id[row]
@@ -105,9 +105,9 @@ export class RegisteredBuffers {
       const count = Math.min(endPage - page, PAGE_LIST_MAX)
       const found = spaces.walkPages(mm, page, count, PIN_WRITE, list.page)
       const taken = found > 0 ? acquire(ledger, list, found) : found
-      if (taken > 0) holds.push(taken as Hold)
-      if (taken < 0) error = taken
-      else if (found < count) error = EFAULT
+      if (!isHold(taken)) error = taken
+      else holds.push(taken)
+      if (error === 0 && found < count) error = EFAULT
     }
     if (error === 0 && this.kernel === '6.1') error = refusedFile(spaces, mm, firstPage, endPage)
     if (error !== 0) {
