@@ -51,6 +51,7 @@ export {
   HOLD_NONE,
   type Hold,
   isBorrowed,
+  isHold,
   isPinned,
   isReferenced,
   type Pinned,
