@@ -5,7 +5,7 @@ import type { ExtractionPolicy } from '../extract/policy.ts'
 import { RETENTION_NAMES } from '../extract/retention.ts'
 import { invariant } from '../invariant.ts'
 import { IovIter } from '../iter/iov-iter.ts'
-import { ITER_BVEC, isUserBacked } from '../iter/iter-type.ts'
+import { ITER_BVEC, ITER_PIPE, isUserBacked } from '../iter/iter-type.ts'
 import { SegmentTable } from '../iter/segment-table.ts'
 import { HOLD_NONE, type Hold, isHold, isPinned, isReferenced, retentionOf } from '../ledger/hold.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -20,7 +20,7 @@ export type IterCleanup = 'unpin' | 'put' | 'nothing'
  *
  * Out of user memory it is a BVEC iterator over the pages, and {@link hold} is what was taken on them. Out of kernel
  * memory it is a shallow copy, with a copied array where there is one: nothing is taken, and whoever made the original
- * keeps the pages alive. A further extraction of either takes nothing: no page is pinned twice.
+ * keeps the pages alive. A further iov_iter_extract_pages() of either takes nothing: no page is pinned twice.
  *
  * @kernel fs/netfs/iterator.c: netfs_extract_user_iter; fs/netfs/direct_read.c: the shallow copy of kernel iterators
  */
@@ -48,7 +48,7 @@ export class ExtractedIter {
 /**
  * Makes an iterator out of the next `bytesMax` bytes of another, which is advanced over them; at most `segmentsMax`
  * bvecs out of user memory, one for each page piece. Returns the bytes. When a page cannot be had, what came before it
- * is the result; an errno only when nothing did (-EIO: there was nothing left), or with -ENOMEM, which lets go of
+ * is the result; an errno only when nothing did, or with -ENOMEM, which lets go of
  * everything. With an errno nothing is held.
  *
  * @kernel fs/netfs/iterator.c: netfs_extract_user_iter (user memory only: it warns and returns -EIO for every other type)
@@ -64,6 +64,9 @@ export function extractIterToIter(
 ): number {
   invariant(into.hold === HOLD_NONE, 'the extracted iterator still holds pages of an earlier extraction')
   into.table.clear()
+  into.iter.resetDiscard(0)
+  if (from.type === ITER_PIPE) return EIO
+  if (from.countBytes === 0) return 0
   if (isUserBacked(from.type)) return extractUserPages(from, memory, ledger, policy, bytesMax, segmentsMax, into)
   const bytes = Math.min(bytesMax, from.countBytes)
   into.iter.dup(from, into.table)

@@ -23,7 +23,7 @@ export class PageList {
   retention: Retention = RETAIN_NONE
   /** The rows follow each other: the pages were faulted in in order. False where nobody looked. */
   isRun = false
-  /** Slab pages among the entries are listed and not referenced. @kernel lib/iov_iter.c: __iov_iter_get_pages_alloc (since 6.16) */
+  /** Slab pages among the entries are listed and not referenced: the hold has no entry for them. @kernel lib/iov_iter.c: __iov_iter_get_pages_alloc (since 6.16) */
   sparesSlab = false
   /** An entry is a run of a folio, not a page: the folio policy. */
   joined = false

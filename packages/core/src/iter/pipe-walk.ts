@@ -81,7 +81,8 @@ export function linkPage(iter: IovIter, page: number, offset: number, bytesMax: 
 
 /**
  * Keeps the next `bytes` that were put into the ring and releases what lies behind them. Nothing put in and nothing kept:
- * everything since the iterator's start is released.
+ * everything since the iterator's start is released. More than was put in is an `advance-past-pipe` violation, and the
+ * iterator stays: the kernel walks stale buffers.
  * @kernel lib/iov_iter.c: pipe_advance
  */
 export function advancePipe(iter: IovIter, bytes: number): void {
@@ -90,23 +91,23 @@ export function advancePipe(iter: IovIter, bytes: number): void {
     ring.discardFrom(iter.pipeStartHead)
     return
   }
-  iter.countBytes -= bytes
   let size = bytes
   let off = iter.lastOffset
-  for (;;) {
-    invariant(iter.pipeHead < ring.head, 'iov_iter_advance: past what was put into the pipe')
-    const at = ring.at(iter.pipeHead)
+  for (let buffer = iter.pipeHead; buffer < ring.head; buffer++) {
+    const at = ring.at(buffer)
     if (off !== 0) size += Math.abs(off) - ring.offsetBytes[at]
     if (size <= ring.lengthBytes[at]) {
       ring.lengthBytes[at] = size
-      iter.lastOffset = ring.lastOffset(iter.pipeHead)
-      break
+      iter.lastOffset = ring.lastOffset(buffer)
+      iter.pipeHead = buffer
+      iter.countBytes -= bytes
+      ring.discardFrom(buffer + 1)
+      return
     }
     size -= ring.lengthBytes[at]
-    iter.pipeHead++
     off = 0
   }
-  ring.discardFrom(iter.pipeHead + 1)
+  iter.violate('advance-past-pipe')
 }
 
 /** Takes bytes out of the ring again, at most back to the iterator's start. @kernel lib/iov_iter.c: iov_iter_revert */

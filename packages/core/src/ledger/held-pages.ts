@@ -1,9 +1,11 @@
 import type { PageList } from '../extract/page-list.ts'
 import { RETAIN_PIN, type Retention } from '../extract/retention.ts'
-import { type PageStore, ZERO_PAGE } from '../memory/page-store.ts'
+import { PAGE_KINDS, type PageStore, ZERO_PAGE } from '../memory/page-store.ts'
 import { ENTRY_NONE, EntryPool } from './entry-pool.ts'
 import type { FolioCounts } from './folio-counts.ts'
 import type { HoldTable } from './hold-table.ts'
+
+const KIND_SLAB = PAGE_KINDS.indexOf('slab')
 
 /**
  * Which pages each hold has: the chain of runs behind a row of the hold table. Moves the counts with them; the sums are
@@ -22,7 +24,7 @@ export class HeldPages {
   }
 
   /**
-   * Takes every entry of the list for the new hold in row `slot`. Returns the references that moved a count, or -1 when
+   * Takes every entry of the list for the new hold in row `slot`, except slab pages where the list spares them. Returns the references that moved a count, or -1 when
    * a count would overflow: nothing is taken then, and the row is free.
    */
   take(slot: number, list: PageList): number {
@@ -30,14 +32,20 @@ export class HeldPages {
     const { length, retention } = list
     const rows = list.page
     let counted = length
+    let spared = 0
     let last = ENTRY_NONE
     for (let i = 0; i < length; ) {
       const page = rows[i]
+      if (list.sparesSlab && this.pages.kind[page] === KIND_SLAB) {
+        spared++
+        i++
+        continue
+      }
       // Rows that follow each other; the zero page stands alone, since its pins count for nothing.
       let end = i + 1
       if (list.isRun) end = length
-      else if (page !== ZERO_PAGE) while (end < length && rows[end] === page + end - i) end++
-      else if (retention === RETAIN_PIN) counted--
+      else if (page !== ZERO_PAGE && !list.sparesSlab) while (end < length && rows[end] === page + end - i) end++
+      else if (page === ZERO_PAGE && retention === RETAIN_PIN) counted--
       const run = counts.take(page, end - i, retention)
       if (run === 0) {
         this.drop(slot, retention)
@@ -50,9 +58,9 @@ export class HeldPages {
       i += run
     }
     holds.last[slot] = last
-    holds.count[slot] = length
-    holds.counted[slot] = counted
-    return counted
+    holds.count[slot] = length - spared
+    holds.counted[slot] = counted - spared
+    return counted - spared
   }
 
   /** Drops every entry and frees the row. */

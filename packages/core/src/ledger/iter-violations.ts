@@ -20,5 +20,6 @@ const DETAILS: Readonly<Record<IterRule, string>> = {
   'wrong-direction': 'data was copied against the direction of the iterator',
   'revert-past-start':
     'the iterator was reverted past its start: memory corruption in the kernel, a BUG for ubuf and xarray',
+  'advance-past-pipe': 'the iterator was advanced over more than was put into the pipe: the kernel walks stale buffers',
   'count-wrapped': 'more was taken out of the iterator than it had left: its count wraps in the kernel',
 }

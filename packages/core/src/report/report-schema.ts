@@ -29,6 +29,7 @@ export const violationSchema = z
       'unknown-release',
       'wrong-direction',
       'revert-past-start',
+      'advance-past-pipe',
       'count-wrapped',
       'wrong-data',
     ]),

@@ -1,5 +1,5 @@
-import { PAGE_SIZE } from '../units.ts'
 import { ITER_DISCARD, ITER_FOLIOQ, ITER_IOVEC, ITER_PIPE, ITER_SOURCE, ITER_UBUF } from '../iter/iter-type.ts'
+import { PAGE_SIZE } from '../units.ts'
 import {
   COLUMN_BACKING,
   COLUMN_END,
