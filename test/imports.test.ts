@@ -10,10 +10,12 @@ import { packageSources, ROOT, type Source } from './sources.ts'
  */
 const CORE_ORDER = [
   ['units', 'errno', 'invariant', 'grown'],
+  ['kernel'],
   ['memory'],
   ['iter'],
   ['extract'],
   ['ledger'],
+  ['build'],
   ['lifetime'],
   ['consumer'],
   ['report'],

@@ -65,9 +65,12 @@ function listOne(iter: IovIter, memory: Memory, out: PageList, pagesMax: number,
  */
 export function joinBvecs(iter: IovIter, memory: Memory, out: PageList, pagesMax: number, bytesMax: number): number {
   const { quirks } = iter.kernel
-  if (quirks['bvec-one-empty-skipped']) skipOne(iter)
-  else iter.skipEmpty()
   if (iter.segmentsLeft === 0) return 0
+  const skipsOne = quirks['bvec-one-empty-skipped']
+  if (skipsOne) skipOne(iter)
+  else iter.skipEmpty()
+  // Where one is stepped over, the pages allowed are looked at before it shows that none is left.
+  if (iter.segmentsLeft === 0) return skipsOne && pagesMax === 0 && !quirks['bvec-no-entry-check'] ? ENOMEM : 0
   const { offsetBytes, lengthBytes } = iter.table
   const end = iter.segment + iter.segmentsLeft
   let { segment } = iter
@@ -79,7 +82,7 @@ export function joinBvecs(iter: IovIter, memory: Memory, out: PageList, pagesMax
   let bytes = 0
   let start = 0
   while (bytes < bytesMax && segment < end) {
-    if (lengthBytes[segment] === 0 && !quirks['bvec-one-empty-skipped']) {
+    if (lengthBytes[segment] === 0 && !skipsOne) {
       segment++
       continue
     }
@@ -105,7 +108,7 @@ export function joinBvecs(iter: IovIter, memory: Memory, out: PageList, pagesMax
 
 /** Steps over one bvec that is used up, or empty. */
 function skipOne(iter: IovIter): void {
-  if (iter.segmentsLeft === 0 || iter.iovOffsetBytes !== iter.table.lengthBytes[iter.segment]) return
+  if (iter.iovOffsetBytes !== iter.table.lengthBytes[iter.segment]) return
   iter.iovOffsetBytes = 0
   iter.segment++
   iter.segmentsLeft--

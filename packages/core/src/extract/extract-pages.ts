@@ -1,15 +1,6 @@
 import { EFAULT } from '../errno.ts'
 import type { IovIter } from '../iter/iov-iter.ts'
-import {
-  ITER_BVEC,
-  ITER_DISCARD,
-  ITER_FOLIOQ,
-  ITER_IOVEC,
-  ITER_KVEC,
-  ITER_PIPE,
-  ITER_UBUF,
-  ITER_XARRAY,
-} from '../iter/iter-type.ts'
+import { ITER_BVEC, ITER_FOLIOQ, ITER_IOVEC, ITER_KVEC, ITER_PIPE, ITER_UBUF, ITER_XARRAY } from '../iter/iter-type.ts'
 import type { Memory } from '../memory/memory.ts'
 import { MAX_RW_COUNT } from '../units.ts'
 import { extractBvec, extractFixed, getBvec, joinBvecs } from './extract-bvec.ts'
@@ -22,8 +13,7 @@ import type { PageList } from './page-list.ts'
 import type { ExtractionPolicy } from './policy.ts'
 import type { Retention } from './retention.ts'
 
-/** Peer-to-peer memory may be extracted: user-backed iterators only, no other type looks at it. @kernel include/linux/uio.h: ITER_ALLOW_P2PDMA */
-export const ITER_ALLOW_P2PDMA = 1 << 0
+export { ITER_ALLOW_P2PDMA } from './extract-user.ts'
 
 /**
  * Lists the pages of the next part of an iterator, at most `pagesMax` of them and `bytesMax` bytes, and advances it.
@@ -56,7 +46,11 @@ export function extractPages(
   const retention = policy.retention(iter.type, iter.direction)
   if (retention < 0) return retention
   out.retention = retention as Retention
-  const listed = list(iter, policy, memory, out, pagesMax, bytes, flags)
+  // Not one case of several below: by far the most calls are for user memory.
+  const listed =
+    iter.type === ITER_UBUF || iter.type === ITER_IOVEC
+      ? extractUser(iter, memory, out, pagesMax, bytes, policy.isLegacy ? 0 : flags)
+      : list(iter, policy, memory, out, pagesMax, bytes)
   if (policy.perFolio && listed > 0) out.joinRuns(memory.pages.head)
   return listed
 }
@@ -68,12 +62,8 @@ function list(
   out: PageList,
   pagesMax: number,
   bytes: number,
-  flags: number,
 ): number {
   switch (iter.type) {
-    case ITER_UBUF:
-    case ITER_IOVEC:
-      return extractUser(iter, memory, out, pagesMax, bytes, (flags & ITER_ALLOW_P2PDMA) !== 0 && !policy.isLegacy)
     case ITER_KVEC:
       return extractKvec(iter, memory, out, pagesMax, bytes)
     case ITER_BVEC:
@@ -84,7 +74,7 @@ function list(
       return extractXarray(iter, policy.isLegacy, memory, out, pagesMax, bytes)
     case ITER_PIPE:
       return iter.kernel.hasPipe ? extractPipe(iter, out, pagesMax, bytes) : EFAULT
-    case ITER_DISCARD:
+    default:
       return EFAULT
   }
 }

@@ -6,7 +6,10 @@ import { FOLL_GET, FOLL_NOFAULT, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from '.
 import type { Memory } from '../memory/memory.ts'
 import { PAGE_OFFSET_MASK, PAGE_SIZE, pagesSpanned } from '../units.ts'
 import { PAGE_LIST_MAX, type PageList } from './page-list.ts'
-import { RETAIN_PIN, RETAIN_REF } from './retention.ts'
+import type { Retention } from './retention.ts'
+
+/** Peer-to-peer memory may be extracted: user-backed iterators only, no other type looks at it. @kernel include/linux/uio.h: ITER_ALLOW_P2PDMA */
+export const ITER_ALLOW_P2PDMA = 1 << 0
 
 /**
  * UBUF: from where it stands to its end; IOVEC: the first vector that is not empty. Both families alike, but for what
@@ -19,7 +22,7 @@ export function extractUser(
   out: PageList,
   pagesMax: number,
   bytesMax: number,
-  allowP2pdma: boolean,
+  flags: number,
 ): number {
   const { addressBytes, lengthBytes } = iter.table
   let { segment } = iter
@@ -39,7 +42,7 @@ export function extractUser(
   const start = (addressBytes[segment] + skip) & PAGE_OFFSET_MASK
   const count = Math.min(pagesSpanned(start, bytes), pagesMax, PAGE_LIST_MAX)
   if (count === 0) return ENOMEM
-  const foll = follOf(iter, out, allowP2pdma)
+  const foll = follOf(iter, out.retention, flags)
   const found = memory.spaces.walk(iter.mm, addressBytes, segment, skip, count, foll, out.page)
   if (found < 0) return found
   const listed = Math.min(bytes, found * PAGE_SIZE - start)
@@ -50,12 +53,13 @@ export function extractUser(
 }
 
 /** What get_user_pages is asked for. @kernel FOLL_LONGTERM never is */
-function follOf(iter: IovIter, out: PageList, allowP2pdma: boolean): number {
-  let foll = 0
-  if (out.retention === RETAIN_PIN) foll |= FOLL_PIN
-  else if (out.retention === RETAIN_REF) foll |= FOLL_GET
+function follOf(iter: IovIter, retention: Retention, flags: number): number {
+  let foll = FOLL_OF_RETENTION[retention]
   if (iter.direction === ITER_DEST) foll |= FOLL_WRITE
   if (iter.nofault) foll |= FOLL_NOFAULT
-  if (allowP2pdma) foll |= FOLL_PCI_P2PDMA
+  if ((flags & ITER_ALLOW_P2PDMA) !== 0) foll |= FOLL_PCI_P2PDMA
   return foll
 }
+
+/** By `RETAIN_*`. */
+const FOLL_OF_RETENTION = [0, FOLL_GET, FOLL_PIN] as const

@@ -10,14 +10,29 @@ import { isSane, pipeFreeSlots } from './pipe-walk.ts'
  * @kernel lib/iov_iter.c: iov_iter_npages, iov_npages, bvec_npages; 6.1: pipe_npages
  */
 export function npages(iter: IovIter, pagesMax: number): number {
-  const { type } = iter
-  if (iter.countBytes === 0 || type === ITER_DISCARD) return 0
-  let pages: number
-  if (type === ITER_IOVEC || type === ITER_KVEC || type === ITER_BVEC) pages = npagesOfSegments(iter, pagesMax)
-  else if (type === ITER_FOLIOQ) pages = pagesSpanned(iter.iovOffsetBytes & PAGE_OFFSET_MASK, iter.countBytes)
-  else if (type === ITER_PIPE) pages = isSane(iter) ? pipeFreeSlots(iter) : 0
-  else pages = pagesSpanned(iter.currentStartBytes(), iter.countBytes)
+  const { type, countBytes } = iter
+  if (countBytes === 0) return 0
+  const pages = type === ITER_UBUF ? pagesSpanned(ubufStart(iter), countBytes) : npagesByType(iter, pagesMax)
   return pages < pagesMax ? pages : pagesMax
+}
+
+function ubufStart(iter: IovIter): number {
+  return (iter.table.addressBytes[iter.segment] + iter.iovOffsetBytes) & PAGE_OFFSET_MASK
+}
+
+function npagesByType(iter: IovIter, pagesMax: number): number {
+  switch (iter.type) {
+    case ITER_IOVEC:
+    case ITER_KVEC:
+    case ITER_BVEC:
+      return npagesOfSegments(iter, pagesMax)
+    case ITER_PIPE:
+      return isSane(iter) ? pipeFreeSlots(iter) : 0
+    case ITER_DISCARD:
+      return 0
+    default:
+      return pagesSpanned(iter.currentStartBytes(), iter.countBytes)
+  }
 }
 
 function npagesOfSegments(iter: IovIter, pagesMax: number): number {

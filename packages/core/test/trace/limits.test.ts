@@ -54,7 +54,7 @@ describe('limits: the last good value and the first bad one', () => {
       ['ubuf', '0x0+1', 1],
       ['xarray', 'f:0+1', 1],
       ['bvec', '1:0+1', 65536],
-      ['folioq', 'f:0+1', 65536],
+      ['folioq', 'f:0+4096', 65536],
     ] as const) {
       expect(await reads(row(iter, segment, max))).toHaveLength(1)
       await expect(reads(row(iter, segment, max + 1))).rejects.toThrow(

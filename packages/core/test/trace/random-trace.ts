@@ -39,6 +39,11 @@ const fileSegment = fc
   )
   .map(([file, position, length]) => `${file}:${position}+${length}`)
 
+/** Whole pages of a file: such ranges meet in a folio queue. */
+const fileRange = fc
+  .tuple(fc.constantFrom('f', 'a:b', '/mnt/data'), fc.nat(1 << 20), fc.integer({ min: 1, max: 64 }))
+  .map(([file, page, pages]) => `${file}:${page * 4096}+${pages * 4096}`)
+
 const joined = (segment: fc.Arbitrary<string>, max: number) =>
   fc.array(segment, { minLength: 1, maxLength: max }).map((segments) => segments.join(';'))
 const layout: fc.Arbitrary<Cells> = fc.oneof(
@@ -48,7 +53,7 @@ const layout: fc.Arbitrary<Cells> = fc.oneof(
   joined(addressSegment, 6).map((segs) => ({ iter: 'iovec', segs })),
   joined(addressSegment, 3).map((segs) => ({ iter: 'kvec', segs })),
   joined(bvecSegment, 5).map((segs) => ({ iter: 'bvec', segs })),
-  joined(fileSegment, 3).map((segs) => ({ iter: 'folioq', segs })),
+  fc.oneof(fileSegment, joined(fileRange, 3)).map((segs) => ({ iter: 'folioq', segs })),
   fileSegment.map((segs) => ({ iter: 'xarray', segs })),
 )
 

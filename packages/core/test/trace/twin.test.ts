@@ -79,7 +79,7 @@ describe('the scanner and its slow twin read the same', () => {
 
   it('segs left of iter', async () => {
     await expectTwins(
-      '# pinscope-trace 1\nsegs,ts,op,iter\nf:1+2;g:3+4,0,read,folioq\n"7:0+4096",1,write,bvec\n0x7+1,2,read,\n',
+      '# pinscope-trace 1\nsegs,ts,op,iter\nf:1+4095;g:4096+4,0,read,folioq\n"7:0+4096",1,write,bvec\n0x7+1,2,read,\n',
     )
   })
 
