@@ -100,7 +100,7 @@ describe('a large folio: the counts of its head', () => {
 
   it('references move the refcount only', () => {
     const world = new World()
-    world.map(0x200, 0x204, 2)
+    world.map(0x200, 0x400, 9)
     world.start('ubuf', [[A, 4 * P]])
     take(world, 'get-pages')
     const [row] = world.rowsOf(0x200, 1)

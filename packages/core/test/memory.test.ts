@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EFAULT } from '../src/errno.ts'
+import { KERNEL_MM, USER_PAGES_END } from '../src/memory/address-spaces.ts'
+import { FOLL_WRITE } from '../src/memory/foll.ts'
 import {
   MAPPING_NO_ACCESS,
   MAPPING_NO_PAGES,
@@ -11,8 +13,9 @@ import { PAGE_KINDS, ZERO_PAGE } from '../src/memory/page-store.ts'
 import { LEAF_PAGES, PageTables } from '../src/memory/page-tables.ts'
 import { World } from './support/world.ts'
 
-/** Page numbers: ordinary, above 2^32 bytes, above 2^47 bytes, and the last ones below 2^53 bytes. */
-const PLACES = [0x200, 2 ** 21 + 5, 2 ** 36, 2 ** 41 - 0x400]
+/** Page numbers: ordinary, above 2^32 bytes, the last ones of a process; above 2^47 bytes, and the last ones below 2^53 bytes. */
+const USER_PLACES = [0x200, 2 ** 21 + 5, USER_PAGES_END - 600]
+const PLACES = [...USER_PLACES, 2 ** 36, 2 ** 41 - 0x400]
 
 describe('page tables', () => {
   it('hold a leaf for each region of each mapping, however many there are', () => {
@@ -26,13 +29,28 @@ describe('page tables', () => {
         tables.entries[leaf + (mapping % LEAF_PAGES)] = mapping + 1
       }
     }
-    expect(new Set(leaves.values()).size).toBe(1200)
+    expect(new Set(leaves.values()).size).toBe(300 * PLACES.length)
     for (const [key, leaf] of leaves) {
       const [mapping, region] = key.split(' ').map(Number)
       expect(tables.leafOf(mapping!, region!)).toBe(leaf)
       expect(tables.entries[leaf + (mapping! % LEAF_PAGES)]).toBe(mapping! + 1)
       expect(tables.entries[leaf + ((mapping! + 1) % LEAF_PAGES)]).toBe(0)
     }
+  })
+
+  it('list the leaves of a range by address, few regions among many leaves or the other way round', () => {
+    const tables = new PageTables()
+    const regions = [900, 3, 7, 2 ** 31, 5]
+    for (const region of regions) tables.leafOf(1, region)
+    for (let region = 0; region < 100; region++) tables.leafOf(2, region)
+    const found = (from: number, to: number) =>
+      tables.leavesIn(1, from, to).map((leaf) => tables.firstPageOf(leaf) / LEAF_PAGES)
+    expect(found(4 * LEAF_PAGES, 8 * LEAF_PAGES)).toEqual([5, 7])
+    expect(found(4 * LEAF_PAGES + 1, 5 * LEAF_PAGES)).toEqual([])
+    expect(found(5 * LEAF_PAGES - 1, 5 * LEAF_PAGES + 1)).toEqual([5])
+    expect(found(0, 2 ** 41)).toEqual([3, 5, 7, 900, 2 ** 31])
+    expect(tables.leavesIn(3, 0, 2 ** 41)).toEqual([])
+    expect([tables.findLeaf(1, 4), tables.entryAt(1, 4 * LEAF_PAGES)]).toEqual([-1, 0])
   })
 
   it('tell regions apart that are equal in their low 32 bits', () => {
@@ -44,17 +62,20 @@ describe('page tables', () => {
 describe('address spaces', () => {
   it.each(PLACES)('page %i: each virtual page is one page, and the same again', (page) => {
     const world = new World()
-    const rows = world.rowsOf(page, 600)
+    const mm = page < USER_PAGES_END ? 0 : KERNEL_MM
+    const rows = world.rowsOf(page, 600, mm)
     expect(new Set(rows).size).toBe(600)
-    expect(world.rowsOf(page, 600)).toEqual(rows)
-    expect(world.rowsOf(page + 599, 1)).toEqual(rows.slice(599))
-    expect(world.rowsOf(page, 1, 7)).not.toEqual(rows.slice(0, 1))
+    expect(world.rowsOf(page, 600, mm)).toEqual(rows)
+    expect(world.rowsOf(page + 599, 1, mm)).toEqual(rows.slice(599))
+    if (mm === 0) expect(world.rowsOf(page, 1, 7)).not.toEqual(rows.slice(0, 1))
   })
 
   it.each(PLACES)('page %i: the address arithmetic is exact', (page) => {
     const world = new World()
-    world.start('ubuf', [[page * 4096 + 0xff8, 16]])
-    expect(world.extract()).toMatchObject({ pages: 2, offset: 0xff8, lengths: [8, 8], rows: world.rowsOf(page, 2) })
+    const isUser = page < USER_PAGES_END
+    world.start(isUser ? 'ubuf' : 'kvec', [[page * 4096 + 0xff8, 16]])
+    const rows = world.rowsOf(page, 2, isUser ? 0 : KERNEL_MM)
+    expect(world.extract()).toMatchObject({ pages: 2, offset: 0xff8, lengths: [8, 8], rows })
   })
 
   it('a mapping over another one splits it; what is left of that keeps its pages', () => {
@@ -95,10 +116,10 @@ describe('address spaces', () => {
     world.map(100, 110)
     world.spaces.unmap(0, 104, 106)
     const out = new Int32Array(16)
-    expect(world.spaces.walkPages(0, 100, 10, false, out)).toBe(4)
-    expect(world.spaces.walkPages(0, 104, 6, false, out)).toBe(EFAULT)
-    expect(world.spaces.walkPages(0, 106, 4, false, out)).toBe(4)
-    expect(world.spaces.walkPages(0, 104, 0, false, out)).toBe(0)
+    expect(world.spaces.walkPages(0, 100, 10, 0, out)).toBe(4)
+    expect(world.spaces.walkPages(0, 104, 6, 0, out)).toBe(EFAULT)
+    expect(world.spaces.walkPages(0, 106, 4, 0, out)).toBe(4)
+    expect(world.spaces.walkPages(0, 104, 0, 0, out)).toBe(0)
   })
 
   it.each([
@@ -110,8 +131,8 @@ describe('address spaces', () => {
     const world = new World()
     world.map(100, 110, 0, flags)
     const out = new Int32Array(1)
-    expect(world.spaces.walkPages(0, 100, 1, false, out)).toBe(read)
-    expect(world.spaces.walkPages(0, 100, 1, true, out)).toBe(write)
+    expect(world.spaces.walkPages(0, 100, 1, 0, out)).toBe(read)
+    expect(world.spaces.walkPages(0, 100, 1, FOLL_WRITE, out)).toBe(write)
   })
 
   it('a folio lies at a multiple of its size, wholly inside its mapping', () => {
@@ -127,7 +148,7 @@ describe('address spaces', () => {
     world.spaces.map(0, 100, 108, PAGE_KINDS.indexOf('file'), 2, MAPPING_PRIVATE)
     const shared = world.rowsOf(100, 4)
     const out = new Int32Array(1)
-    world.spaces.walkPages(0, 101, 1, true, out)
+    world.spaces.walkPages(0, 101, 1, FOLL_WRITE, out)
     expect(shared).not.toContain(out[0])
     expect(world.pages.kind[out[0]!]).toBe(PAGE_KINDS.indexOf('anon'))
     expect(world.rowsOf(100, 4)).toEqual([shared[0], out[0], shared[2], shared[3]])
@@ -138,7 +159,7 @@ describe('address spaces', () => {
     world.map(100, 108, 0, MAPPING_UNTOUCHED)
     expect(world.rowsOf(100, 2)).toEqual([ZERO_PAGE, ZERO_PAGE])
     const out = new Int32Array(1)
-    world.spaces.walkPages(0, 100, 1, true, out)
+    world.spaces.walkPages(0, 100, 1, FOLL_WRITE, out)
     expect(world.rowsOf(100, 2)).toEqual([out[0], ZERO_PAGE])
   })
 })

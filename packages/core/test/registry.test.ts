@@ -3,7 +3,7 @@ import { type ConsumerDefinition, defineConsumer } from '../src/consumer/consume
 import { nullConsumer } from '../src/consumer/null-consumer.ts'
 import { PluginError } from '../src/consumer/plugin-error.ts'
 import { Registry } from '../src/consumer/registry.ts'
-import { isModelledSeries, kernelVersionOf } from '../src/extract/kernel-version.ts'
+import { isModelledSeries, kernelVersionOf } from '../src/kernel/version.ts'
 import { consumerOptions } from '../src/replay/consumer-options.ts'
 import { UsageError } from '../src/replay/usage-error.ts'
 import { laneOf, reportOf } from './support/replay-rows.ts'

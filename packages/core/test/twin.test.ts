@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { KERNEL_VERSIONS } from '../src/extract/kernel-version.ts'
 import { POLICY_NAMES } from '../src/extract/policy.ts'
+import { KERNEL_VERSIONS } from '../src/kernel/version.ts'
 import { slowRows } from './model/index.ts'
 import { bioCase, randomCase } from './support/random-trace.ts'
 import { traceOf } from './support/rows.ts'

@@ -1,6 +1,6 @@
 import { EAGAIN, EFAULT, EINVAL } from '../../src/errno.ts'
 import type { Reference, SlowLedger } from './slow-ledger.ts'
-import type { Page } from './slow-memory.ts'
+import type { Page, SlowMemory } from './slow-memory.ts'
 import { type Entry, extract, type Figures, follows, type SlowOperation, type SlowSetup } from './slow-operation.ts'
 
 const PAGE = 4096
@@ -30,14 +30,16 @@ export class SlowBio {
     holeBytes: 0,
   }
   private readonly setup: SlowSetup
+  private readonly memory: SlowMemory
   private readonly ledger: SlowLedger
   private readonly figures: Figures
   /** The operation's own. */
   private lengths: number[] = []
   private sawSmall = false
 
-  constructor(setup: SlowSetup, ledger: SlowLedger, figures: Figures) {
+  constructor(setup: SlowSetup, memory: SlowMemory, ledger: SlowLedger, figures: Figures) {
     this.setup = setup
+    this.memory = memory
     this.ledger = ledger
     this.figures = figures
   }
@@ -172,7 +174,8 @@ export class SlowBio {
         this.letGo(vecs)
         return EINVAL
       }
-      const got = extract(io, this.setup, this.ledger, this.figures, vecsMax - vecs.length, BIO_SIZE_MAX - sizeOf(vecs))
+      const rest = BIO_SIZE_MAX - sizeOf(vecs)
+      const got = extract(io, this.setup, this.memory, this.ledger, this.figures, vecsMax - vecs.length, rest)
       if (typeof got === 'number') {
         if (vecs.length === 0) return got === 0 ? EFAULT : got
         break

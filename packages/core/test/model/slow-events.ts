@@ -1,7 +1,7 @@
 import type { LaneReport } from '../../src/report/report.ts'
 import { SlowIter } from './slow-iter.ts'
 import { counted, type Kind, type Reference, type SlowLedger } from './slow-ledger.ts'
-import type { Page, SlowMemory } from './slow-memory.ts'
+import { KERNEL, type Page, type SlowMemory } from './slow-memory.ts'
 import { list, pagesKept, type SlowOperation, type SlowSetup } from './slow-operation.ts'
 import type { SlowRow, SlowSegment } from './slow-row.ts'
 
@@ -93,7 +93,7 @@ export class SlowEvents {
   private register(row: SlowRow): void {
     const kept: Reference[] = []
     for (const { base, length } of row.segments) {
-      const taken = this.pinForWriting(row.mm, Math.floor(base / PAGE), Math.ceil((base + length) / PAGE))
+      const taken = this.pinForLong(row.mm, Math.floor(base / PAGE), Math.ceil((base + length) / PAGE))
       if (taken === null) {
         this.ledger.drop(kept)
         return
@@ -113,16 +113,24 @@ export class SlowEvents {
     this.buffers.set(id!, row.segments)
   }
 
-  private pinForWriting(mm: number, first: number, end: number): Reference[] | null {
-    if (this.memory.hasSharedFile(mm, first, end)) return null
-    const pages: Page[] = []
-    for (let at = first; at < end; at++) {
-      const page = this.memory.touch(mm, at, true)
-      if (page === null) return null
-      pages.push(page)
-    }
+  /** All of the pages, or none: those before a fault are pinned and let go. */
+  private pinForLong(mm: number, first: number, end: number): Reference[] | null {
+    const pages = this.memory.walk(mm, first, end - first, { write: true, takes: 'pin', isLongTerm: true })
+    if (typeof pages === 'number') return null
     const entries = pages.map((page) => [page])
-    return this.ledger.take(entries, 'pin')
+    const taken = this.ledger.take(entries, 'pin')
+    if (taken === null) return null
+    if (pages.length === end - first && !this.isRefusedFile(mm, first, end)) return taken
+    this.ledger.drop(taken)
+    return null
+  }
+
+  /** 6.1 looks at what it has pinned: files are refused, and so is a buffer only part of which has a file. */
+  private isRefusedFile(mm: number, first: number, end: number): boolean {
+    const backings = this.memory.backings(mm, first, end)
+    const withoutFile = backings.filter((backing) => backing === 'anon' || backing === 'thp').length
+    const isRefused = backings.some((backing) => ['file', 'fsdax', 'p2pdma'].includes(backing))
+    return this.setup.kernel === '6.1' && (isRefused || (withoutFile > 0 && withoutFile < backings.length))
   }
 
   private coalesced(taken: Reference[]): Reference[] {
@@ -147,7 +155,7 @@ export class SlowEvents {
   }
 
   private take(row: SlowRow, kind: Kind): void {
-    const { listed, first } = this.pagesOf(row)
+    const { listed, first } = this.pagesOf(row, kind)
     const references = this.ledger.take(listed, kind) ?? []
     if (row.flags.has('longterm')) for (const reference of references) reference.why = 'long-term'
     const pages = counted(references)
@@ -185,7 +193,7 @@ export class SlowEvents {
   }
 
   private letGoUnnamed(row: SlowRow, as: Kind): void {
-    const { listed, first } = this.pagesOf(row)
+    const { listed, first } = this.pagesOf(row, 'ref')
     const isSame = (one: Unnamed) => one.first === first && one.entries === listed.length
     const taken = this.open.findLast((one) => isSame(one) && one.kind === as) ?? this.open.findLast(isSame)
     const before = this.closed.findLast(isSame)
@@ -202,12 +210,14 @@ export class SlowEvents {
   }
 
   /** The pages of an event's segments, as a source: whatever the policy, as far as they can be had. */
-  private pagesOf(row: SlowRow): { listed: Page[][]; first: Page | null } {
+  private pagesOf(row: SlowRow, kind: Kind): { listed: Page[][]; first: Page | null } {
     const total = row.segments.reduce((sum, { length }) => sum + length, 0)
-    const iter = new SlowIter(row, this.memory, total, false, false)
+    const iter = new SlowIter(row, total, false)
+    const takes = kind === 'pin' ? 'pin' : 'get'
+    const access = iter.space === KERNEL ? {} : ({ takes } as const)
     const listed: Page[][] = []
     while (iter.left > 0) {
-      const entries = list(iter, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
+      const entries = list(iter, this.memory, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, access)
       if (typeof entries === 'number' || entries.length === 0) break
       listed.push(...entries.map(({ pages }) => [...pages]))
       iter.position += entries.reduce((sum, { length }) => sum + length, 0)

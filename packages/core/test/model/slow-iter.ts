@@ -1,4 +1,4 @@
-import { KERNEL, type Page, type SlowMemory } from './slow-memory.ts'
+import { KERNEL, type Space } from './slow-memory.ts'
 import type { SlowRow, SlowSegment } from './slow-row.ts'
 
 const PAGE = 4096
@@ -6,7 +6,8 @@ const PAGE = 4096
 /** The bytes of one segment that lie in one page. */
 export interface Piece {
   readonly segment: number
-  readonly page: () => Page | null
+  /** Virtual page number, or frame. */
+  readonly page: number
   readonly offset: number
   readonly length: number
 }
@@ -20,19 +21,19 @@ export class SlowIter {
   end: number
   readonly segments: readonly SlowSegment[]
   readonly isByFrame: boolean
+  readonly space: Space
   private readonly pieces: readonly Piece[]
   /** Position of the first byte of each piece. */
   private readonly starts: readonly number[]
   /** Position behind the last byte of each segment. */
   private readonly ends: readonly number[]
 
-  constructor(row: SlowRow, memory: SlowMemory, length: number, isFixed: boolean, write: boolean) {
+  constructor(row: SlowRow, length: number, isFixed: boolean) {
     this.segments = row.segments
     this.isByFrame = row.iter === 'bvec' && !isFixed
     this.end = length
-    const space = row.iter === 'kvec' && !isFixed ? KERNEL : row.mm
-    const pageAt = (first: number) => (this.isByFrame ? memory.pageOfFrame(first) : memory.touch(space, first, write))
-    this.pieces = row.segments.flatMap((segment, index) => piecesOf(segment, index, this.isByFrame, pageAt))
+    this.space = row.iter === 'kvec' && !isFixed ? KERNEL : row.mm
+    this.pieces = row.segments.flatMap((segment, index) => piecesOf(segment, index, this.isByFrame))
     let at = 0
     this.starts = this.pieces.map((piece) => {
       at += piece.length
@@ -78,6 +79,13 @@ export class SlowIter {
       .map(({ segment }) => segment)
   }
 
+  /** Empty segments that stand where the next byte is. */
+  emptyHere(): SlowSegment[] {
+    return this.withStarts()
+      .filter(({ segment, start }) => segment.length === 0 && start === this.position)
+      .map(({ segment }) => segment)
+  }
+
   /** What is left of each segment between here and the end, first and last clipped, empty ones included. */
   segmentParts(): { start: number; length: number }[] {
     return this.withStarts()
@@ -119,19 +127,14 @@ export class SlowIter {
   }
 }
 
-function piecesOf(
-  segment: SlowSegment,
-  index: number,
-  byFrame: boolean,
-  pageAt: (page: number) => Page | null,
-): Piece[] {
+function piecesOf(segment: SlowSegment, index: number, byFrame: boolean): Piece[] {
   const begin = byFrame ? segment.offset : segment.base
   const pieces: Piece[] = []
   for (let at = 0; at < segment.length; ) {
     const offset = (begin + at) % PAGE
     const length = Math.min(PAGE - offset, segment.length - at)
     const page = Math.floor((begin + at) / PAGE) + (byFrame ? segment.base : 0)
-    pieces.push({ segment: index, page: () => pageAt(page), offset, length })
+    pieces.push({ segment: index, page, offset, length })
     at += length
   }
   return pieces

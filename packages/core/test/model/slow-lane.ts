@@ -5,6 +5,7 @@ import {
   REASON_IN_FLIGHT,
   REASON_LONG_TERM,
   REASON_NO_COMPLETION,
+  REASON_NOBODY_TOLD,
   REASON_NOT_RELEASED,
   REASON_WRONG_KIND,
 } from '../../src/ledger/hold-table.ts'
@@ -28,6 +29,7 @@ const REASONS: Readonly<Record<Reference['why'], string>> = {
   'wrong kind': OPEN_REASONS[REASON_WRONG_KIND],
   'long-term': OPEN_REASONS[REASON_LONG_TERM],
   'in flight': OPEN_REASONS[REASON_IN_FLIGHT],
+  'nobody told': OPEN_REASONS[REASON_NOBODY_TOLD],
 }
 
 const ACCEPTED = ['ubuf', 'iovec', 'bvec', 'kvec']
@@ -41,8 +43,8 @@ export function slowLane(rows: readonly SlowRow[], setup: SlowSetup): LaneReport
 }
 
 export class SlowLane {
-  readonly memory = new SlowMemory()
-  readonly ledger = new SlowLedger(this.memory)
+  readonly memory: SlowMemory
+  readonly ledger: SlowLedger
   private readonly setup: SlowSetup
   private readonly figures: Figures = {
     zeroCopyBytes: 0,
@@ -64,13 +66,15 @@ export class SlowLane {
 
   constructor(setup: SlowSetup) {
     this.setup = setup
-    this.bio = new SlowBio(setup, this.ledger, this.figures)
+    this.memory = new SlowMemory(setup.kernel)
+    this.ledger = new SlowLedger(this.memory)
+    this.bio = new SlowBio(setup, this.memory, this.ledger, this.figures)
     this.events = new SlowEvents(setup, this.memory, this.ledger)
   }
 
   replay(row: SlowRow): void {
     this.completeUntil(row.ts)
-    if (row.event === 'map' || row.event === 'unmap') {
+    if (row.event === 'map' || row.event === 'unmap' || row.event === 'fork') {
       this.memory.apply(row)
       return
     }
@@ -121,12 +125,10 @@ export class SlowLane {
     const isFixed = row.flags.has('fixed') && row.iter !== 'bvec'
     const isBvec = isFixed || row.iter === 'bvec'
     const length = Math.min(row.length, MAX_RW_COUNT)
-    // A registered buffer was faulted in when it was registered; kernel memory needs no fault.
-    const write = row.isRead && !isFixed && row.iter !== 'kvec'
     return {
       row,
       number: this.sums.operations,
-      iter: new SlowIter(row, this.memory, length, isFixed, write),
+      iter: new SlowIter(row, length, isFixed),
       isBvec,
       isUserBacked: !isBvec && (row.iter === 'ubuf' || row.iter === 'iovec'),
       kept: [],
@@ -156,7 +158,15 @@ export class SlowLane {
     let bytes = 0
     let error = 0
     while (io.iter.left > 0 && error === 0) {
-      const got = extract(io, this.setup, this.ledger, this.figures, Number.POSITIVE_INFINITY, MAX_RW_COUNT)
+      const got = extract(
+        io,
+        this.setup,
+        this.memory,
+        this.ledger,
+        this.figures,
+        Number.POSITIVE_INFINITY,
+        MAX_RW_COUNT,
+      )
       if (typeof got === 'number') error = got === 0 ? EFAULT : got
       else {
         bytes += got.bytes

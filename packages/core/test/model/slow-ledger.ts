@@ -1,4 +1,4 @@
-import type { Page, SlowMemory } from './slow-memory.ts'
+import { type Page, refcountOf, type SlowMemory } from './slow-memory.ts'
 
 export type Kind = 'pin' | 'ref'
 
@@ -12,7 +12,7 @@ export interface Reference {
   readonly line: number
   readonly op: number
   readonly since: number
-  why: 'not released' | 'no completion' | 'lost' | 'wrong kind' | 'long-term' | 'in flight'
+  why: 'not released' | 'no completion' | 'lost' | 'wrong kind' | 'long-term' | 'in flight' | 'nobody told'
 }
 
 const PIN_BIAS = 1024
@@ -38,7 +38,7 @@ export class SlowLedger {
     for (const pages of entries) {
       const counts = !(kind === 'pin' && pages[0]!.folio.isZero)
       const reference: Reference = { pages, kind, counts, ...this.now, why: 'not released' }
-      const { refcount } = pages[0]!.folio
+      const refcount = refcountOf(pages[0]!.folio)
       if (counts && (refcount <= 0 || refcount > REFCOUNT_MAX)) {
         for (const one of taken) move(one, -1)
         return null
@@ -64,12 +64,13 @@ export class SlowLedger {
     }
   }
 
-  /** With nothing held every folio is as it was: the mapping's own reference. */
+  /** With nothing held every folio has the references of mappings alone. */
   check(): void {
+    this.memory.check()
     const kinds = [this.pins, this.refs]
     if (kinds.some(({ acquired, released, open }) => acquired - released !== open)) throw new Error('sums')
     if (this.held.size > 0) return
-    if (this.memory.folios.some(({ refcount, pincount }) => refcount !== 1 || pincount !== 0)) throw new Error('counts')
+    if (this.memory.folios.some(({ held, pincount }) => held !== 0 || pincount !== 0)) throw new Error('counts')
   }
 
   private count(reference: Reference): void {
@@ -91,7 +92,7 @@ function move({ pages, kind, counts }: Reference, sign: 1 | -1): void {
   if (!counts) return
   const { folio } = pages[0]!
   const isLarge = folio.order > 0
-  folio.refcount += sign * (kind === 'pin' && !isLarge ? PIN_BIAS : 1)
+  folio.held += sign * (kind === 'pin' && !isLarge ? PIN_BIAS : 1)
   if (kind === 'pin' && isLarge) folio.pincount += sign
 }
 

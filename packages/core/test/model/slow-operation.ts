@@ -1,12 +1,14 @@
 import { EFAULT, ENOMEM } from '../../src/errno.ts'
-import type { KernelVersion } from '../../src/extract/kernel-version.ts'
 import { PAGE_LIST_MAX } from '../../src/extract/page-list.ts'
 import type { PolicyName } from '../../src/extract/policy.ts'
+import type { KernelVersion } from '../../src/kernel/version.ts'
 import { MAX_RW_COUNT } from '../../src/units.ts'
 import type { SlowIter } from './slow-iter.ts'
 import { counted, type Kind, type Reference, type SlowLedger } from './slow-ledger.ts'
-import type { Page } from './slow-memory.ts'
+import type { Access, Page, SlowMemory } from './slow-memory.ts'
 import type { SlowRow } from './slow-row.ts'
+
+const PAGE = 4096
 
 /** What a lane is made of. */
 export interface SlowSetup {
@@ -89,6 +91,7 @@ export function retentionOf(policy: PolicyName, row: SlowRow, isBvec: boolean): 
 export function extract(
   io: SlowOperation,
   setup: SlowSetup,
+  memory: SlowMemory,
   ledger: SlowLedger,
   figures: Figures,
   pagesMax: number,
@@ -98,7 +101,9 @@ export function extract(
   if (iter.left === 0) return 0
   const kind = retentionOf(setup.policy, io.row, io.isBvec)
   if (kind === 'refused') return EFAULT
-  const single = list(iter, pagesMax, bytesMax)
+  const stuck = stuckAtEmpty(iter, setup, memory, ledger)
+  if (stuck !== null) return stuck
+  const single = list(iter, memory, pagesMax, bytesMax, accessOf(io, kind))
   if (typeof single === 'number') return single
   const entries = setup.policy === 'folio' ? joined(single) : single
   const bytes = entries.reduce((sum, { length }) => sum + length, 0)
@@ -114,16 +119,44 @@ export function extract(
   return { entries, references, bytes }
 }
 
-/** The entries of one call, with nothing taken and the iterator where it was. */
-export function list(iter: SlowIter, pagesMax: number, bytesMax: number): Entry[] | number {
-  const pieces = iter.restOfSegment(Math.min(bytesMax, MAX_RW_COUNT)).slice(0, Math.min(pagesMax, PAGE_LIST_MAX))
-  const entries: Entry[] = []
-  for (const { page, offset, length } of pieces) {
-    const found = page()
-    if (found === null) break
-    entries.push({ pages: [found], offset, length })
+/**
+ * reference 3.2 and 3.4: get_pages2 does not step over an empty bvec, and from 6.16 on extraction steps over one only. What
+ * the call returns then; null where nothing of the kind stands here. A reference on the page of the empty bvec is lost.
+ */
+function stuckAtEmpty(iter: SlowIter, setup: SlowSetup, memory: SlowMemory, ledger: SlowLedger): number | null {
+  const empty = iter.isByFrame ? iter.emptyHere() : []
+  if (setup.policy !== 'get-pages') {
+    return empty.length > 1 && (setup.kernel === '6.18' || setup.kernel === 'mainline') ? 0 : null
   }
-  return pieces.length > 0 && entries.length === 0 ? EFAULT : entries
+  const [first] = empty
+  if (first === undefined) return null
+  if (first.offset % PAGE === 0) return ENOMEM
+  const lost = ledger.take([[memory.pageOfFrame(first.base + Math.floor(first.offset / PAGE))]], 'ref')
+  for (const reference of lost ?? []) reference.why = 'nobody told'
+  return 0
+}
+
+/** What get_user_pages is asked for. The pages of a fixed buffer, and kernel memory, are only looked up. */
+function accessOf({ row, isUserBacked }: SlowOperation, kind: Kind | 'none'): Access {
+  if (!isUserBacked || kind === 'none') return {}
+  return { write: row.isRead, takes: kind === 'pin' ? 'pin' : 'get' }
+}
+
+/** The entries of one call, with nothing taken and the iterator where it was. */
+export function list(
+  iter: SlowIter,
+  memory: SlowMemory,
+  pagesMax: number,
+  bytesMax: number,
+  access: Access,
+): Entry[] | number {
+  const pieces = iter.restOfSegment(Math.min(bytesMax, MAX_RW_COUNT)).slice(0, Math.min(pagesMax, PAGE_LIST_MAX))
+  if (pieces.length === 0) return []
+  const pages = iter.isByFrame
+    ? pieces.map(({ page }) => memory.pageOfFrame(page))
+    : memory.walk(iter.space, pieces[0]!.page, pieces.length, access)
+  if (typeof pages === 'number') return pages
+  return pages.map((page, i) => ({ pages: [page], offset: pieces[i]!.offset, length: pieces[i]!.length }))
 }
 
 /** Neighbours in one folio become one entry. */

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
-import { KERNEL_VERSIONS } from '../../src/extract/kernel-version.ts'
 import { POLICY_NAMES } from '../../src/extract/policy.ts'
+import { KERNEL_VERSIONS } from '../../src/kernel/version.ts'
 import { BACKING_NAMES, type FlagName } from '../../src/trace/op-batch.ts'
 import type { RowSpec } from './rows.ts'
 import type { SmallCase } from './small-cases.ts'
 
 const PAGE = 4096
-/** Three places for the same 64 pages: ordinary, above 2^47, and the end of what an address may be. */
-const BASES = [0x7f0000000000, 0x7fffffe00000, 2 ** 53 - (1 << 22)]
+/** Three places for the same 64 pages: ordinary, across the end of what a process may map, and the end of all addresses. */
+const BASES = [0x7f0000000000, 0x7ffffffe0000, 2 ** 53 - (1 << 22)]
 const KERNEL_BASE = 0x888000000000
 const ARENA_PAGES = 64
 const IDS = ['a', 'b', 'c']
@@ -31,7 +31,7 @@ const base = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...BASES) },
 )
 const place = fc.record({ base, page: sized(ARENA_PAGES - 1), offset, length })
-const mm = fc.constantFrom(0, 0, 0, 7)
+const mm = fc.constantFrom(0, 0, 0, 7, 9)
 
 /** User segments: anywhere, or where the one before it ends. */
 const userSegments = fc
@@ -72,6 +72,7 @@ const mapRow: fc.Arbitrary<RowSpec> = fc
     pages: fc.integer({ min: 1, max: 40 }),
     backing: fc.oneof(
       { weight: 3, arbitrary: fc.constant('anon' as const) },
+      { weight: 1, arbitrary: fc.constant('file' as const) },
       { weight: 2, arbitrary: fc.constantFrom(...BACKING_NAMES) },
     ),
     order: sometimes(fc.constantFrom(0, 1, 2, 4), 8),
@@ -86,6 +87,15 @@ const mapRow: fc.Arbitrary<RowSpec> = fc
     const all: FlagName[] = none === 0 ? [...flags, 'prot_none'] : flags
     return { event: 'map' as const, ...at, backing, flags: all, ...(order === undefined ? {} : { order }) }
   })
+
+/** A process and its child, or a fork that failed. */
+const forkRow: fc.Arbitrary<RowSpec> = fc
+  .record({ mm, child: fc.constantFrom(7, 7, 9, 9, 0, -11, undefined) })
+  .map(({ mm: parent, child }) => ({
+    event: 'fork' as const,
+    mm: parent,
+    ...(child === undefined ? {} : { result: child }),
+  }))
 
 const end = fc.oneof(
   { weight: 3, arbitrary: fc.constant(undefined) },
@@ -170,14 +180,16 @@ const registerRow: fc.Arbitrary<RowSpec> = fc
 const eventRow: fc.Arbitrary<RowSpec> = fc
   .record({
     event: fc.constantFrom('pin' as const, 'get' as const, 'unpin' as const, 'put' as const),
+    space: fc.constantFrom(0, 0, 0, 7),
     id: fc.option(fc.constantFrom(...IDS), { nil: undefined }),
     page: sized(2),
     pages: fc.integer({ min: 1, max: 3 }),
     byFrame: fc.boolean(),
     longterm: fc.nat(6),
   })
-  .map(({ event, id, page, pages, byFrame, longterm }) => ({
+  .map(({ event, space, id, page, pages, byFrame, longterm }) => ({
     event,
+    mm: space,
     iter: byFrame ? ('bvec' as const) : ('ubuf' as const),
     segs: byFrame ? [[500 + page, 0, pages * PAGE]] : [[BASES[0]! + page * PAGE, pages * PAGE]],
     ...(id === undefined ? {} : { id }),
@@ -192,14 +204,15 @@ const rows = fc
     fc.record({
       row: fc.oneof(
         { weight: 3, arbitrary: mapRow },
+        { weight: 2, arbitrary: forkRow },
         { weight: 8, arbitrary: ioRow },
-        { weight: 1, arbitrary: registerRow },
+        { weight: 2, arbitrary: registerRow },
         { weight: 1, arbitrary: unregisterRow },
         { weight: 4, arbitrary: eventRow },
       ),
       gap: fc.constantFrom(0, 500, 1000, 3000),
     }),
-    { minLength: 1, maxLength: 14 },
+    { minLength: 1, maxLength: 16 },
   )
   .map((list) => {
     let now = 0

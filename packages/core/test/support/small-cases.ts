@@ -1,5 +1,5 @@
-import { KERNEL_VERSIONS } from '../../src/extract/kernel-version.ts'
 import { POLICY_NAMES } from '../../src/extract/policy.ts'
+import { KERNEL_VERSIONS } from '../../src/kernel/version.ts'
 import type { RowSpec } from './rows.ts'
 import type { TwinLane } from './twin.ts'
 

@@ -1,6 +1,6 @@
 import { Registry } from '../../src/consumer/registry.ts'
-import { kernelVersionOf } from '../../src/extract/kernel-version.ts'
 import type { PolicyName } from '../../src/extract/policy.ts'
+import { kernelVersionOf } from '../../src/kernel/version.ts'
 import { replay } from '../../src/replay/replay.ts'
 import type { LaneReport } from '../../src/report/report.ts'
 import type { TraceHeader, TraceReader } from '../../src/trace/trace-reader.ts'

@@ -84,6 +84,7 @@ export class World implements IterReport {
       changes.map((change) => ({ name: change.replace(/^-/, ''), on: !change.startsWith('-') })),
     )
     this.spaces.rules = gupRules(version)
+    this.spaces.references = this.ledger.mappingReferences
     this.iter.kernel = this.kernel
     this.iter.report = this
   }
