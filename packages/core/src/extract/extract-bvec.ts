@@ -114,28 +114,6 @@ function skipOne(iter: IovIter): void {
   iter.segmentsLeft--
 }
 
-/**
- * A bvec iterator inside a registered buffer, whose segments are user addresses: one segment a call. Its pages were
- * faulted in for writing when it was registered.
- * @kernel io_uring/rsrc.c: io_import_fixed
- */
-export function extractFixed(iter: IovIter, memory: Memory, out: PageList, pagesMax: number, bytesMax: number): number {
-  iter.skipEmpty()
-  if (iter.segmentsLeft === 0) return 0
-  const bytes = Math.min(iter.currentLengthBytes(), bytesMax)
-  const start = iter.currentStartBytes()
-  const count = Math.min(pagesSpanned(start, bytes), pagesMax, PAGE_LIST_MAX)
-  if (count === 0) return ENOMEM
-  const { addressBytes } = iter.table
-  const found = memory.spaces.walk(iter.mm, addressBytes, iter.segment, iter.iovOffsetBytes, count, 0, out.page)
-  if (found < 0) return found
-  const listed = Math.min(bytes, found * PAGE_SIZE - start)
-  out.describe(found, start, listed)
-  out.isRun = memory.spaces.walkedRun
-  iter.advance(listed)
-  return listed
-}
-
 function hasSlab(out: PageList, memory: Memory): boolean {
   const { kind } = memory.pages
   for (let i = 0; i < out.length; i++) if (kind[out.page[i]] === KIND_SLAB) return true

@@ -3,9 +3,9 @@ import type { IovIter } from '../iter/iov-iter.ts'
 import { ITER_BVEC, ITER_FOLIOQ, ITER_IOVEC, ITER_KVEC, ITER_PIPE, ITER_UBUF, ITER_XARRAY } from '../iter/iter-type.ts'
 import type { Memory } from '../memory/memory.ts'
 import { MAX_RW_COUNT } from '../units.ts'
-import { extractBvec, extractFixed, getBvec, joinBvecs } from './extract-bvec.ts'
+import { extractAddressed } from './extract-addressed.ts'
+import { extractBvec, getBvec, joinBvecs } from './extract-bvec.ts'
 import { extractFolioq } from './extract-folioq.ts'
-import { extractKvec } from './extract-kvec.ts'
 import { extractPipe } from './extract-pipe.ts'
 import { extractUser } from './extract-user.ts'
 import { extractXarray } from './extract-xarray.ts'
@@ -65,7 +65,7 @@ function list(
 ): number {
   switch (iter.type) {
     case ITER_KVEC:
-      return extractKvec(iter, memory, out, pagesMax, bytes)
+      return extractAddressed(iter, memory, out, pagesMax, bytes)
     case ITER_BVEC:
       return listBvec(iter, policy, memory, out, pagesMax, bytes)
     case ITER_FOLIOQ:
@@ -87,7 +87,7 @@ function listBvec(
   pagesMax: number,
   bytes: number,
 ): number {
-  if (iter.fixed) return extractFixed(iter, memory, out, pagesMax, bytes)
+  if (iter.fixed) return extractAddressed(iter, memory, out, pagesMax, bytes)
   if (policy.isLegacy) return getBvec(iter, memory, out, pagesMax, bytes)
   return iter.kernel.joinsBvecs
     ? joinBvecs(iter, memory, out, pagesMax, bytes)

@@ -1,8 +1,8 @@
 import { invariant } from '../invariant.ts'
-import { FOLL_NOFAULT, FOLL_WRITE } from '../memory/foll.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { PageBytes } from '../memory/page-bytes.ts'
 import { PAGE_OFFSET_MASK, PAGE_SIZE } from '../units.ts'
+import { CopyIn, CopyOut, CopyOutToFolio, Zero } from './copy-steps.ts'
 import type { IovIter } from './iov-iter.ts'
 import { ITER_DEST, ITER_DISCARD, ITER_PIPE, ITER_SOURCE } from './iter-type.ts'
 import { type IterStep, iterateAndAdvance } from './iterate.ts'
@@ -177,78 +177,4 @@ export function fillPipe(iter: IovIter, bytes: number, step: IterStep): number {
     done += part
   }
   return done
-}
-
-class CopyIn implements IterStep {
-  readonly foll = FOLL_WRITE
-  readonly allOrNothing = false
-  private readonly bytes: PageBytes
-  private readonly from: Uint8Array
-
-  constructor(bytes: PageBytes, from: Uint8Array) {
-    this.bytes = bytes
-    this.from = from
-  }
-
-  piece(page: number, offset: number, length: number, progress: number): number {
-    this.bytes.bytesOf(page).set(this.from.subarray(progress, progress + length), offset)
-    return 0
-  }
-}
-
-class CopyOut implements IterStep {
-  readonly foll = 0
-  readonly allOrNothing = false
-  private readonly bytes: PageBytes
-  private readonly to: Uint8Array
-
-  constructor(bytes: PageBytes, to: Uint8Array) {
-    this.bytes = bytes
-    this.to = to
-  }
-
-  piece(page: number, offset: number, length: number, progress: number): number {
-    this.to.set(this.bytes.bytesOf(page).subarray(offset, offset + length), progress)
-    return 0
-  }
-}
-
-/** Into a folio, whose pages follow each other, from `start` bytes after a page of it on; without faults. */
-class CopyOutToFolio implements IterStep {
-  readonly foll = FOLL_NOFAULT
-  readonly allOrNothing = false
-  private readonly bytes: PageBytes
-  private readonly page: number
-  private readonly start: number
-
-  constructor(bytes: PageBytes, page: number, start: number) {
-    this.bytes = bytes
-    this.page = page
-    this.start = start
-  }
-
-  piece(page: number, offset: number, length: number, progress: number): number {
-    const from = this.bytes.bytesOf(page)
-    for (let done = 0; done < length; ) {
-      const to = this.bytes.piece(this.page, this.start + progress + done, length - done)
-      to.set(from.subarray(offset + done, offset + done + to.length))
-      done += to.length
-    }
-    return 0
-  }
-}
-
-class Zero implements IterStep {
-  readonly foll = FOLL_WRITE
-  readonly allOrNothing = false
-  private readonly bytes: PageBytes
-
-  constructor(bytes: PageBytes) {
-    this.bytes = bytes
-  }
-
-  piece(page: number, offset: number, length: number): number {
-    this.bytes.bytesOf(page).fill(0, offset, offset + length)
-    return 0
-  }
 }

@@ -1,8 +1,8 @@
-import { FOLL_WRITE } from '../memory/foll.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { PageBytes } from '../memory/page-bytes.ts'
 import { crc32c, type InternetChecksum } from './checksum.ts'
 import { contents, copyToIter, fillPipe, isRefused } from './copy.ts'
+import { CopyIn, CopyOut } from './copy-steps.ts'
 import type { IovIter } from './iov-iter.ts'
 import { ITER_DEST, ITER_DISCARD, ITER_PIPE, ITER_SOURCE } from './iter-type.ts'
 import { type IterStep, iterateAndAdvance } from './iterate.ts'
@@ -40,7 +40,7 @@ export function csumAndCopyToIter(iter: IovIter, memory: Memory, from: Uint8Arra
     sum.add(from)
     return from.length
   }
-  const step = new SumIn(contents(memory), from, sum)
+  const step = new CopyIn(contents(memory), from, sum)
   if (iter.type === ITER_PIPE) return fillPipe(iter, from.length, step)
   return iterateAndAdvance(iter, memory, from.length, step)
 }
@@ -53,7 +53,7 @@ export function csumAndCopyToIter(iter: IovIter, memory: Memory, from: Uint8Arra
 export function csumAndCopyFromIter(iter: IovIter, memory: Memory, to: Uint8Array, sum: InternetChecksum): number {
   if (iter.direction === ITER_DEST && isRefused(iter)) return 0
   if (iter.type === ITER_DISCARD || iter.type === ITER_PIPE) return 0
-  return iterateAndAdvance(iter, memory, to.length, new SumOut(contents(memory), to, sum))
+  return iterateAndAdvance(iter, memory, to.length, new CopyOut(contents(memory), to, sum))
 }
 
 /** All of it or nothing: a short copy is reverted. @kernel csum_and_copy_from_iter_full */
@@ -89,47 +89,5 @@ class Visit implements IterStep {
 
   piece(page: number, offset: number, length: number): number {
     return this.visit(this.bytes.bytesOf(page).subarray(offset, offset + length))
-  }
-}
-
-class SumIn implements IterStep {
-  readonly foll = FOLL_WRITE
-  readonly allOrNothing = true
-  private readonly bytes: PageBytes
-  private readonly from: Uint8Array
-  private readonly sum: InternetChecksum
-
-  constructor(bytes: PageBytes, from: Uint8Array, sum: InternetChecksum) {
-    this.bytes = bytes
-    this.from = from
-    this.sum = sum
-  }
-
-  piece(page: number, offset: number, length: number, progress: number): number {
-    const piece = this.from.subarray(progress, progress + length)
-    this.bytes.bytesOf(page).set(piece, offset)
-    this.sum.add(piece)
-    return 0
-  }
-}
-
-class SumOut implements IterStep {
-  readonly foll = 0
-  readonly allOrNothing = true
-  private readonly bytes: PageBytes
-  private readonly to: Uint8Array
-  private readonly sum: InternetChecksum
-
-  constructor(bytes: PageBytes, to: Uint8Array, sum: InternetChecksum) {
-    this.bytes = bytes
-    this.to = to
-    this.sum = sum
-  }
-
-  piece(page: number, offset: number, length: number, progress: number): number {
-    const piece = this.bytes.bytesOf(page).subarray(offset, offset + length)
-    this.to.set(piece, progress)
-    this.sum.add(piece)
-    return 0
   }
 }
