@@ -65,10 +65,10 @@ describe('policies --quirks', () => {
 describe('--quirk and --no-quirk', () => {
   it('are in the report of every lane, each once, and behind the kernel version in the text', async () => {
     const report = await json('replay', CLEAN, ...SWITCHED)
-    for (const lane of report.lanes) expect(lane.quirks).toEqual(['folioq-eager-roll', '-bvec-entries-short'])
+    for (const lane of report.lanes) expect(lane.quirks).toEqual(['-bvec-entries-short', 'folioq-eager-roll'])
     const { stdout } = await pinscope(['replay', CLEAN, ...SWITCHED])
     expect(stdout.replace(/\s+/g, ' ')).toContain(
-      'kernel 6.18 (quirks: folioq-eager-roll, -bvec-entries-short); layout',
+      'kernel 6.18 (quirks: -bvec-entries-short, folioq-eager-roll); layout',
     )
   })
 
@@ -92,9 +92,9 @@ ts,end,event,op,iter,segs,len,flags
 
   it('are told by explain', async () => {
     const args = ['explain', CLEAN, '--row', '100', ...SWITCHED]
-    expect((await json(...args)).quirks).toEqual(['folioq-eager-roll', '-bvec-entries-short'])
+    expect((await json(...args)).quirks).toEqual(['-bvec-entries-short', 'folioq-eager-roll'])
     expect((await pinscope(args)).stdout.replace(/\s+/g, ' ')).toContain(
-      'kernel 6.18 (quirks: folioq-eager-roll, -bvec-entries-short)',
+      'kernel 6.18 (quirks: -bvec-entries-short, folioq-eager-roll)',
     )
   })
 
