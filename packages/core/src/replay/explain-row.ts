@@ -1,5 +1,5 @@
 import { errnoName } from '../errno.ts'
-import { ITER_BVEC, ITER_DEST, ITER_KVEC, ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { ITER_BVEC, ITER_DEST, ITER_FOLIOQ, ITER_KVEC, ITER_TYPE_NAMES, ITER_XARRAY } from '../iter/iter-type.ts'
 import { PINS_ACQUIRED, PINS_RELEASED, REFS_ACQUIRED, REFS_RELEASED } from '../ledger/totals.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
 import { MAPPING_NO_ACCESS, MAPPING_UNDECLARED } from '../memory/mapping.ts'
@@ -118,19 +118,28 @@ function describeRow(trace: TraceReader, batch: OpBatch, row: number, set: LaneS
     recordedResult: Number.isNaN(recorded) ? null : recorded,
     result,
     segments: Array.from({ length: Math.min(count, SEGMENTS_SHOWN_MAX) }, (_, i) =>
-      describeSegment(batch, row, i, lane),
+      describeSegment(trace, batch, row, i, lane),
     ),
     segmentsTotal: count,
   }
 }
 
-function describeSegment(batch: OpBatch, row: number, index: number, lane: Lane) {
+function describeSegment(trace: TraceReader, batch: OpBatch, row: number, index: number, lane: Lane) {
   const { addressBytes, offsetBytes, lengthBytes } = batch.segments
   const at = batch.segmentFirst[row] + index
   const length = lengthBytes[at]
   if (batch.iterType[row] === ITER_BVEC) {
     const start = `${addressBytes[at]}:${offsetBytes[at]}`
     return { start, lengthBytes: length, pages: pagesSpanned(pageOffsetOf(offsetBytes[at]), length), backing: 'pfn' }
+  }
+  if (batch.iterType[row] === ITER_FOLIOQ || batch.iterType[row] === ITER_XARRAY) {
+    const start = `${trace.files.text(offsetBytes[at])}:${addressBytes[at]}`
+    return {
+      start,
+      lengthBytes: length,
+      pages: pagesSpanned(pageOffsetOf(addressBytes[at]), length),
+      backing: 'page cache',
+    }
   }
   const mm = batch.iterType[row] === ITER_KVEC ? KERNEL_MM : batch.mm[row]
   const mapping = lane.spaces.find(mm, pageNumberOf(addressBytes[at]))

@@ -3,8 +3,10 @@ import {
   type Direction,
   ITER_BVEC,
   ITER_FOLIOQ,
+  ITER_IOVEC,
   ITER_KVEC,
   ITER_PIPE,
+  ITER_UBUF,
   ITER_XARRAY,
   type IterType,
 } from '../iter/iter-type.ts'
@@ -45,16 +47,23 @@ export function startIter(io: Operation, batch: OpBatch, row: number, countBytes
   if (type === ITER_FOLIOQ) {
     queueFiles(io, batch, first, segments, countBytes)
     iter.resetFolioq(direction, io.queue, 0, segments === 0 ? 0 : addressBytes[first] % PAGE_SIZE, countBytes)
+    // A folio queue has no segments: this one is told where an extraction began.
+    iter.segment = first
     return
   }
   if (type === ITER_XARRAY && segments > 0) {
     memory.cache.populate(offsetBytes[first], addressBytes, first, countBytes)
   }
-  const isFixed = (batch.flags[row] & FLAG_FIXED) !== 0 && type !== ITER_BVEC
+  const isFixed = (batch.flags[row] & FLAG_FIXED) !== 0 && isAddressed(type)
   iter.reset(isFixed ? ITER_BVEC : type, direction, batch.segments, first, segments, countBytes)
   iter.mm = type === ITER_KVEC ? KERNEL_MM : batch.mm[row]
   iter.fixed = isFixed
   if (type === ITER_PIPE) iter.resetPipe(io.emptyPipe(), countBytes)
+}
+
+/** Its segments are addresses: what may lie in a registered buffer. @kernel io_uring/rsrc.c: io_import_fixed */
+function isAddressed(type: IterType): boolean {
+  return type === ITER_UBUF || type === ITER_IOVEC || type === ITER_KVEC
 }
 
 /** Fills the operation's queue with the folios of its segments, as far as `countBytes` go. */
