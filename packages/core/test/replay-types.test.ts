@@ -58,6 +58,35 @@ describe('bio: the page cache of another file system', () => {
   })
 })
 
+describe('what went wrong once', () => {
+  it('a buffered read into a pipe advances over nothing', async () => {
+    expect(await figures(PIPE, '6.1', 'buffered')).toEqual([0, 10000, 0, 0, 0, 0])
+  })
+
+  it('a flag `fixed` makes no registered buffer of a discard', async () => {
+    const rows: RowSpec[] = [
+      { event: 'register', id: 'a', segs: [[0x7f0000000000, 4096]] },
+      { ...DISCARD, id: 'a', flags: ['fixed'] },
+    ]
+    const lane = await laneOf(rows, { kernel: '6.12', consumers: ['bio'] })
+    expect([lane.errors, lane.bytes]).toEqual([1, 0])
+  })
+
+  // iov_iter_extract_bvecs() of 7.3 tests the address and length of the current vector as it stands, be it empty.
+  it.each<[KernelVersion, number]>([
+    ['6.18', 0],
+    ['mainline', 1],
+  ])('%s: an empty vector at an odd address before an aligned one', async (kernel, errors) => {
+    const segs = [
+      [0x7f0000000001, 0],
+      [0x7f0000001000, 512],
+    ]
+    expect(
+      (await laneOf([{ op: 'write', offset: 0, iter: 'iovec', segs }], { kernel, consumers: ['bio'] })).errors,
+    ).toBe(errors)
+  })
+})
+
 describe('the page cache', () => {
   it('gives every operation on a file the same pages', async () => {
     const rows: RowSpec[] = [

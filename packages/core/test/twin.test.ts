@@ -38,7 +38,7 @@ async function bothWays({ rows, lane, filesystem, attributes }: SmallCase) {
 describe('the slow twin agrees on small cases', () => {
   /** Coprime to the number of cases: the walk meets every value of every choice, and every pair of values. */
   const STEP = 1_000_003
-  const CASES = 24_000
+  const CASES = 30_000
 
   it(`${CASES} of them, spread evenly`, async () => {
     for (let i = 0, index = 0; i < CASES; i++, index = (index + STEP * 7919) % SMALL_CASES) {

@@ -54,7 +54,7 @@ export class KernelToSg {
       if (done >= sizeMax || left === 0) break
       skip = 0
     }
-    iter.advance(done)
+    if (done > 0) iter.advance(done)
     return done
   }
 
@@ -96,7 +96,7 @@ export class KernelToSg {
       if (done >= sizeMax || left === 0) break
       skip = 0
     }
-    iter.advance(done)
+    if (done > 0) iter.advance(done)
     return done
   }
 
@@ -172,7 +172,7 @@ export class KernelToSg {
       if (done >= sizeMax || left === 0) break
       index = cache.next(file, index + size / PAGE_SIZE - (page - head))
     }
-    iter.advance(done)
+    if (done > 0) iter.advance(done)
     return done
   }
 

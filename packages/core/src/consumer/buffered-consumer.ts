@@ -1,4 +1,4 @@
-import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { ITER_PIPE, ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { CONSUMER_API_VERSION, type Consumer, defineConsumer } from './consumer.ts'
 import type { Operation } from './operation.ts'
 
@@ -8,7 +8,8 @@ class BufferedConsumer implements Consumer {
     const { countBytes } = io.iter
     const result = Number.isNaN(io.recordedResult) ? countBytes : Math.min(io.recordedResult, countBytes)
     if (result > 0) {
-      io.iter.advance(result)
+      // Copying is what fills a pipe, and no byte is moved here: there is nothing in it to move over.
+      if (io.iter.type !== ITER_PIPE) io.iter.advance(result)
       io.copied(result)
     }
     return result

@@ -68,6 +68,9 @@ export class RowRules {
     if (batch.iterType[row] === ITER_UNSET) batch.iterType[row] = count > 1 ? ITER_IOVEC : ITER_UBUF
     const fault = this.checkEvent(row, present, count)
     if (fault < 0) return fault
+    if (batch.iterType[row] === ITER_FOLIOQ && !this.foliosMeet(row, count)) {
+      return this.fault(FAULT_FOLIOQ_JOIN, COLUMN_SEGS)
+    }
     const lengthFault = this.finishLength(row, count)
     if (lengthFault < 0) return lengthFault
     this.clockNs[0] = tsNs
@@ -97,7 +100,6 @@ export class RowRules {
     if ((batch.flags[row]! & FLAG_FIXED) !== 0 && (present & (1 << COLUMN_ID)) === 0) {
       return this.fault(FAULT_FIXED_ID, COLUMN_ID)
     }
-    if (iterType === ITER_FOLIOQ && !this.foliosMeet(row, count)) return this.fault(FAULT_FOLIOQ_JOIN, COLUMN_SEGS)
     if (batch.order[row]! >= 0) return this.fault(FAULT_FLAG_EVENT, COLUMN_FLAGS)
     return (present & (1 << COLUMN_BACKING)) === 0 ? 0 : this.fault(FAULT_BACKING, COLUMN_BACKING)
   }

@@ -188,11 +188,12 @@ export class SlowBio {
     return vecs.length > 0 ? vecs : EFAULT
   }
 
+  /** Mainline looks at an entry of an array as it stands, empty or longer than the count; else at all that is left. */
   private pieceIsMisaligned({ iter }: SlowOperation): boolean {
     const { dmaAlignment } = this.setup
-    const pieces = iter.restOfSegment(iter.left)
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-    return pieces[0]!.offset % dmaAlignment !== 0 || length % dmaAlignment !== 0
+    const isArray = iter.type === 'iovec' || iter.type === 'kvec'
+    const { start, length } = isArray ? iter.entryHere() : iter.segmentParts()[0]!
+    return start % dmaAlignment !== 0 || length % dmaAlignment !== 0
   }
 
   /** 6.1, 6.12: what one call listed ends on a whole block; references to the pages behind are dropped. */

@@ -1,8 +1,9 @@
 import type { LaneReport } from '../../src/report/report.ts'
+import { MAX_RW_COUNT } from '../../src/units.ts'
 import { SlowIter } from './slow-iter.ts'
 import { counted, type Kind, type Reference, type SlowLedger } from './slow-ledger.ts'
 import { KERNEL, type Page, type SlowMemory } from './slow-memory.ts'
-import { list, pagesKept, type SlowOperation, type SlowSetup } from './slow-operation.ts'
+import { exists, list, pagesKept, type SlowOperation, type SlowSetup } from './slow-operation.ts'
 import type { SlowRow, SlowSegment } from './slow-row.ts'
 
 const PAGE = 4096
@@ -209,10 +210,15 @@ export class SlowEvents {
     }
   }
 
-  /** The pages of an event's segments, as a source: whatever the policy, as far as they can be had. */
+  /**
+   * The pages of an event's segments, as a source: whatever the policy, as far as they can be had; of a file those of at
+   * most 2 GiB.
+   */
   private pagesOf(row: SlowRow, kind: Kind): { listed: Page[][]; first: Page | null } {
+    const isOfFile = row.iter === 'folioq' || row.iter === 'xarray'
+    if (!exists(row.iter, this.setup.kernel)) return { listed: [], first: null }
     const total = row.segments.reduce((sum, { length }) => sum + length, 0)
-    const iter = new SlowIter(row, total, false)
+    const iter = new SlowIter(row, isOfFile ? Math.min(total, MAX_RW_COUNT) : total, false)
     const takes = kind === 'pin' ? 'pin' : 'get'
     const access = iter.space === KERNEL ? {} : ({ takes } as const)
     const listed: Page[][] = []

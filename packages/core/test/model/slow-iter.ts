@@ -6,7 +6,7 @@ const PAGE = 4096
 /** The bytes of one segment that lie in one page. */
 export interface Piece {
   readonly segment: number
-  /** Virtual page number, or frame. */
+  /** Virtual page number, frame, page of a file, or buffer of a pipe. */
   readonly page: number
   readonly offset: number
   readonly length: number
@@ -19,8 +19,12 @@ export interface Piece {
 export class SlowIter {
   position = 0
   end: number
+  /** Of the row, or `bvec` for a fixed buffer. */
+  readonly type: SlowRow['iter']
   readonly segments: readonly SlowSegment[]
   readonly isByFrame: boolean
+  /** Of a file: the page cache has the pages, and `offset` of a segment is the file. */
+  readonly isOfFile: boolean
   readonly space: Space
   private readonly pieces: readonly Piece[]
   /** Position of the first byte of each piece. */
@@ -29,11 +33,14 @@ export class SlowIter {
   private readonly ends: readonly number[]
 
   constructor(row: SlowRow, length: number, isFixed: boolean) {
-    this.segments = row.segments
-    this.isByFrame = row.iter === 'bvec' && !isFixed
+    this.type = isFixed ? 'bvec' : row.iter
+    const hasSegments = this.type !== 'pipe' && this.type !== 'discard'
+    this.segments = hasSegments ? row.segments : [{ base: 0, offset: 0, length }]
+    this.isByFrame = this.type === 'bvec' && !isFixed
+    this.isOfFile = this.type === 'folioq' || this.type === 'xarray'
     this.end = length
     this.space = row.iter === 'kvec' && !isFixed ? KERNEL : row.mm
-    this.pieces = row.segments.flatMap((segment, index) => piecesOf(segment, index, this.isByFrame))
+    this.pieces = this.segments.flatMap((segment, index) => piecesOf(segment, index, this.isByFrame))
     let at = 0
     this.starts = this.pieces.map((piece) => {
       at += piece.length
@@ -60,9 +67,9 @@ export class SlowIter {
     return clipped
   }
 
-  /** The pieces left of the segment with the next byte. */
+  /** The pieces left of the segment with the next byte; of a file all that are left, segments are nothing to it. */
   restOfSegment(bytesMax: number): Piece[] {
-    const segmentEnd = this.ends.find((end) => end > this.position) ?? this.end
+    const segmentEnd = (this.isOfFile ? null : this.ends.find((end) => end > this.position)) ?? this.end
     return this.range(this.position, Math.min(this.end, this.position + bytesMax, segmentEnd))
   }
 
@@ -86,8 +93,12 @@ export class SlowIter {
       .map(({ segment }) => segment)
   }
 
-  /** What is left of each segment between here and the end, first and last clipped, empty ones included. */
+  /**
+   * What is left of each segment between here and the end, first and last clipped, empty ones included. Of a file it is
+   * all one part, and where that starts in its page is all that is asked (reference 1.9).
+   */
   segmentParts(): { start: number; length: number }[] {
+    if (this.isOfFile) return [{ start: this.range(this.position, this.end)[0]!.offset, length: this.left }]
     return this.withStarts()
       .filter(({ start }) => start < this.end)
       .map(({ segment, start }) => {
@@ -96,6 +107,15 @@ export class SlowIter {
         return { start: address, length: Math.min(segment.length, this.end - start) - skip, from: start }
       })
       .filter(({ length, from }) => length > 0 || (length === 0 && from >= this.position))
+  }
+
+  /** What is left of the current entry, whatever the count; at the very start it may be an empty one. */
+  entryHere(): { start: number; length: number } {
+    const { segment, start } = this.withStarts().find(
+      (one) => this.position === 0 || one.start + one.segment.length > this.position,
+    )!
+    const skip = this.position - start
+    return { start: segment.base + skip, length: segment.length - skip }
   }
 
   /** nr_segs: entries from the current one to the end of the array, however much of them is left out of the count. */

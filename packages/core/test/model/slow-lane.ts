@@ -32,7 +32,10 @@ const REASONS: Readonly<Record<Reference['why'], string>> = {
   'nobody told': OPEN_REASONS[REASON_NOBODY_TOLD],
 }
 
-const ACCEPTED = ['ubuf', 'iovec', 'bvec', 'kvec']
+/** Only addresses can lie in a registered buffer. */
+const ADDRESSED: readonly SlowRow['iter'][] = ['ubuf', 'iovec', 'kvec']
+/** What direct I/O cannot meet; the other consumers take everything. */
+const REFUSED_BY_BIO: readonly SlowRow['iter'][] = ['pipe', 'discard']
 
 /** The whole replay of one lane, plainly: rows in, report out. */
 export function slowLane(rows: readonly SlowRow[], setup: SlowSetup): LaneReport {
@@ -122,7 +125,7 @@ export class SlowLane {
   }
 
   private start(row: SlowRow): SlowOperation {
-    const isFixed = row.flags.has('fixed') && row.iter !== 'bvec'
+    const isFixed = row.flags.has('fixed') && ADDRESSED.includes(row.iter)
     const isBvec = isFixed || row.iter === 'bvec'
     const length = Math.min(row.length, MAX_RW_COUNT)
     return {
@@ -141,7 +144,7 @@ export class SlowLane {
   }
 
   private submit(io: SlowOperation): number {
-    if (!io.isBvec && !ACCEPTED.includes(io.row.iter)) return EINVAL
+    if (this.setup.consumer === 'bio' && REFUSED_BY_BIO.includes(io.iter.type)) return EINVAL
     if (io.isBvec && io.row.iter !== 'bvec' && !this.events.isRegistered(io.row)) return EFAULT
     switch (this.setup.consumer) {
       case 'bio':

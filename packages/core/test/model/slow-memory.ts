@@ -86,6 +86,8 @@ export class SlowMemory {
   private readonly kernel: KernelVersion
   private readonly ranges = new Map<Space, Range[]>()
   private readonly byFrame = new Map<number, Page>()
+  /** Page caches: of each file the pages that are there. */
+  private readonly files = new Map<number, Map<number, Page>>()
   private readonly everPinned = new Set<Space>()
 
   constructor(kernel: KernelVersion) {
@@ -353,6 +355,20 @@ export class SlowMemory {
       this.byFrame.set(frame, page)
     }
     return page
+  }
+
+  /** A page of a file, small, there from its first use on: the same one for everybody. */
+  pageOfFile(file: number, index: number): Page {
+    const cache = this.files.get(file) ?? new Map<number, Page>()
+    this.files.set(file, cache)
+    const page = cache.get(index) ?? this.newFolio(0, { owned: 1 })[0]!
+    cache.set(index, page)
+    return page
+  }
+
+  /** A page that nobody else has ever seen: the next buffer of a pipe. */
+  freshPage(): Page {
+    return this.newFolio(0, { owned: 1 })[0]!
   }
 
   /** Backings of the ranges with a page in [from, to), by address. */

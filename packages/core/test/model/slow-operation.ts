@@ -3,12 +3,14 @@ import { PAGE_LIST_MAX } from '../../src/extract/page-list.ts'
 import type { PolicyName } from '../../src/extract/policy.ts'
 import type { KernelVersion } from '../../src/kernel/version.ts'
 import { MAX_RW_COUNT } from '../../src/units.ts'
-import type { SlowIter } from './slow-iter.ts'
+import type { Piece, SlowIter } from './slow-iter.ts'
 import { counted, type Kind, type Reference, type SlowLedger } from './slow-ledger.ts'
 import type { Access, Page, SlowMemory } from './slow-memory.ts'
 import type { SlowRow } from './slow-row.ts'
 
 const PAGE = 4096
+/** PIPE_DEF_BUFFERS */
+const PIPE_BUFFERS = 16
 
 /** What a lane is made of. */
 export interface SlowSetup {
@@ -69,7 +71,13 @@ export interface SlowOperation {
   early: { readonly kind: Kind; readonly pages: number } | null
 }
 
-/** reference 4.1, as far as the types are modelled. */
+/** reference 0.5: 6.1 alone has pipes, and it alone has no folio queues. */
+export function exists(type: SlowRow['iter'], kernel: KernelVersion): boolean {
+  if (type === 'pipe') return kernel === '6.1'
+  return type !== 'folioq' || kernel !== '6.1'
+}
+
+/** reference 4.1. */
 export function retentionOf(policy: PolicyName, row: SlowRow, isBvec: boolean): Kind | 'none' | 'refused' {
   if (row.iter === 'discard' && !isBvec) return 'refused'
   const isUser = !isBvec && (row.iter === 'ubuf' || row.iter === 'iovec')
@@ -85,8 +93,8 @@ export function retentionOf(policy: PolicyName, row: SlowRow, isBvec: boolean): 
 }
 
 /**
- * The pages of the next bytes of one segment, taken as the policy says. A fault shortens what is listed; at the first
- * page it is -EFAULT. reference 3.1 to 3.3.
+ * The pages of the next bytes of one segment (of a file: of all), taken as the policy says. A fault shortens what is
+ * listed; at the first page it is -EFAULT. reference 3.1 to 3.3.
  */
 export function extract(
   io: SlowOperation,
@@ -100,7 +108,7 @@ export function extract(
   const { iter } = io
   if (iter.left === 0) return 0
   const kind = retentionOf(setup.policy, io.row, io.isBvec)
-  if (kind === 'refused') return EFAULT
+  if (kind === 'refused' || !exists(iter.type, setup.kernel)) return EFAULT
   const stuck = stuckAtEmpty(iter, setup, memory, ledger)
   if (stuck !== null) return stuck
   const single = list(iter, memory, pagesMax, bytesMax, accessOf(io, kind))
@@ -152,11 +160,20 @@ export function list(
 ): Entry[] | number {
   const pieces = iter.restOfSegment(Math.min(bytesMax, MAX_RW_COUNT)).slice(0, Math.min(pagesMax, PAGE_LIST_MAX))
   if (pieces.length === 0) return []
-  const pages = iter.isByFrame
-    ? pieces.map(({ page }) => memory.pageOfFrame(page))
-    : memory.walk(iter.space, pieces[0]!.page, pieces.length, access)
+  const pages = pagesOf(pieces, iter, memory, access)
   if (typeof pages === 'number') return pages
   return pages.map((page, i) => ({ pages: [page], offset: pieces[i]!.offset, length: pieces[i]!.length }))
+}
+
+/** A page for each piece, or for as many as there are; an errno where there is none for the first. */
+function pagesOf(pieces: readonly Piece[], iter: SlowIter, memory: SlowMemory, access: Access): Page[] | number {
+  if (iter.isByFrame) return pieces.map(({ page }) => memory.pageOfFrame(page))
+  if (iter.isOfFile) return pieces.map(({ segment, page }) => memory.pageOfFile(iter.segments[segment]!.offset, page))
+  if (iter.type === 'pipe') {
+    const fit = pieces.filter(({ page }) => page < PIPE_BUFFERS)
+    return fit.length > 0 ? fit.map(() => memory.freshPage()) : EFAULT
+  }
+  return memory.walk(iter.space, pieces[0]!.page, pieces.length, access)
 }
 
 /** Neighbours in one folio become one entry. */

@@ -10,6 +10,9 @@ const PAGE = 4096
 const BASES = [0x7f0000000000, 0x7ffffffe0000, 2 ** 53 - (1 << 22)]
 const KERNEL_BASE = 0x888000000000
 const ARENA_PAGES = 64
+/** So few that rows meet in their page caches. */
+const FILES = [1, 2, 3]
+const FILE_PAGES = 8
 const IDS = ['a', 'b', 'c']
 
 const sized = (max: number) => fc.integer({ min: 0, max })
@@ -58,11 +61,50 @@ function chained(list: readonly { at: number; length: number; touches: boolean }
   })
 }
 
+const file = fc.constantFrom(...FILES)
+/** Any range of a file. */
+const fileRange = fc
+  .record({ file, page: sized(FILE_PAGES - 1), offset, length })
+  .map((one) => [[one.page * PAGE + one.offset, one.file, one.length]])
+/** Ranges of files that meet at page ends: only the first byte and the last one lie anywhere. */
+const folioSegments = fc
+  .record({
+    ranges: fc.array(
+      fc.record({
+        file,
+        page: sized(FILE_PAGES - 1),
+        pages: fc.oneof(
+          { weight: 9, arbitrary: fc.integer({ min: 1, max: 4 }) },
+          { weight: 1, arbitrary: fc.constant(33) },
+        ),
+      }),
+      { minLength: 1, maxLength: 4 },
+    ),
+    offset,
+    cut: offset,
+  })
+  .map(({ ranges, offset: first, cut }) =>
+    ranges.map((range, i) => {
+      const head = i === 0 ? first : 0
+      const tail = i === ranges.length - 1 ? cut : 0
+      return [range.page * PAGE + head, range.file, Math.max(range.pages * PAGE - head - tail, 1)]
+    }),
+  )
+/** Of a pipe there are 16 pages at most. */
+const lengthOnly = fc.constantFrom(0, 1, 4096, 10_000, 65_536, 65_537, 69_632, 200_000)
+
+/** Iterators of an operation. `bytes`: of those that have no segments. */
 const memory = fc.oneof(
-  userSegments.map((segs) => ({ iter: segs.length === 1 ? ('ubuf' as const) : ('iovec' as const), segs })),
-  userSegments.map((segs) => ({ iter: 'iovec' as const, segs })),
-  kernelSegments.map((segs) => ({ iter: 'kvec' as const, segs })),
-  frameSegments.map((list) => ({ iter: 'bvec' as const, segs: list.map((s) => [s.frame, s.offset, s.length]) })),
+  ...[
+    userSegments.map((segs) => ({ iter: segs.length === 1 ? ('ubuf' as const) : ('iovec' as const), segs })),
+    userSegments.map((segs) => ({ iter: 'iovec' as const, segs })),
+    kernelSegments.map((segs) => ({ iter: 'kvec' as const, segs })),
+    frameSegments.map((list) => ({ iter: 'bvec' as const, segs: list.map((s) => [s.frame, s.offset, s.length]) })),
+  ].map((arbitrary) => ({ weight: 3, arbitrary: arbitrary.map((one) => ({ ...one, bytes: 0 })) })),
+  { weight: 2, arbitrary: fileRange.map((segs) => ({ iter: 'xarray' as const, segs, bytes: 0 })) },
+  { weight: 2, arbitrary: folioSegments.map((segs) => ({ iter: 'folioq' as const, segs, bytes: 0 })) },
+  { weight: 1, arbitrary: lengthOnly.map((bytes) => ({ iter: 'pipe' as const, segs: [], bytes })) },
+  { weight: 1, arbitrary: lengthOnly.map((bytes) => ({ iter: 'discard' as const, segs: [], bytes })) },
 )
 
 const mapRow: fc.Arbitrary<RowSpec> = fc
@@ -121,7 +163,7 @@ const ioRow: fc.Arbitrary<RowSpec> = fc
     released: sometimes(sized(6), 1),
   })
   .map((io) => {
-    const total = io.memory.segs.reduce((sum, seg) => sum + seg.at(-1)!, 0)
+    const total = io.memory.segs.reduce((sum: number, seg: readonly number[]) => sum + seg.at(-1)!, io.memory.bytes)
     const len = io.rounded === 0 ? total : total - (total % [0, 16384, 16384, 8192, 4096, 512, 512, 512][io.rounded]!)
     const isFixed = io.fixed === 0 && io.id !== undefined && io.memory.iter !== 'kvec'
     const flags: FlagName[] = [
@@ -148,8 +190,9 @@ const ioRow: fc.Arbitrary<RowSpec> = fc
     }) => {
       const part = hole === undefined ? 0 : Math.floor((len * hole.part) / 16 / 512) * 512
       const holeFrom = hole === undefined ? 0 : Math.floor((len * hole.from) / 16 / 512) * 512
+      // What has no segments is a data destination.
       return {
-        op,
+        op: segs.length === 0 ? ('read' as const) : op,
         iter,
         segs,
         mm: space,
@@ -176,22 +219,44 @@ const registerRow: fc.Arbitrary<RowSpec> = fc
     ...(acquired === undefined ? {} : { acquired }),
   }))
 
+function eventSegments(
+  iter: 'bvec' | 'ubuf' | 'xarray' | 'folioq',
+  page: number,
+  pages: number,
+  of: number,
+): number[][] {
+  switch (iter) {
+    case 'ubuf':
+      return [[BASES[0]! + page * PAGE, pages * PAGE]]
+    case 'bvec':
+      return [[500 + page, 0, pages * PAGE]]
+    case 'xarray':
+      return [[page * PAGE, of, pages * PAGE]]
+    case 'folioq':
+      return [
+        [page * PAGE, of, PAGE],
+        [(page + 1) * PAGE, of, pages * PAGE],
+      ]
+  }
+}
+
 /** Reference events over few places, so that some of them meet. */
 const eventRow: fc.Arbitrary<RowSpec> = fc
   .record({
     event: fc.constantFrom('pin' as const, 'get' as const, 'unpin' as const, 'put' as const),
     space: fc.constantFrom(0, 0, 0, 7),
-    id: fc.option(fc.constantFrom(...IDS), { nil: undefined }),
+    id: sometimes(fc.constantFrom(...IDS), 4),
     page: sized(2),
     pages: fc.integer({ min: 1, max: 3 }),
-    byFrame: fc.boolean(),
+    iter: fc.constantFrom('bvec' as const, 'ubuf' as const, 'ubuf' as const, 'xarray' as const, 'folioq' as const),
+    of: fc.constantFrom(FILES[0]!, FILES[0]!, FILES[1]!),
     longterm: fc.nat(6),
   })
-  .map(({ event, space, id, page, pages, byFrame, longterm }) => ({
+  .map(({ event, space, id, page, pages, iter, of, longterm }) => ({
     event,
     mm: space,
-    iter: byFrame ? ('bvec' as const) : ('ubuf' as const),
-    segs: byFrame ? [[500 + page, 0, pages * PAGE]] : [[BASES[0]! + page * PAGE, pages * PAGE]],
+    iter,
+    segs: eventSegments(iter, page, pages, of),
     ...(id === undefined ? {} : { id }),
     ...(longterm === 0 ? { flags: ['longterm' as const] } : {}),
   }))
@@ -252,7 +317,10 @@ export const randomCase: fc.Arbitrary<SmallCase> = fc
     ]),
   }))
 
-/** One large operation over large folios, small ones and a hole in the address space: bios that fill up and are cut. */
+/**
+ * One large operation over large folios, small ones and a hole in the address space, or over a file: bios that fill up
+ * and are cut.
+ */
 export const bioCase: fc.Arbitrary<SmallCase> = fc
   .record({
     order: fc.integer({ min: 0, max: 5 }),
@@ -274,6 +342,7 @@ export const bioCase: fc.Arbitrary<SmallCase> = fc
       { minLength: 1, maxLength: 6 },
     ),
     op: fc.constantFrom('read' as const, 'write' as const),
+    iter: fc.constantFrom('iovec' as const, 'iovec' as const, 'iovec' as const, 'folioq' as const, 'xarray' as const),
     nowait: fc.nat(9),
     policy: fc.constantFrom(...POLICY_NAMES),
     kernel: fc.constantFrom(...KERNEL_VERSIONS),
@@ -294,8 +363,8 @@ export const bioCase: fc.Arbitrary<SmallCase> = fc
         { event: 'unmap' as const, segs: at(one.refused, 1) },
         {
           op: one.op,
-          iter: 'iovec' as const,
-          segs,
+          iter: one.iter,
+          segs: one.iter === 'iovec' ? segs : [[one.segs[0]!.offset, FILES[0]!, total]],
           len: total - (total % one.blockSize),
           flags: ['direct' as const, ...(one.nowait === 0 ? ['nowait' as const] : [])],
         },

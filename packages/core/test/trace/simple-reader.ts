@@ -163,6 +163,11 @@ function checked(row: TraceRow): TraceRow {
   must(event === 'map' || row.backing === undefined, 'backing')
   if (event === 'io') checkIo(row, segments, sum)
   else checkIterator(row, event, segments, sum)
+  const meets = segments.every(({ address }, i) => {
+    const before = segments[i - 1]
+    return before === undefined || (address % 4096 === 0 && (before.address + before.length) % 4096 === 0)
+  })
+  must(row.iter !== 'folioq' || meets, 'folios meet')
   return row
 }
 
@@ -185,11 +190,6 @@ function checkIo(row: TraceRow, segments: readonly SimpleSegment[], sum: number)
   if (lengthOnly) must(row.len !== undefined && row.op === 'read', 'discard')
   else must(segments.length > 0 || row.len === 0, 'no segments')
   must(segments.length === 0 || row.len === undefined || row.len <= sum, 'len')
-  const meets = segments.every(({ address }, i) => {
-    const before = segments[i - 1]
-    return before === undefined || (address % 4096 === 0 && (before.address + before.length) % 4096 === 0)
-  })
-  must(row.iter !== 'folioq' || meets, 'folios meet')
   must(!(row.flags ?? []).includes('fixed') || row.id !== undefined, 'fixed')
 }
 

@@ -1,4 +1,6 @@
 import type { IovIter } from '../../iter/iov-iter.ts'
+import { iovLength } from '../../iter/iter-pages.ts'
+import { ITER_IOVEC, ITER_KVEC } from '../../iter/iter-type.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { BioTraits } from './bio-traits.ts'
 import type { BioVecs } from './bio-vecs.ts'
@@ -29,10 +31,12 @@ export function adoptedIsMisaligned(iter: IovIter, pages: number, traits: BioTra
 }
 
 /**
- * The piece that mainline would extract next: what is left of the current segment.
- * @kernel lib/iov_iter.c: iov_iter_extract_bvecs with a mem_align_mask
+ * What mainline looks at before it extracts: an entry of an IOVEC or KVEC as it stands, be it empty or longer than the
+ * count; of any other type all that is left.
+ * @kernel lib/iov_iter.c: iov_iter_extract_bvecs with a mem_align_mask (7.3)
  */
 export function pieceIsMisaligned(iter: IovIter, dmaMask: number): boolean {
-  iter.skipEmpty()
-  return (iter.currentStartBytes() & dmaMask) !== 0 || (iter.currentLengthBytes() & dmaMask) !== 0
+  const isVector = iter.type === ITER_IOVEC || iter.type === ITER_KVEC
+  const length = isVector ? iovLength(iter) : iter.countBytes
+  return (iter.currentStartBytes() & dmaMask) !== 0 || (length & dmaMask) !== 0
 }
