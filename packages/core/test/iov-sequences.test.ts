@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { IovIter } from '../src/iter/iov-iter.ts'
 import { AppendBench, appendCases } from './support/iov-append.ts'
+import { IovBench } from './support/iov-bench.ts'
 import type { IovTypeName } from './support/iov-case.ts'
 import { type IovSequence, sequencesOf } from './support/iov-random.ts'
-import { IovBench } from './support/iov-run.ts'
 
 // The iterator library against its slow twin (test/model/iov) in random sequences of operations: pages taken and let go,
 // moves, copies, checksums, scatterlists, iterators made of iterators, and memory that changes below them. After each

@@ -7,8 +7,9 @@ import { SegmentTable } from '../src/iter/segment-table.ts'
 import { KERNEL_VERSIONS, type KernelVersion } from '../src/kernel/version.ts'
 import * as twin from './model/iov/index.ts'
 import { filePieces, type IovCase, type IovTypeName, iovCase, traitsOf } from './support/iov-case.ts'
+import { IovDifference } from './support/iov-difference.ts'
 import { IovHost } from './support/iov-host.ts'
-import { IovDifference, IovPair } from './support/iov-pair.ts'
+import { IovPair } from './support/iov-pair.ts'
 import {
   askAll,
   cutsOf,

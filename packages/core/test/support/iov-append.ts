@@ -6,7 +6,7 @@ import { kernelOf } from '../../src/kernel/kernel.ts'
 import { Memory } from '../../src/memory/memory.ts'
 import { PAGE_SIZE as P } from '../../src/units.ts'
 import { appendFromPages, createAppendTable } from '../model/iov/index.ts'
-import { IovDifference } from './iov-pair.ts'
+import { IovDifference } from './iov-difference.ts'
 
 /** One call of sg_alloc_append_table_from_pages(); the pages of later calls are told to it. */
 export interface AppendCall {

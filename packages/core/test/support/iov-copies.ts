@@ -18,6 +18,7 @@ import {
   scanIter,
 } from '../../src/iter/scan.ts'
 import * as twin from '../model/iov/index.ts'
+import { differ, undefinedBy } from './iov-difference.ts'
 import type { IovOp } from './iov-ops.ts'
 import type { IovPair } from './iov-pair.ts'
 
@@ -80,17 +81,17 @@ export function copyAcross(pair: IovPair, op: CopyOp, wanted: number): number {
   try {
     expected = slowCopy(pair, op, from, bytes)
   } catch (error) {
-    return pair.undefinedBy(error, () => {
+    return undefinedBy(error, () => {
       fastCopy(pair, op, from, bytes)
     })
   }
   const found = fastCopy(pair, op, from, bytes)
-  if (found.result !== expected.result) pair.differ(`${op.op}: result`, found.result, expected.result)
+  if (found.result !== expected.result) differ(`${op.op}: result`, found.result, expected.result)
   if (Buffer.compare(found.read, expected.read) !== 0) {
     const at = found.read.findIndex((byte, i) => byte !== expected.read[i])
-    pair.differ(`${op.op}: byte ${at} of ${found.read.length}`, found.read[at], expected.read[at])
+    differ(`${op.op}: byte ${at} of ${found.read.length}`, found.read[at], expected.read[at])
   }
-  if (found.sum !== expected.sum) pair.differ(`${op.op}: checksum`, found.sum, expected.sum)
+  if (found.sum !== expected.sum) differ(`${op.op}: checksum`, found.sum, expected.sum)
   return expected.result
 }
 

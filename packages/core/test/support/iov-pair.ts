@@ -1,35 +1,22 @@
 import { extractPages } from '../../src/extract/extract-pages.ts'
 import { PageList } from '../../src/extract/page-list.ts'
 import { type ExtractionPolicy, findPolicy, type PolicyName } from '../../src/extract/policy.ts'
-import { RETENTION_NAMES } from '../../src/extract/retention.ts'
-import { InvariantError } from '../../src/invariant.ts'
 import { copyPageToIter } from '../../src/iter/copy.ts'
 import { FolioQueue } from '../../src/iter/folio-queue.ts'
 import { IovIter } from '../../src/iter/iov-iter.ts'
-import { alignment, gapAlignment, isAligned } from '../../src/iter/iter-alignment.ts'
-import { iovLength, npages, singleSegCount } from '../../src/iter/iter-pages.ts'
 import type { IterRule } from '../../src/iter/iter-report.ts'
 import type { IovIterState } from '../../src/iter/iter-state.ts'
 import { ITER_DEST, ITER_SOURCE, ITER_TYPE_NAMES, ITER_XARRAY, type IterType } from '../../src/iter/iter-type.ts'
-import { PipeRing } from '../../src/iter/pipe-ring.ts'
+import type { PipeRing } from '../../src/iter/pipe-ring.ts'
 import { SegmentTable } from '../../src/iter/segment-table.ts'
 import type { PageReferences } from '../../src/memory/page-references.ts'
-import type { PageStore } from '../../src/memory/page-store.ts'
-import { PAGE_SIZE } from '../../src/units.ts'
 import * as twin from '../model/iov/index.ts'
 import { type IovCase, traitsOf } from './iov-case.ts'
+import { differ, undefinedBy } from './iov-difference.ts'
 import type { IovHost, MutableFile, MutableQueue } from './iov-host.ts'
-
-/** The fast library and its twin disagree. */
-export class IovDifference extends Error {
-  override readonly name = 'IovDifference'
-}
-
-/** What a call gives where the kernel's behaviour is undefined: only that the fast side survives it is looked at. */
-export const UNDEFINED = Number.NaN
-
-/** Undefined behaviour of the twin for which the fast side has an InvariantError: a BUG() in the kernel. */
-const FATAL: ReadonlySet<string> = new Set(['bug', 'stale-pipe-buffer'])
+import { comparePages } from './iov-pages.ts'
+import { comparePipe, NamedRing } from './iov-pipe.ts'
+import { QUERIES } from './iov-queries.ts'
 
 export interface SavedPair {
   readonly fast: IovIterState
@@ -40,57 +27,9 @@ const POLICIES = new Map<PolicyName, ExtractionPolicy>(
   (['get-pages', 'viro-2022', 'extract', 'folio'] as const).map((name) => [name, findPolicy(name)!]),
 )
 
-/** What can be asked of an iterator; `of` types, or all. */
-interface Query {
-  readonly name: string
-  readonly of: readonly twin.SlowType[] | null
-  readonly ask: (fast: IovIter) => number
-  readonly expect: (slow: twin.SlowIov) => number
-}
-
-const U32 = 2 ** 32
-const PAGES_MAX = 1 << 20
-
-/** Alignments are the low 32 bits of the kernel's. */
-const QUERIES: readonly Query[] = [
-  { name: 'npages', of: null, ask: (i) => npages(i, PAGES_MAX), expect: (i) => twin.npages(i, PAGES_MAX) },
-  { name: 'npages, at most 2', of: null, ask: (i) => npages(i, 2), expect: (i) => twin.npages(i, 2) },
-  { name: 'alignment', of: null, ask: alignment, expect: (i) => twin.alignment(i) % U32 },
-  { name: 'gap_alignment', of: null, ask: gapAlignment, expect: (i) => twin.gapAlignment(i) % U32 },
-  { name: 'single_seg_count', of: null, ask: singleSegCount, expect: twin.singleSegCount },
-  { name: 'iov_len', of: ['ubuf', 'iovec', 'kvec'], ask: iovLength, expect: twin.iovLen },
-  ...[
-    [511, 511],
-    [3, 3],
-    [511, 3],
-  ].map(([address = 0, length = 0]) => ({
-    name: `is_aligned, masks ${address} and ${length}`,
-    of: null,
-    ask: (i: IovIter) => Number(isAligned(i, address, length)),
-    expect: (i: twin.SlowIov) => Number(twin.isAligned(i, address, length)),
-  })),
-]
-
-/** A ring that names the pages it allocates, and counts what it takes and drops. */
-class NamedRing extends PipeRing {
-  private readonly pair: IovPair
-
-  constructor(pages: PageStore, pair: IovPair) {
-    const { ledger } = pair.host
-    super(pages, pair.noting(ledger.pageReferences), pair.noting(ledger.mappingReferences), pair.one.ringSize)
-    this.pair = pair
-  }
-
-  override pushOwn(size: number): number {
-    const row = super.pushOwn(size)
-    this.pair.namePipePage(row)
-    return row
-  }
-}
-
 /**
  * One iterator, in the fast library and in the slow twin. Each method does the same to both, compares what comes back
- * and the state behind it, and throws {@link IovDifference} where they are not the same.
+ * and the state behind it, and throws an IovDifference where they are not the same.
  */
 export class IovPair {
   readonly host: IovHost
@@ -113,7 +52,6 @@ export class IovPair {
   /** What the last extraction took, as the twin says: for each entry one page. */
   taken: readonly string[] = []
   kind: 'none' | 'ref' | 'pin' = 'none'
-  private firsts: string[] = []
   private readonly table = new SegmentTable()
   /** Segments of iterators that were duplicated. */
   private readonly copies = new SegmentTable()
@@ -247,7 +185,7 @@ export class IovPair {
     this.rules.push(rule)
   }
 
-  /** One call of either family; returns the bytes, or {@link UNDEFINED}. */
+  /** One call of either family; returns the bytes, or UNDEFINED. */
   extract(policy: PolicyName, bytesMax: number, pagesMax: number): number {
     const { fast, host, list, slow } = this
     let expected: twin.SlowPages
@@ -257,80 +195,22 @@ export class IovPair {
           ? twin.getPages(host.world, slow, bytesMax, pagesMax)
           : twin.extractPages(host.world, slow, bytesMax, pagesMax)
     } catch (error) {
-      return this.undefinedBy(error, () => {
+      return undefinedBy(error, () => {
         extractPages(fast, POLICIES.get(policy)!, host.memory, list, pagesMax, bytesMax)
       })
     }
     const bytes = extractPages(fast, POLICIES.get(policy)!, host.memory, list, pagesMax, bytesMax)
-    if (bytes !== expected.bytes) this.differ(`${policy}: bytes`, bytes, expected.bytes)
-    this.comparePages(policy, expected)
+    if (bytes !== expected.bytes) differ(`${policy}: bytes`, bytes, expected.bytes)
+    comparePages(this, policy, expected)
     this.compareState(policy)
     return bytes
-  }
-
-  private comparePages(policy: PolicyName, expected: twin.SlowPages): void {
-    const { list, one, host } = this
-    const { bytes, offset0, pages, takenPages } = expected
-    const isRef = policy === 'viro-2022' && one.isSource
-    this.kind = isRef && expected.taken === 'pin' ? 'ref' : expected.taken
-    this.taken = takenPages
-    if (bytes > 0 && pages.length > 0) {
-      if (list.pages !== pages.length) this.differ(`${policy}: pages`, list.pages, pages.length)
-      this.compareEntries(policy, pages, offset0, bytes)
-    }
-    const kind = RETENTION_NAMES[list.length === 0 ? 0 : list.retention]
-    if (list.sparesSlab || pages.length !== takenPages.length) {
-      // Something is listed and not taken, or taken and not listed.
-      const { nameOf, world } = host
-      const listed = kind === 'none' ? [] : [...list.page.subarray(0, list.length)].map((row) => nameOf[row]!)
-      const taken = list.sparesSlab ? listed.filter((name) => !world.isSlab(name)) : listed
-      if (taken.join() !== takenPages.join()) this.differ(`${policy}: pages taken`, taken, takenPages)
-    } else if (kind !== this.kind) this.differ(`${policy}: retention`, kind, this.kind)
-  }
-
-  /** Pages with their offsets and lengths; under the folio policy, runs of folios. */
-  private compareEntries(policy: PolicyName, pages: readonly string[], offset0: number, bytes: number): void {
-    const { list, host } = this
-    const { nameOf } = host
-    const isFolio = policy === 'folio'
-    if (isFolio) this.firsts = []
-    let entry = 0
-    let at = 0
-    for (let i = 0; i < pages.length; entry++) {
-      const from = i++
-      while (isFolio && i < pages.length && this.continues(pages[i - 1]!, pages[i]!)) i++
-      const end = Math.min(i * PAGE_SIZE - offset0, bytes)
-      if (
-        nameOf[list.page[entry]!] !== pages[from] ||
-        list.offsetBytes[entry] !== (from === 0 ? offset0 : 0) ||
-        list.lengthBytes[entry] !== end - at
-      ) {
-        const row = list.page[entry]!
-        this.differ(
-          `${policy}: entry ${entry}`,
-          [nameOf[row], list.offsetBytes[entry], list.lengthBytes[entry]],
-          [pages[from], from === 0 ? offset0 : 0, end - at],
-        )
-      }
-      at = end
-      if (isFolio) this.firsts.push(pages[from]!)
-    }
-    if (isFolio && this.kind !== 'none') this.taken = this.firsts
-    if (list.length !== entry) this.differ(`${policy}: entries`, list.length, entry)
-  }
-
-  /** The second page follows the first in one folio. */
-  private continues(name: string, next: string): boolean {
-    const { rowOf, memory } = this.host
-    const row = rowOf.get(name)!
-    return rowOf.get(next) === row + 1 && memory.pages.head[row] === memory.pages.head[row + 1]
   }
 
   advance(bytes: number): number {
     try {
       twin.advance(this.slow, bytes)
     } catch (error) {
-      return this.undefinedBy(error, () => {
+      return undefinedBy(error, () => {
         this.fast.advance(bytes)
       })
     }
@@ -359,7 +239,7 @@ export class IovPair {
     if (!host.rowOf.has('c0')) host.folio(['c0'])
     const found = copyPageToIter(fast, host.memory, host.rowOf.get('c0')!, 0, bytes)
     const expected = twin.copyPageTo(host.world, slow, ['c0'], 0, bytes)
-    if (found !== expected) this.differ('copy_page_to_iter', found, expected)
+    if (found !== expected) differ('copy_page_to_iter', found, expected)
     this.compareState('copy_page_to_iter')
   }
 
@@ -377,7 +257,7 @@ export class IovPair {
         throw error
       }
       const found = ask(fast)
-      if (found !== expected) this.differ(name, found, expected)
+      if (found !== expected) differ(name, found, expected)
     }
   }
 
@@ -402,7 +282,7 @@ export class IovPair {
   restore({ fast, slow }: SavedPair): void {
     const found = this.fast.restore(fast)
     const expected = twin.restore(this.slow, slow)
-    if (found !== expected) this.differ('restore', found, expected)
+    if (found !== expected) differ('restore', found, expected)
     this.compareState('restore')
   }
 
@@ -412,7 +292,7 @@ export class IovPair {
     const first = this.copies.length
     const found = copy.dup(this.fast, this.copies)
     const { iter, copied } = twin.dup(this.slow)
-    if (found !== copied) this.differ('dup_iter', found, copied)
+    if (found !== copied) differ('dup_iter', found, copied)
     this.fast = copy
     this.slow = iter
     if (found) this.segmentFirst = first
@@ -430,42 +310,23 @@ export class IovPair {
 
   compareState(what: string): void {
     const { fast, slow } = this
-    if (fast.countBytes !== slow.count) this.differ(`${what}: count`, fast.countBytes, slow.count)
-    if (fast.iovOffsetBytes !== slow.iovOffset) this.differ(`${what}: iov_offset`, fast.iovOffsetBytes, slow.iovOffset)
+    if (fast.countBytes !== slow.count) differ(`${what}: count`, fast.countBytes, slow.count)
+    if (fast.iovOffsetBytes !== slow.iovOffset) differ(`${what}: iov_offset`, fast.iovOffsetBytes, slow.iovOffset)
     switch (slow.type) {
       case 'iovec':
       case 'kvec':
       case 'bvec':
-        if (fast.segment !== slow.index + this.segmentFirst) this.differ(`${what}: segment`, fast.segment, slow.index)
-        if (fast.segmentsLeft !== slow.nrSegs) this.differ(`${what}: nr_segs`, fast.segmentsLeft, slow.nrSegs)
+        if (fast.segment !== slow.index + this.segmentFirst) differ(`${what}: segment`, fast.segment, slow.index)
+        if (fast.segmentsLeft !== slow.nrSegs) differ(`${what}: nr_segs`, fast.segmentsLeft, slow.nrSegs)
         return
       case 'folioq':
         if (fast.queueSegment !== slow.queueSegment || fast.slot !== slow.slot) {
-          this.differ(`${what}: slot`, [fast.queueSegment, fast.slot], [slow.queueSegment, slow.slot])
+          differ(`${what}: slot`, [fast.queueSegment, fast.slot], [slow.queueSegment, slow.slot])
         }
         return
       case 'pipe':
-        this.comparePipe(what)
+        comparePipe(this, what)
     }
-  }
-
-  private comparePipe(what: string): void {
-    const { fast, slow, host, ring } = this
-    const expected = slow.ring!
-    const found = [fast.pipeHead, fast.lastOffset, ring!.head, ring!.tail]
-    const wanted = [slow.head, slow.lastOffset, expected.head, expected.tail]
-    if (found.join() !== wanted.join()) this.differ(`${what}: head, last_offset, ring`, found, wanted)
-    for (let buffer = expected.tail; buffer < expected.head; buffer++) {
-      const at = ring!.at(buffer)
-      const buf = expected.bufs[buffer & (expected.ringSize - 1)]!
-      const own = ring!.isOwn[at] === 1 ? 'anon' : 'page-cache'
-      const has = [host.nameOf[ring!.page[at]!], ring!.offsetBytes[at], ring!.lengthBytes[at], own].join()
-      const should = [buf.page, buf.offset, buf.len, buf.ops].join()
-      if (has !== should) this.differ(`${what}: buffer ${buffer}`, has, should)
-    }
-    const names = (rows: readonly number[]) => rows.map((row) => host.nameOf[row]).join()
-    if (names(this.got) !== expected.got.join()) this.differ(`${what}: referenced`, names(this.got), expected.got)
-    if (names(this.put) !== expected.put.join()) this.differ(`${what}: let go`, names(this.put), expected.put)
   }
 
   /** The rules broken since the last look: the twin's, and one that it threw. */
@@ -473,28 +334,8 @@ export class IovPair {
     const { rules, slow } = this
     if (rules.length === 0 && slow.violations.length === 0 && thrown === null) return
     const expected = thrown === null ? [...slow.violations] : [...slow.violations, thrown]
-    if (rules.join() !== expected.join()) this.differ(`${what}: violations`, rules, expected)
+    if (rules.join() !== expected.join()) differ(`${what}: violations`, rules, expected)
     rules.length = 0
     slow.violations.length = 0
-  }
-
-  /** The twin met undefined behaviour: the fast side must survive it, or have an InvariantError for a BUG. */
-  undefinedBy(error: unknown, run: () => void): number {
-    if (!(error instanceof twin.SlowViolation)) throw error
-    let isFatal = false
-    try {
-      run()
-    } catch (fastError) {
-      if (!(fastError instanceof InvariantError)) throw fastError
-      isFatal = true
-    }
-    if (isFatal !== FATAL.has(error.kind)) {
-      this.differ(`undefined behaviour, ${error.kind}`, isFatal ? 'InvariantError' : 'no error', 'the other')
-    }
-    return UNDEFINED
-  }
-
-  differ(what: string, fast: unknown, slow: unknown): never {
-    throw new IovDifference(`${what}: fast ${JSON.stringify(fast)}, twin ${JSON.stringify(slow)}`)
   }
 }

@@ -1,6 +1,7 @@
 import type { PolicyName } from '../../src/extract/policy.ts'
 import { HOLE, type IovCase, type IovSegment } from './iov-case.ts'
-import { IovDifference, type IovPair } from './iov-pair.ts'
+import { IovDifference } from './iov-difference.ts'
+import type { IovPair } from './iov-pair.ts'
 
 // All small cases: what the values are, and the loops over them.
 

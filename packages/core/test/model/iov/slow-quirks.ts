@@ -2,15 +2,19 @@ import type { SlowIov, SlowKernel, SlowQuirk } from './slow-types.ts'
 
 const EVERYWHERE: readonly SlowQuirk[] = ['get-pages-empty-bvec', 'xarray-copy-hole']
 /** Since the extraction of bvecs joins them. */
-const JOINED: readonly SlowQuirk[] = ['bvec-entries-short', 'bvec-one-empty-skipped', 'bvec-no-entry-check']
+const JOINED: readonly SlowQuirk[] = ['bvec-entries-short', 'bvec-one-empty-skipped']
 /** Since there is extraction, until June 2026. */
 const XARRAY: readonly SlowQuirk[] = ['xarray-hole-wrap', 'sg-xarray-start']
 
+/**
+ * By the trees of 6.1.176, 6.12.117, 6.18.30 and 7.3. On nowhere: `folioq-eager-roll` (in no release),
+ * `is-aligned-first-bvec` (gone before 6.18), `sg-temp-array` and `sg-kvec-length` (fixed in 6.12.88 and 6.18.30).
+ */
 const BY_KERNEL: Readonly<Record<SlowKernel, readonly SlowQuirk[]>> = {
   '6.1': EVERYWHERE,
   '6.12': [...EVERYWHERE, ...XARRAY, 'iov-len-ubuf'],
-  '6.18': [...EVERYWHERE, ...XARRAY, ...JOINED, 'is-aligned-first-bvec', 'sg-temp-array', 'sg-kvec-length'],
-  mainline: [...EVERYWHERE, ...XARRAY, ...JOINED, 'folioq-eager-roll'],
+  '6.18': [...EVERYWHERE, ...XARRAY, ...JOINED, 'bvec-no-entry-check'],
+  mainline: [...EVERYWHERE, ...JOINED],
 }
 
 /** The defects that a kernel version has. */

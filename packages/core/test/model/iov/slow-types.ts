@@ -16,7 +16,7 @@ export const ENOMEM = -12
 export const EFAULT = -14
 export const EINVAL = -22
 
-/** 6.12 is Debian's 6.12.117; 6.18 is what the reference marks 616; mainline is its 7x. */
+/** 6.1 is 6.1.176; 6.12 is 6.12.117; 6.18 is what the reference marks 616 with the fixes of 6.18.30; mainline is 7.3. */
 export type SlowKernel = '6.1' | '6.12' | '6.18' | 'mainline'
 
 export type SlowType = 'ubuf' | 'iovec' | 'kvec' | 'bvec' | 'folioq' | 'xarray' | 'discard' | 'pipe'
