@@ -10,7 +10,8 @@ import { SgTable, sgFreeEntries } from './sg-table.ts'
 /** Longest entry where the caller names none. @kernel UINT_MAX */
 export const SEGMENT_BYTES_MAX = 0xffffffff
 
-const KIND_DEVICE = PAGE_KINDS.indexOf('device')
+/** By kind: 1 for memory of a device, which has a page map of its own. @kernel include/linux/mmzone.h: is_zone_device_page */
+const IS_ZONE_DEVICE = PAGE_KINDS.map((kind) => (kind === 'device' || kind === 'p2pdma' || kind === 'fsdax' ? 1 : 0))
 
 /** A table that further pages can be appended to. @kernel include/linux/scatterlist.h: struct sg_append_table */
 export class SgAppendTable {
@@ -218,6 +219,7 @@ export class SgAppender {
   /** @kernel include/linux/mmzone.h: zone_device_pages_have_same_pgmap (since 6.2) */
   private isSameMap(a: number, b: number): boolean {
     const { kind } = this.pages
-    return this.kernel.version === '6.1' || (kind[a] === KIND_DEVICE) === (kind[b] === KIND_DEVICE)
+    if (!this.kernel.comparesPageMaps || kind[a] === kind[b]) return true
+    return IS_ZONE_DEVICE[kind[a]] === 0 && IS_ZONE_DEVICE[kind[b]] === 0
   }
 }

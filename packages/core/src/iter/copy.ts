@@ -112,7 +112,7 @@ export function copyPageFromIterAtomic(
     const step = new CopyOutToFolio(contents(memory), page, offset + done)
     const copied = iterateAndAdvance(iter, memory, bytes - done, step)
     done += copied
-    if (copied === 0 || done === bytes || iter.kernel.version !== 'mainline') return done
+    if (copied === 0 || done === bytes || !iter.kernel.retriesAtomicCopy) return done
   }
 }
 

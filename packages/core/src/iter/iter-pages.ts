@@ -80,5 +80,5 @@ export function iovLength(iter: IovIter): number {
     return iter.kernel.quirks['iov-len-ubuf'] ? iter.countBytes - iter.iovOffsetBytes : iter.countBytes
   }
   const rest = iter.table.lengthBytes[iter.segment] - iter.iovOffsetBytes
-  return iter.kernel.version === '6.1' && iter.countBytes < rest ? iter.countBytes : rest
+  return iter.kernel.clipsIovLength && iter.countBytes < rest ? iter.countBytes : rest
 }

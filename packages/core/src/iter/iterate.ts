@@ -197,7 +197,7 @@ function virtualPiece(
   if (step.allOrNothing && isUser && isShort(iter, memory, mm, skip, length, foll)) return 0
   const address = iter.table.addressBytes[iter.segment] + skip
   // access_ok() looks at all of it first; a copy out of it in mainline (masked addresses) runs up to the end instead.
-  const isChecked = (foll & FOLL_WRITE) !== 0 || iter.kernel.version !== 'mainline'
+  const isChecked = (foll & FOLL_WRITE) !== 0 || !iter.kernel.copiesUpToUserEnd
   if (isUser && isChecked && address + length > USER_ADDRESS_END) return 0
   let done = 0
   while (done < length) {

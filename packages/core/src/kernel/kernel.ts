@@ -26,6 +26,14 @@ export interface Kernel {
   readonly emptyEndsAlignment: boolean
   /** With no byte left the alignment is 0 for every type; before, the address of what comes next counts: mainline. */
   readonly zeroCountIsAligned: boolean
+  /** A copy out of user memory is not refused whole when it reaches beyond user addresses: masked addresses, mainline. */
+  readonly copiesUpToUserEnd: boolean
+  /** The length left of an iovec is clipped to the count: 6.1. @kernel include/linux/uio.h: iov_iter_iovec */
+  readonly clipsIovLength: boolean
+  /** Memory of different devices never shares a scatterlist entry, whatever its frames: since 6.2. */
+  readonly comparesPageMaps: boolean
+  /** copy_folio_from_iter_atomic() goes on after a short attempt, until one copies nothing: mainline. */
+  readonly retriesAtomicCopy: boolean
   /** Quirks whose state differs from what the version has: `name` switched on, `-name` switched off. */
   readonly changes: readonly string[]
   readonly quirks: QuirkSwitches
@@ -50,6 +58,10 @@ export function kernelOf(version: KernelVersion, changes: readonly QuirkChange[]
     joinsBvecs: since('6.18'),
     sparesSlab: since('6.18'),
     zeroCountIsAligned: since('mainline'),
+    copiesUpToUserEnd: since('mainline'),
+    retriesAtomicCopy: since('mainline'),
+    clipsIovLength: version === '6.1',
+    comparesPageMaps: since('6.12'),
     emptyEndsAlignment: since('6.12'),
     changes: differences(version, quirks),
     quirks,
