@@ -64,7 +64,7 @@ function alignmentOfSegments(iter: IovIter): number {
 /**
  * True when every address left is a multiple of the DMA alignment and every length one of the block size, both given
  * as masks. An empty segment has its address tested.
- * @kernel lib/iov_iter.c: iov_iter_is_aligned (up to 6.17; since 6.18 extraction looks at alignment)
+ * @kernel lib/iov_iter.c: iov_iter_is_aligned (gone in mainline, where extraction looks at alignment)
  */
 export function isAligned(iter: IovIter, addressMask: number, lengthMask: number): boolean {
   const { type, countBytes } = iter

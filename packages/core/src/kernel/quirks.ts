@@ -76,7 +76,7 @@ export const QUIRKS = [
     name: 'is-aligned-first-bvec',
     summary: 'the alignment check takes the whole length of the first bvec, the part already consumed included',
     without: 'it takes the length that is left',
-    source: 'lib/iov_iter.c: iov_iter_aligned_bvec (6.16-rc; the function is gone since 6.18)',
+    source: 'lib/iov_iter.c: iov_iter_aligned_bvec (6.16-rc, mended soon after; the function is gone in mainline)',
     versions: [],
   },
   {
