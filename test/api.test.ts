@@ -23,7 +23,6 @@ const WITHOUT_KERNEL_SYMBOL: Readonly<Record<string, string>> = {
   Memory: 'gathers what stands for something',
   PAGE_KINDS: 'words of the trace',
   PAGE_LIST_MAX: 'a limit of the model',
-  PageContents: 'what a copy needs of the pages',
   PageKindName: 'words of the trace',
   PagesToAppend: 'arguments of a call, reused',
   PageTaker: 'what an operation offers to a builder of lists',

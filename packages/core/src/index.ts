@@ -44,7 +44,7 @@ export { PipeRing } from './iter/pipe-ring.ts'
 export * from './iter/scan.ts'
 export { SegmentTable } from './iter/segment-table.ts'
 export { type Kernel, kernelOf, type QuirkChange, type QuirkSwitches } from './kernel/kernel.ts'
-export * from './kernel/quirks.ts'
+export { isQuirkName, QUIRKS, type Quirk, type QuirkName, quirksOf } from './kernel/quirks.ts'
 export { KERNEL_VERSIONS, type KernelVersion, kernelVersionOf } from './kernel/version.ts'
 export {
   type Borrowed,

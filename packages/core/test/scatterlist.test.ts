@@ -32,6 +32,7 @@ import { BARE_PAGES, PINS_ACQUIRED, PINS_OPEN, PINS_RELEASED } from '../src/ledg
 import { KERNEL_MM } from '../src/memory/address-spaces.ts'
 import { MAPPING_NO_ACCESS } from '../src/memory/mapping.ts'
 import { Memory } from '../src/memory/memory.ts'
+import { PageBytes } from '../src/memory/page-bytes.ts'
 import { PAGE_KINDS, PageStore } from '../src/memory/page-store.ts'
 
 const P = 4096
@@ -177,17 +178,17 @@ class Copying {
   readonly lists = new Scatterlists()
   readonly pages = new PageStore()
   readonly head = this.pages.allocateFolio(4, PAGE_KINDS.indexOf('anon'))
-  readonly bytes = new Map<number, Uint8Array>()
-  readonly copy = new SgCopy(this.lists, this.pages, this)
+  /** Pages whose bytes were asked for. */
+  readonly touched = new Set<number>()
+  readonly contents = new PageBytes((page, bytes) => {
+    this.touched.add(page)
+    bytes.fill(page - this.head + 1)
+  })
+  readonly copy = new SgCopy(this.lists, this.pages, this.contents)
   readonly miter = new SgMiter(this.lists, this.pages)
 
   bytesOf(page: number): Uint8Array {
-    let bytes = this.bytes.get(page)
-    if (bytes === undefined) {
-      bytes = new Uint8Array(P).fill(page - this.head + 1)
-      this.bytes.set(page, bytes)
-    }
-    return bytes
+    return this.contents.bytesOf(page)
   }
 
   list(...entries: readonly (readonly number[])[]): number {
@@ -342,7 +343,7 @@ describe('sg_copy_buffer', () => {
       [99, 3],
       [7, P - 4],
     ])
-    expect(c.bytes.has(c.head + 9)).toBe(false)
+    expect(c.touched.has(c.head + 9)).toBe(false)
   })
 
   it('a buffer longer than the list gets what there is, a shorter one is filled', () => {

@@ -7,13 +7,11 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
 import type { Memory } from '../memory/memory.ts'
 import { CACHE_HOLE, CACHE_VALUE } from '../memory/page-cache.ts'
-import { PAGE_KINDS } from '../memory/page-store.ts'
+import { KIND_HUGETLB } from '../memory/page-store.ts'
 import { PAGE_OFFSET_MASK, PAGE_SIZE, pagesSpanned } from '../units.ts'
 import { type Scatterlists, SG_NO_PAGE, SG_PINNED } from './scatterlist.ts'
 import type { SgReport } from './sg-report.ts'
 import type { SgTable } from './sg-table.ts'
-
-const KIND_HUGETLB = PAGE_KINDS.indexOf('hugetlb')
 
 /**
  * Entries from iterators over kernel memory: nothing is taken on the pages, they are counted as bare. None of these looks

@@ -1,22 +1,17 @@
+import type { PageBytes } from '../memory/page-bytes.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import type { Scatterlists } from './scatterlist.ts'
 import { SgMiter } from './sg-miter.ts'
-
-/** What pages hold, by row: `PageBytes`, or a test's. */
-export interface PageContents {
-  /** The 4096 bytes of a page, to read and to write. */
-  bytesOf(page: number): Uint8Array
-}
 
 /**
  * Copies between lists and buffers. One object serves any number of lists, one after the other.
  * @kernel lib/scatterlist.c: the sg_copy_* functions; the same in all four versions
  */
 export class SgCopy {
-  private readonly contents: PageContents
+  private readonly contents: PageBytes
   private readonly miter: SgMiter
 
-  constructor(lists: Scatterlists, pages: PageStore, contents: PageContents) {
+  constructor(lists: Scatterlists, pages: PageStore, contents: PageBytes) {
     this.contents = contents
     this.miter = new SgMiter(lists, pages)
   }

@@ -4,7 +4,7 @@ import type { ExtractionPolicy } from '../extract/policy.ts'
 import { RETAIN_NONE, type Retention } from '../extract/retention.ts'
 import { FolioQueue } from '../iter/folio-queue.ts'
 import { IovIter } from '../iter/iov-iter.ts'
-import { ITER_IOVEC, ITER_KVEC, ITER_UBUF } from '../iter/iter-type.ts'
+import { ITER_IOVEC, ITER_KVEC, ITER_UBUF, isVector } from '../iter/iter-type.ts'
 import { PipeRing } from '../iter/pipe-ring.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { HOLD_NONE, type Hold, isBorrowed, isHold } from '../ledger/hold.ts'
@@ -96,8 +96,8 @@ export class Operation {
 
   /**
    * Extracts the next part of the iterator and takes what the lane's policy says: at most `pagesMax` pages (and never
-   * more than PAGE_LIST_MAX) and `bytesMax` bytes; `flags` may be ITER_ALLOW_P2PDMA. Fills {@link list} and {@link hold}, advances the iterator. Returns
-   * the bytes, 0 at the end, or a negative errno with nothing taken.
+   * more than PAGE_LIST_MAX) and `bytesMax` bytes; `flags` may be ITER_ALLOW_P2PDMA. Fills {@link list} and {@link hold},
+   * advances the iterator. Returns the bytes, 0 at the end, or a negative errno with nothing taken.
    * @kernel lib/iov_iter.c: iov_iter_extract_pages, iov_iter_get_pages2
    */
   extract(pagesMax: number, bytesMax: number, flags = 0): number {
@@ -124,7 +124,7 @@ export class Operation {
     const { table, type } = this.iter
     let segment = current
     let skip = iovOffsetBytes
-    while (type !== ITER_UBUF && segment + 1 < table.length && skip >= table.lengthBytes[segment]) {
+    while (isVector(type) && segment + 1 < table.length && skip >= table.lengthBytes[segment]) {
       segment++
       skip = 0
     }

@@ -2,11 +2,9 @@ import { ENOMEM } from '../errno.ts'
 import type { IovIter } from '../iter/iov-iter.ts'
 import { bvecPage } from '../iter/iterate.ts'
 import type { Memory } from '../memory/memory.ts'
-import { PAGE_KINDS } from '../memory/page-store.ts'
+import { KIND_SLAB } from '../memory/page-store.ts'
 import { PAGE_OFFSET_MASK, PAGE_SIZE, pagesSpanned } from '../units.ts'
 import { PAGE_LIST_MAX, type PageList } from './page-list.ts'
-
-const KIND_SLAB = PAGE_KINDS.indexOf('slab')
 
 /**
  * One bvec a call, after the empty ones.

@@ -69,9 +69,7 @@ export function copyPageToIter(iter: IovIter, memory: Memory, page: number, offs
   if (iter.type === ITER_PIPE) return linkPage(iter, page, offset, bytes)
   if (iter.direction === ITER_SOURCE && isRefused(iter)) return 0
   return eachPage(page, offset, bytes, (row, at, length) => {
-    const from = contents(memory)
-      .bytesOf(row)
-      .subarray(at, at + length)
+    const from = contents(memory).piece(row, at, length)
     return iterateAndAdvance(iter, memory, length, new CopyIn(contents(memory), from))
   })
 }
@@ -85,9 +83,7 @@ export function copyPageFromIter(iter: IovIter, memory: Memory, page: number, of
   if (iter.direction === ITER_DEST && isRefused(iter)) return 0
   if (iter.type === ITER_PIPE) return 0
   return eachPage(page, offset, bytes, (row, at, length) => {
-    const to = contents(memory)
-      .bytesOf(row)
-      .subarray(at, at + length)
+    const to = contents(memory).piece(row, at, length)
     return iterateAndAdvance(iter, memory, length, new CopyOut(contents(memory), to))
   })
 }

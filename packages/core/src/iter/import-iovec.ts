@@ -1,5 +1,6 @@
 import { EFAULT, EINVAL } from '../errno.ts'
-import { MAX_RW_COUNT } from '../units.ts'
+import { USER_PAGES_END } from '../memory/address-spaces.ts'
+import { MAX_RW_COUNT, PAGE_SIZE } from '../units.ts'
 import type { IovIter } from './iov-iter.ts'
 import { type Direction, ITER_IOVEC, ITER_UBUF } from './iter-type.ts'
 import type { SegmentTable } from './segment-table.ts'
@@ -10,7 +11,7 @@ export const UIO_MAXIOV = 1024
 export const UIO_FASTIOV = 8
 
 /** One past the last address of a process, x86-64 with four levels. @kernel arch/x86/include/asm/page_64_types.h: TASK_SIZE_MAX */
-export const USER_ADDRESS_END = 2 ** 47 - 4096
+export const USER_ADDRESS_END = USER_PAGES_END * PAGE_SIZE
 
 /**
  * Makes an iterator of the vectors that a system call was given: `vectors` segments of `table` from `first` on, whose

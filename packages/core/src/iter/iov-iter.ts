@@ -13,12 +13,11 @@ import {
   ITER_DEST,
   ITER_DISCARD,
   ITER_FOLIOQ,
-  ITER_IOVEC,
-  ITER_KVEC,
   ITER_PIPE,
   ITER_UBUF,
   ITER_XARRAY,
   type IterType,
+  isVector,
 } from './iter-type.ts'
 import type { PipeRing } from './pipe-ring.ts'
 import { advancePipe, revertPipe } from './pipe-walk.ts'
@@ -206,7 +205,7 @@ export class IovIter {
    */
   restore(state: IovIterState): boolean {
     const { type } = this
-    if (type !== ITER_UBUF && type !== ITER_IOVEC && type !== ITER_BVEC && type !== ITER_KVEC) return false
+    if (type !== ITER_UBUF && !isVector(type)) return false
     this.iovOffsetBytes = state.iovOffsetBytes
     this.countBytes = state.countBytes
     if (type === ITER_UBUF) return true
@@ -228,8 +227,7 @@ export class IovIter {
    */
   dup(other: IovIter, table: SegmentTable): boolean {
     this.copyFrom(other)
-    const { type } = other
-    if (type !== ITER_IOVEC && type !== ITER_KVEC && type !== ITER_BVEC) return false
+    if (!isVector(other.type)) return false
     const first = table.length
     for (let s = other.segment; s < other.segment + other.segmentsLeft; s++) table.pushCopy(other.table, s)
     this.table = table
@@ -259,8 +257,7 @@ export class IovIter {
 
   /** Steps over empty segments, the last one too. @kernel lib/iov_iter.c: iov_iter_extract_kvec_pages */
   skipEmpty(): void {
-    const { type } = this
-    if (type !== ITER_IOVEC && type !== ITER_KVEC && type !== ITER_BVEC) return
+    if (!isVector(this.type)) return
     const { lengthBytes } = this.table
     while (this.segmentsLeft > 0 && this.iovOffsetBytes >= lengthBytes[this.segment]) {
       this.segment++
@@ -283,8 +280,7 @@ export class IovIter {
 
   /** Bytes left in the current segment, at most the count; of a type without segments, the count. */
   currentLengthBytes(): number {
-    const { type } = this
-    if (type !== ITER_IOVEC && type !== ITER_KVEC && type !== ITER_BVEC) return this.countBytes
+    if (!isVector(this.type)) return this.countBytes
     if (this.segmentsLeft === 0) return 0
     const rest = this.table.lengthBytes[this.segment] - this.iovOffsetBytes
     return rest < this.countBytes ? rest : this.countBytes

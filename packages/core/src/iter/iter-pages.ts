@@ -1,7 +1,16 @@
 import { PAGE_OFFSET_MASK, PAGE_SIZE, pagesSpanned } from '../units.ts'
 import { FOLIOQ_SLOTS } from './folio-queue.ts'
 import type { IovIter } from './iov-iter.ts'
-import { ITER_BVEC, ITER_DISCARD, ITER_FOLIOQ, ITER_IOVEC, ITER_KVEC, ITER_PIPE, ITER_UBUF } from './iter-type.ts'
+import {
+  ITER_BVEC,
+  ITER_DISCARD,
+  ITER_FOLIOQ,
+  ITER_IOVEC,
+  ITER_KVEC,
+  ITER_PIPE,
+  ITER_UBUF,
+  isVector,
+} from './iter-type.ts'
 import { isSane, pipeFreeSlots } from './pipe-walk.ts'
 
 /**
@@ -66,8 +75,7 @@ export function singleSegCount(iter: IovIter): number {
     const size = iter.slot < FOLIOQ_SLOTS ? iter.queue.sizeBytes(iter.queueSegment, iter.slot) : PAGE_SIZE
     return Math.min(size, iter.countBytes)
   }
-  const isVector = type === ITER_IOVEC || type === ITER_KVEC || type === ITER_BVEC
-  return isVector && iter.segmentsLeft > 1 ? iter.currentLengthBytes() : iter.countBytes
+  return isVector(type) && iter.segmentsLeft > 1 ? iter.currentLengthBytes() : iter.countBytes
 }
 
 /**

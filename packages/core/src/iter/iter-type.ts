@@ -33,6 +33,11 @@ export const ITER_SOURCE = 1
 /** {@link ITER_DEST} or {@link ITER_SOURCE}. @kernel include/linux/uio.h: iov_iter.data_source */
 export type Direction = 0 | 1
 
+/** True for IOVEC, KVEC and BVEC: an array of segments, with one of them current. @kernel include/linux/uio.h: nr_segs */
+export function isVector(type: IterType): boolean {
+  return type === ITER_IOVEC || type === ITER_KVEC || type === ITER_BVEC
+}
+
 /** True for UBUF and IOVEC: the addresses belong to a process. @kernel include/linux/uio.h: user_backed_iter */
 export function isUserBacked(type: IterType): boolean {
   return type === ITER_UBUF || type === ITER_IOVEC

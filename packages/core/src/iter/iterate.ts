@@ -2,7 +2,7 @@ import { KERNEL_MM } from '../memory/address-spaces.ts'
 import { FOLL_WRITE } from '../memory/foll.ts'
 import type { Memory } from '../memory/memory.ts'
 import { CACHE_HOLE, CACHE_VALUE } from '../memory/page-cache.ts'
-import { PAGE_KINDS } from '../memory/page-store.ts'
+import { KIND_HUGETLB } from '../memory/page-store.ts'
 import { PAGE_OFFSET_MASK, PAGE_SIZE } from '../units.ts'
 import { FOLIOQ_NO_FOLIO, FOLIOQ_SLOTS } from './folio-queue.ts'
 import { enterSegment, nextSlot, slotSize } from './folioq-walk.ts'
@@ -10,8 +10,6 @@ import { USER_ADDRESS_END } from './import-iovec.ts'
 import type { IovIter } from './iov-iter.ts'
 import { ITER_BVEC, ITER_FOLIOQ, ITER_IOVEC, ITER_KVEC, ITER_UBUF, ITER_XARRAY, isUserBacked } from './iter-type.ts'
 import type { SegmentTable } from './segment-table.ts'
-
-const KIND_HUGETLB = PAGE_KINDS.indexOf('hugetlb')
 
 /**
  * What is done to each piece of an iterator's memory, in order. A piece lies in one page.

@@ -1,8 +1,6 @@
 import { invariant } from '../invariant.ts'
 import type { PageReferences } from '../memory/page-references.ts'
-import { PAGE_KINDS, type PageStore } from '../memory/page-store.ts'
-
-const KIND_ANON = PAGE_KINDS.indexOf('anon')
+import { KIND_ANON, type PageStore } from '../memory/page-store.ts'
 
 /**
  * `struct pipe_inode_info`: a ring of buffers, each one page or a part of it. `head` counts every buffer ever pushed,

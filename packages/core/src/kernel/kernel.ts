@@ -1,4 +1,4 @@
-import { isQuirkName, QUIRKS, type QuirkName } from './quirks.ts'
+import { hasQuirk, isQuirkName, QUIRKS, type QuirkName } from './quirks.ts'
 import { KERNEL_VERSIONS, type KernelVersion } from './version.ts'
 
 /** Which quirks are on, by name with dashes left out: a field a quirk, so that asking costs one load. */
@@ -72,17 +72,15 @@ function switches(version: KernelVersion, changes: readonly QuirkChange[]): Quir
   const unknown = changes.find(({ name }) => !isQuirkName(name))
   if (unknown !== undefined) throw new RangeError(`there is no quirk "${unknown.name}"`)
   const entries = QUIRKS.map((quirk) => {
-    const has = (quirk.versions as readonly KernelVersion[]).includes(version)
-    return [quirk.name, changes.findLast(({ name }) => name === quirk.name)?.on ?? has] as const
+    const change = changes.findLast(({ name }) => name === quirk.name)
+    return [quirk.name, change?.on ?? hasQuirk(version, quirk)] as const
   })
   return Object.freeze(Object.fromEntries(entries)) as QuirkSwitches
 }
 
 /** `name` for each quirk that is on though the version has it not, `-name` for each that it has and that is off. */
 function differences(version: KernelVersion, quirks: QuirkSwitches): readonly string[] {
-  return QUIRKS.flatMap(({ name, versions }) => {
-    const has = (versions as readonly KernelVersion[]).includes(version)
-    if (quirks[name] === has) return []
-    return [has ? `-${name}` : name]
-  })
+  return QUIRKS.filter((quirk) => quirks[quirk.name] !== hasQuirk(version, quirk)).map(({ name }) =>
+    quirks[name] ? name : `-${name}`,
+  )
 }

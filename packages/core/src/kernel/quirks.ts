@@ -120,9 +120,14 @@ export const QUIRKS = [
 /** Name of a quirk. */
 export type QuirkName = (typeof QUIRKS)[number]['name']
 
+/** A version has a quirk. */
+export function hasQuirk(version: KernelVersion, { versions }: Quirk): boolean {
+  return versions.includes(version)
+}
+
 /** The quirks that a version has. */
 export function quirksOf(version: KernelVersion): readonly Quirk[] {
-  return QUIRKS.filter((quirk) => (quirk.versions as readonly KernelVersion[]).includes(version))
+  return QUIRKS.filter((quirk) => hasQuirk(version, quirk))
 }
 
 /** True for the name of a quirk. */

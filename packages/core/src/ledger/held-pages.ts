@@ -1,11 +1,9 @@
 import type { PageList } from '../extract/page-list.ts'
 import { RETAIN_PIN, type Retention } from '../extract/retention.ts'
-import { PAGE_KINDS, type PageStore, ZERO_PAGE } from '../memory/page-store.ts'
+import { KIND_SLAB, type PageStore, ZERO_PAGE } from '../memory/page-store.ts'
 import { ENTRY_NONE, EntryPool } from './entry-pool.ts'
 import type { FolioCounts } from './folio-counts.ts'
 import type { HoldTable } from './hold-table.ts'
-
-const KIND_SLAB = PAGE_KINDS.indexOf('slab')
 
 /**
  * Which pages each hold has: the chain of runs behind a row of the hold table. Moves the counts with them; the sums are
@@ -24,8 +22,8 @@ export class HeldPages {
   }
 
   /**
-   * Takes every entry of the list for the new hold in row `slot`, except slab pages where the list spares them. Returns the references that moved a count, or -1 when
-   * a count would overflow: nothing is taken then, and the row is free.
+   * Takes every entry of the list for the new hold in row `slot`, except slab pages where the list spares them. Returns
+   * the references that moved a count, or -1 when a count would overflow: nothing is taken then, and the row is free.
    */
   take(slot: number, list: PageList): number {
     const { holds, entries, counts } = this

@@ -5,7 +5,6 @@ import { copyMappedPages, unmapPages } from './fork.ts'
 import { FOLL_INVALID, gupRules, refusal } from './gup-rules.ts'
 import {
   isAnonymous,
-  KIND_ANON,
   kindFlags,
   MAPPING_COW,
   MAPPING_NO_ACCESS,
@@ -19,7 +18,7 @@ import { KERNEL_MM, MappingTable } from './mapping-table.ts'
 import type { PageBytes } from './page-bytes.ts'
 import { type FaultContext, PageFaults } from './page-faults.ts'
 import { NO_REFERENCES, type PageReferences } from './page-references.ts'
-import type { PageStore } from './page-store.ts'
+import { KIND_ANON, type PageStore } from './page-store.ts'
 import { LEAF_PAGES, PageTables } from './page-tables.ts'
 
 export { KERNEL_MM } from './mapping-table.ts'

@@ -1,14 +1,12 @@
 import { invariant } from '../invariant.ts'
-import { KIND_ANON, kindFlags, MAPPING_UNDECLARED, type Mapping, NO_TABLE } from './mapping.ts'
-import { PAGE_KINDS } from './page-store.ts'
+import { kindFlags, MAPPING_UNDECLARED, type Mapping, NO_TABLE } from './mapping.ts'
+import { KIND_ANON, KIND_SLAB } from './page-store.ts'
 
 /** Address space of kernel addresses (kvec), where no process's mapping reaches. @kernel mm/init-mm.c: init_mm */
 export const KERNEL_MM = -1
 
 /** End of every address space, in pages: addresses stop at 2^53. */
 const PAGES_END = 2 ** 41
-
-const KIND_SLAB = PAGE_KINDS.indexOf('slab')
 
 /**
  * The mappings of every address space, sorted, without gaps or overlaps, covering everything. An address that no row ever

@@ -1,4 +1,4 @@
-import { PAGE_KINDS } from './page-store.ts'
+import { firstOfFolio, KIND_ANON, KIND_FILE, KIND_THP, PAGE_KINDS } from './page-store.ts'
 
 /** Protection and history of a mapping, as flag bits. Nothing was touched yet: no page is there. */
 export const MAPPING_UNTOUCHED = 1 << 0
@@ -54,12 +54,6 @@ export interface Mapping {
   readonly under: number
 }
 
-const KIND_FILE = PAGE_KINDS.indexOf('file')
-const KIND_THP = PAGE_KINDS.indexOf('thp')
-
-/** Code of a page kind: an index into PAGE_KINDS. */
-export const KIND_ANON = PAGE_KINDS.indexOf('anon')
-
 const FLAGS_OF_KIND: ReadonlyMap<number, number> = new Map([
   [KIND_ANON, MAPPING_COW],
   [KIND_THP, MAPPING_COW],
@@ -84,6 +78,6 @@ export function kindFlags(kind: number, flags: number): number {
 export function folioOrderAt(mapping: Mapping, page: number): number {
   if (mapping.order === 0) return 0
   const pages = 2 ** mapping.order
-  const first = Math.floor(page / pages) * pages
+  const first = firstOfFolio(page, mapping.order)
   return first >= mapping.firstPage && first + pages <= mapping.endPage ? mapping.order : 0
 }

@@ -1,13 +1,12 @@
 import { invariant } from '../invariant.ts'
 import { PAGE_SIZE } from '../units.ts'
-import { PAGE_KINDS, type PageStore } from './page-store.ts'
+import { KIND_FILE, type PageStore } from './page-store.ts'
 
 /** Nothing at that index. @kernel lib/xarray.c: xas_load, NULL */
 export const CACHE_HOLE = -1
 /** A value entry: a shadow of an evicted folio, or an exceptional entry. @kernel include/linux/xarray.h: xa_is_value */
 export const CACHE_VALUE = -2
 
-const KIND_FILE = PAGE_KINDS.indexOf('file')
 const LEAF = 1024
 
 /**

@@ -1,20 +1,13 @@
 import { EFAULT } from '../errno.ts'
 import { FOLL_LONGTERM, FOLL_NOFAULT, FOLL_PIN, FOLL_WRITE } from './foll.ts'
 import type { GupRules } from './gup-rules.ts'
-import {
-  folioOrderAt,
-  isAnonymous,
-  KIND_ANON,
-  MAPPING_COW,
-  MAPPING_UNTOUCHED,
-  type Mapping,
-  NO_TABLE,
-} from './mapping.ts'
+import { isAnonymous, MAPPING_COW, MAPPING_UNTOUCHED, type Mapping, NO_TABLE } from './mapping.ts'
 import type { MappingTable } from './mapping-table.ts'
 import type { PageBytes } from './page-bytes.ts'
 import type { PageReferences } from './page-references.ts'
-import { type PageStore, PMD_ORDER, ZERO_PAGE } from './page-store.ts'
+import { firstOfFolio, KIND_ANON, type PageStore, PMD_ORDER, ZERO_PAGE } from './page-store.ts'
 import { LEAF_PAGES, type PageTables, readOnlyEntry, rowOf, writableEntry } from './page-tables.ts'
+import { placeFolio } from './place-folio.ts'
 import { UnderlyingPages } from './underlying-pages.ts'
 
 /** What whoever owns the address spaces decides. */
@@ -108,11 +101,10 @@ export class PageFaults {
   /** @kernel mm/memory.c: do_anonymous_page, do_shared_fault; mm/huge_memory.c: do_huge_pmd_anonymous_page */
   private addFolio(mapping: Mapping, page: number): number {
     const { pages, tables, context } = this
-    const order = tables.freeOrder(mapping.id, page, folioOrderAt(mapping, page))
+    const head = placeFolio(pages, tables, mapping.id, mapping, page)
+    const order = pages.order[head]
     const count = 2 ** order
-    const first = Math.floor(page / count) * count
-    const head = pages.allocateFolio(order, mapping.kind)
-    for (let i = 0; i < count; i++) tables.setEntry(mapping.id, first + i, writableEntry(head + i))
+    const first = firstOfFolio(page, order)
     if (isAnonymous(mapping.kind)) {
       pages.exclusive.fill(1, head, head + count)
       if (order >= PMD_ORDER)

@@ -21,9 +21,14 @@ export const PAGE_KINDS = [
 /** Name of a page kind. */
 export type PageKindName = (typeof PAGE_KINDS)[number]
 
-/** Code of a page kind: an index into {@link PAGE_KINDS}. */
-export const PAGE_KIND_PFN = 6
-export const PAGE_KIND_ZERO = 13
+/** Codes of page kinds: indices into {@link PAGE_KINDS}. */
+export const KIND_ANON = PAGE_KINDS.indexOf('anon')
+export const KIND_THP = PAGE_KINDS.indexOf('thp')
+export const KIND_HUGETLB = PAGE_KINDS.indexOf('hugetlb')
+export const KIND_FILE = PAGE_KINDS.indexOf('file')
+export const KIND_SLAB = PAGE_KINDS.indexOf('slab')
+const KIND_PFN = PAGE_KINDS.indexOf('pfn')
+const KIND_ZERO = PAGE_KINDS.indexOf('zero')
 
 /** Row of the shared 4 KiB zero page. @kernel include/linux/pgtable.h: ZERO_PAGE; include/linux/mm.h: is_zero_folio */
 export const ZERO_PAGE = 0
@@ -33,6 +38,11 @@ export const PAGES_MAX = 1 << 28
 
 /** Order of a PMD-sized folio: 2 MiB. @kernel HPAGE_PMD_ORDER */
 export const PMD_ORDER = 9
+
+/** First page of the naturally aligned 2^order pages with `page` in them. */
+export function firstOfFolio(page: number, order: number): number {
+  return Math.floor(page / 2 ** order) * 2 ** order
+}
 
 const FRAME_FIRST = -0x80000000
 
@@ -72,7 +82,7 @@ export class PageStore {
   private frames = new FrameIndex()
 
   constructor() {
-    this.allocateFolio(0, PAGE_KIND_ZERO)
+    this.allocateFolio(0, KIND_ZERO)
   }
 
   /** Allocates 2^order pages; returns the head's row. The folio starts with one reference: that of whoever asked. */
@@ -87,7 +97,7 @@ export class PageStore {
   pageOfFrame(frame: number): number {
     const known = this.frames.find(frame)
     if (known >= 0) return known
-    const row = this.append(0, PAGE_KIND_PFN, frame)
+    const row = this.append(0, KIND_PFN, frame)
     this.frames.insert(frame, row)
     return row
   }

@@ -1,4 +1,5 @@
 import { grown } from '../grown.ts'
+import { firstOfFolio } from './page-store.ts'
 
 /** Pages that one leaf maps: 2 MiB. @kernel PTRS_PER_PTE */
 export const LEAF_PAGES = 512
@@ -85,7 +86,7 @@ export class PageTables {
   /** `order`, where no page of the folio that would lie there has an entry yet; else 0. */
   freeOrder(mapping: number, page: number, order: number): number {
     const count = 2 ** order
-    const first = Math.floor(page / count) * count
+    const first = firstOfFolio(page, order)
     for (let i = 0; i < count; i++) if (this.entryAt(mapping, first + i) !== 0) return 0
     return order
   }

@@ -1,10 +1,11 @@
 import { invariant } from '../invariant.ts'
-import { folioOrderAt, isAnonymous, type Mapping, NO_TABLE } from './mapping.ts'
+import { isAnonymous, type Mapping, NO_TABLE } from './mapping.ts'
 import type { MappingTable } from './mapping-table.ts'
 import type { FaultContext } from './page-faults.ts'
 import { NO_REFERENCES } from './page-references.ts'
-import { type PageStore, PMD_ORDER } from './page-store.ts'
-import { LEAF_PAGES, type PageTables, readOnlyEntry, rowOf, writableEntry } from './page-tables.ts'
+import { firstOfFolio, type PageStore, PMD_ORDER } from './page-store.ts'
+import { LEAF_PAGES, type PageTables, readOnlyEntry, rowOf } from './page-tables.ts'
+import { placeFolio } from './place-folio.ts'
 
 /**
  * The pages that lie under a private mapping, and under those forked from it: of a file its page cache, of anonymous
@@ -52,17 +53,15 @@ export class UnderlyingPages {
 
   private add(mapping: Mapping, page: number): void {
     const { pages, tables, context } = this
-    const order = tables.freeOrder(mapping.under, page, folioOrderAt(mapping, page))
-    const count = 2 ** order
-    const first = Math.floor(page / count) * count
-    const head = pages.allocateFolio(order, mapping.kind)
-    for (let i = 0; i < count; i++) tables.setEntry(mapping.under, first + i, writableEntry(head + i))
+    const head = placeFolio(pages, tables, mapping.under, mapping, page)
     if (!isAnonymous(mapping.kind)) return
     invariant(context.references !== NO_REFERENCES, 'fork shared the page, which takes somebody who counts')
-    const isHuge = order >= PMD_ORDER
+    const order = pages.order[head]
+    const first = firstOfFolio(page, order)
+    const end = first + 2 ** order
     let references = 0
-    for (const over of this.mappings.over(mapping.under, first, first + count)) {
-      references += entriesOver(over, first, first + count, isHuge)
+    for (const over of this.mappings.over(mapping.under, first, end)) {
+      references += entriesOver(over, first, end, order >= PMD_ORDER)
     }
     for (let i = 1; i < references; i++) context.references.get(head)
   }
