@@ -7,6 +7,7 @@ import { SegmentTable } from '../src/iter/segment-table.ts'
 import type { KernelVersion } from '../src/kernel/version.ts'
 import { KERNEL_MM } from '../src/memory/address-spaces.ts'
 import { PAGE_SIZE as P } from '../src/units.ts'
+import * as ranges from './support/kunit-ranges.ts'
 import { World } from './support/world.ts'
 
 // The kernel's own tests of iov_iter, with their ranges, parameters and assertions (lib/kunit_iov_iter.c of 6.12.117,
@@ -26,27 +27,8 @@ interface Range {
   readonly to: number
 }
 
-const KVEC_RANGES: readonly Range[] = [
-  [0x00002, 0x00002],
-  [0x00027, 0x03000],
-  [0x05193, 0x18794],
-  [0x20000, 0x20000],
-  [0x20000, 0x24000],
-  [0x24000, 0x27001],
-  [0x29000, 0xffffb],
-  [0xffffd, 0xffffe],
-].map(([from, to]) => ({ page: 0, from: from!, to: to! }))
-
-const BVEC_RANGES: readonly Range[] = [
-  [0, 0x0002, 0x0002],
-  [1, 0x0027, 0x0893],
-  [2, 0x0193, 0x0794],
-  [3, 0x0000, 0x1000],
-  [4, 0x0000, 0x1000],
-  [5, 0x0000, 0x1000],
-  [6, 0x0000, 0x0ffb],
-  [6, 0x0ffd, 0x0ffe],
-].map(([page, from, to]) => ({ page: page!, from: from!, to: to! }))
+const KVEC_RANGES: readonly Range[] = ranges.KVEC_RANGES.map(([from, to]) => ({ page: 0, from, to }))
+const BVEC_RANGES: readonly Range[] = ranges.BVEC_RANGES.map(([page, from, to]) => ({ page, from, to }))
 
 const VERSIONS: readonly KernelVersion[] = ['6.12', '6.18', 'mainline']
 

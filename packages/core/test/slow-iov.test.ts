@@ -59,6 +59,7 @@ import {
   truncate,
   zero,
 } from './model/iov/index.ts'
+import { BVEC_RANGES, KVEC_RANGES } from './support/kunit-ranges.ts'
 
 // The slow twin against the figures of the reference (iterators.md, the number of the section at each test), so that
 // the fast code can then be compared with the twin.
@@ -1103,26 +1104,6 @@ describe('6.5 extract_iter_to_sg', () => {
 
 const BUF_PAGES = 256
 const BUF_SIZE = BUF_PAGES * P
-const KVEC_RANGES = [
-  [0x00002, 0x00002],
-  [0x00027, 0x03000],
-  [0x05193, 0x18794],
-  [0x20000, 0x20000],
-  [0x20000, 0x24000],
-  [0x24000, 0x27001],
-  [0x29000, 0xffffb],
-  [0xffffd, 0xffffe],
-] as const
-const BVEC_RANGES = [
-  [0, 0x0002, 0x0002],
-  [1, 0x0027, 0x0893],
-  [2, 0x0193, 0x0794],
-  [3, 0x0000, 0x1000],
-  [4, 0x0000, 0x1000],
-  [5, 0x0000, 0x1000],
-  [6, 0x0000, 0x0ffb],
-  [6, 0x0ffd, 0x0ffe],
-] as const
 const pattern612 = (x: number) => x & 0xff
 const pattern7x = (x: number) => (x + (x >> 8) + (x >> 16)) & 0xff
 

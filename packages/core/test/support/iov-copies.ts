@@ -19,35 +19,13 @@ import {
 } from '../../src/iter/scan.ts'
 import * as twin from '../model/iov/index.ts'
 import { differ, undefinedBy } from './iov-difference.ts'
-import type { IovOp } from './iov-ops.ts'
+import type { CopyOp } from './iov-ops.ts'
 import type { IovPair } from './iov-pair.ts'
 
 /** Most bytes of one copy. */
 const COPY_MAX = 40_000
 /** What a buffer holds that nothing was copied to. */
 const UNTOUCHED = 0xee
-
-/** Operations of iov-ops.ts that move data, or look at it. */
-export type CopyOp = Extract<
-  IovOp,
-  {
-    op:
-      | 'copy-to'
-      | 'copy-to-full'
-      | 'copy-from'
-      | 'copy-from-full'
-      | 'zero'
-      | 'csum-to'
-      | 'csum-from'
-      | 'csum-from-full'
-      | 'crc'
-      | 'scan'
-      | 'fault-in'
-      | 'page-to'
-      | 'page-from'
-      | 'page-from-atomic'
-  }
->
 
 const data = Uint8Array.from({ length: COPY_MAX * 2 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24)
 

@@ -15,6 +15,22 @@ export type IovOp =
   | { readonly op: 'revert'; readonly bytes: OpBack }
   | { readonly op: 'reexpand' | 'save' | 'restore' | 'dup' | 'queries' }
   | { readonly op: 'read-pipe' }
+  | CopyOp
+  | { readonly op: 'to-sg'; readonly bytes: OpBytes; readonly entries: number; readonly keep: boolean }
+  | {
+      readonly op: 'to-iter'
+      readonly policy: PolicyName
+      readonly bytes: OpBytes
+      readonly segments: number
+      readonly copied: number
+    }
+  | { readonly op: 'extend-queue'; readonly order: number }
+  | { readonly op: 'clear-slot'; readonly slot: number }
+  | { readonly op: 'punch'; readonly index: number }
+  | { readonly op: 'refuse'; readonly page: number }
+
+/** Those that move data, or look at it. */
+export type CopyOp =
   | {
       readonly op:
         | 'copy-to'
@@ -36,15 +52,3 @@ export type IovOp =
       readonly offset: number
       readonly bytes: number
     }
-  | { readonly op: 'to-sg'; readonly bytes: OpBytes; readonly entries: number; readonly keep: boolean }
-  | {
-      readonly op: 'to-iter'
-      readonly policy: PolicyName
-      readonly bytes: OpBytes
-      readonly segments: number
-      readonly copied: number
-    }
-  | { readonly op: 'extend-queue'; readonly order: number }
-  | { readonly op: 'clear-slot'; readonly slot: number }
-  | { readonly op: 'punch'; readonly index: number }
-  | { readonly op: 'refuse'; readonly page: number }
