@@ -2,6 +2,8 @@
  * Error numbers as the kernel returns them: negative integers in the place of a byte count.
  * @kernel include/uapi/asm-generic/errno-base.h, errno.h
  */
+/** A signal came. @kernel EINTR */
+export const EINTR = -4
 /** I/O error. @kernel EIO */
 export const EIO = -5
 /** Try again: what was asked for would have to wait. @kernel EAGAIN */
@@ -14,20 +16,33 @@ export const EFAULT = -14
 export const EBUSY = -16
 /** Invalid argument. @kernel EINVAL */
 export const EINVAL = -22
+/** No room left in a list or a ring. @kernel ENOSPC */
+export const ENOSPC = -28
+/** A message that does not authenticate. @kernel EBADMSG */
+export const EBADMSG = -74
+/** Message too long. @kernel EMSGSIZE */
+export const EMSGSIZE = -90
 /** Operation not supported. @kernel EOPNOTSUPP */
 export const EOPNOTSUPP = -95
 /** Peer-to-peer memory that was not asked for. @kernel EREMOTEIO */
 export const EREMOTEIO = -121
+/** A signal came, and the call is to be made again: never seen by a program. @kernel include/linux/errno.h: ERESTARTSYS */
+export const ERESTARTSYS = -512
 
 const NAMES: ReadonlyMap<number, string> = new Map([
+  [EINTR, 'EINTR'],
   [EIO, 'EIO'],
   [EAGAIN, 'EAGAIN'],
   [ENOMEM, 'ENOMEM'],
   [EFAULT, 'EFAULT'],
   [EBUSY, 'EBUSY'],
   [EINVAL, 'EINVAL'],
+  [ENOSPC, 'ENOSPC'],
+  [EBADMSG, 'EBADMSG'],
+  [EMSGSIZE, 'EMSGSIZE'],
   [EOPNOTSUPP, 'EOPNOTSUPP'],
   [EREMOTEIO, 'EREMOTEIO'],
+  [ERESTARTSYS, 'ERESTARTSYS'],
 ])
 
 /** `-EINVAL` for -22, the plain number for one that has no name here. */

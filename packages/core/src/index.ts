@@ -10,9 +10,11 @@ export * from './build/sg-miter.ts'
 export * from './build/sg-report.ts'
 export * from './build/sg-table.ts'
 export * from './consumer/consumer.ts'
+export { FAULT_NAMES, type FaultName, Faults } from './consumer/faults.ts'
 export type { Operation } from './consumer/operation.ts'
 export { PluginError } from './consumer/plugin-error.ts'
 export { type PluginRegistration, type RegisteredConsumer, Registry } from './consumer/registry.ts'
+export { tellScatterlist } from './consumer/tell-scatterlist.ts'
 export * from './errno.ts'
 export { extractPages, ITER_ALLOW_P2PDMA } from './extract/extract-pages.ts'
 export { PAGE_LIST_MAX, PageList } from './extract/page-list.ts'
@@ -45,7 +47,8 @@ export * from './iter/scan.ts'
 export { SegmentTable } from './iter/segment-table.ts'
 export { type Kernel, kernelOf, type QuirkChange, type QuirkSwitches } from './kernel/kernel.ts'
 export { isQuirkName, QUIRKS, type Quirk, type QuirkName, quirksOf } from './kernel/quirks.ts'
-export { KERNEL_VERSIONS, type KernelVersion, kernelVersionOf } from './kernel/version.ts'
+export { isSince, KERNEL_VERSIONS, type KernelVersion, kernelVersionOf } from './kernel/version.ts'
+export { Allocations } from './ledger/allocations.ts'
 export {
   type Borrowed,
   HOLD_NONE,
@@ -60,6 +63,7 @@ export {
 } from './ledger/hold.ts'
 export { IterViolations } from './ledger/iter-violations.ts'
 export { Ledger } from './ledger/ledger.ts'
+export { OwnedPages } from './ledger/owned-pages.ts'
 export type { Violation, ViolationRule } from './ledger/violation.ts'
 export { AddressSpaces, KERNEL_MM } from './memory/address-spaces.ts'
 export { FOLL_GET, FOLL_LONGTERM, FOLL_NOFAULT, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from './memory/foll.ts'
@@ -85,11 +89,14 @@ export {
   EVENT_NAMES,
   type EventName,
   FLAG_DIRECT,
+  FLAG_EOR,
   FLAG_FIXED,
   FLAG_HOLE,
   FLAG_LONGTERM,
+  FLAG_MORE,
   FLAG_NAMES,
   FLAG_NOWAIT,
+  FLAG_SPLICE,
   FLAG_ZEROCOPY,
   type FlagName,
   NONE,

@@ -30,6 +30,16 @@ export interface ConsumerCounter {
   readonly summary: string
 }
 
+/** A limit of the kernel that the consumer keeps to; hitting it is counted in the report. */
+export interface ConsumerLimit {
+  /** The kernel's own name for it. */
+  readonly name: string
+  readonly max: number
+  readonly unit: string
+  readonly summary: string
+  readonly kernel: string
+}
+
 /** What `create` gets: the lane's own world. */
 export interface ConsumerEnvironment {
   readonly kernel: KernelVersion
@@ -58,6 +68,11 @@ export interface Consumer {
   abort(io: Operation): void
   /** The I/O is done: lets go of everything that `submit` kept. */
   complete(io: Operation): void
+  /**
+   * The trace is over, and with it every file and socket: lets go of what outlives operations. Called once, after the
+   * last completion, even if some operations never completed.
+   */
+  close?(io: Operation): void
   /** Values of the declared counters. */
   counters(): Readonly<Record<string, number>>
 }
@@ -78,6 +93,7 @@ export interface ConsumerDefinition {
   /** What `avoided.*` means for it, in one or two sentences. */
   readonly avoided: string
   readonly options?: readonly ConsumerOption[]
+  readonly limits?: readonly ConsumerLimit[]
   readonly counters?: readonly ConsumerCounter[]
   /**
    * The policy that the kernel of that version uses at this place: the default, and the only one whose pins can be

@@ -1,19 +1,25 @@
+import { EFAULT } from '../errno.ts'
 import { extractPages } from '../extract/extract-pages.ts'
 import { PageList } from '../extract/page-list.ts'
 import type { ExtractionPolicy } from '../extract/policy.ts'
-import { RETAIN_NONE, type Retention } from '../extract/retention.ts'
+import { RETAIN_NONE, RETAIN_REF, type Retention } from '../extract/retention.ts'
+import { copyFromIter, copyToIter } from '../iter/copy.ts'
+import { faultInReadable, faultInWriteable } from '../iter/fault-in.ts'
 import { FolioQueue } from '../iter/folio-queue.ts'
 import { IovIter } from '../iter/iov-iter.ts'
-import { ITER_IOVEC, ITER_KVEC, ITER_UBUF, isVector } from '../iter/iter-type.ts'
+import { ITER_DEST, ITER_IOVEC, ITER_KVEC, ITER_PIPE, ITER_UBUF, isVector } from '../iter/iter-type.ts'
 import { PipeRing } from '../iter/pipe-ring.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { Allocations } from '../ledger/allocations.ts'
 import { HOLD_NONE, type Hold, isBorrowed, isHold } from '../ledger/hold.ts'
 import { HoldChain } from '../ledger/hold-chain.ts'
 import { REASON_NOBODY_TOLD } from '../ledger/hold-table.ts'
 import { IterViolations } from '../ledger/iter-violations.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { OwnedPages } from '../ledger/owned-pages.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { PageStore } from '../memory/page-store.ts'
+import { FAULT_ALLOC, FAULT_COPY, FAULT_LIMIT, FAULT_PAGE, Faults } from './faults.ts'
 import {
   AVOIDED_ALLOCATIONS,
   AVOIDED_COPY_BYTES,
@@ -65,6 +71,8 @@ export class Operation {
   number = 0
   /** Bits of FLAG_NAMES. */
   flags = 0
+  /** The file or socket: id of the row's `file` cell, -1 where it is empty. State that outlives operations hangs on it. */
+  file = -1
   /** Position in the file. */
   offsetBytes = -1
   lengthBytes = 0
@@ -77,11 +85,19 @@ export class Operation {
   result = 0
   /** The pins depend on physical contiguity that the trace does not tell. Set by the consumer. */
   undetermined = false
+  /** In `complete`: 0, or the -errno with which the I/O ended. */
+  completion = 0
   /** A number of the consumer's own, kept from submit to complete. */
   scratch = 0
   readonly kept = new HoldChain()
   readonly figures = newFigures()
   observer: OperationObserver | null = null
+  /** Steps that were made to fail. */
+  readonly faults = new Faults()
+  /** What the consumer allocated for its own. */
+  readonly allocations = new Allocations()
+  /** Pages that the consumer allocates itself. */
+  readonly owned: OwnedPages
 
   private pipe: PipeRing | null = null
 
@@ -92,6 +108,8 @@ export class Operation {
     this.policy = policy
     this.iter.kernel = kernel
     this.iter.report = new IterViolations(ledger)
+    const fails = () => this.faults.fails(FAULT_ALLOC)
+    this.owned = new OwnedPages(memory, ledger.mappingReferences, this.allocations, fails)
   }
 
   /**
@@ -103,7 +121,8 @@ export class Operation {
   extract(pagesMax: number, bytesMax: number, flags = 0): number {
     const { observer } = this
     const { segment, iovOffsetBytes } = this.iter
-    const bytes = extractPages(this.iter, this.policy, this.memory, this.list, pagesMax, bytesMax, flags)
+    const listed = extractPages(this.iter, this.policy, this.memory, this.list, pagesMax, bytesMax, flags)
+    const bytes = listed > 0 ? this.cutAtFault(listed) : listed
     this.hold = HOLD_NONE
     if (bytes <= 0) {
       if (bytes === 0 && this.list.length > 0) this.loseReferences()
@@ -117,6 +136,71 @@ export class Operation {
     this.hold = hold
     if (observer !== null) this.tell(observer, segment, iovOffsetBytes, bytes)
     return bytes
+  }
+
+  /** Drops what lies behind a page that was made to fail: bytes left, or -EFAULT when it was the first. */
+  private cutAtFault(listed: number): number {
+    const { list, faults } = this
+    const passed = faults.passed(FAULT_PAGE, list.length)
+    if (passed === list.length) return listed
+    let bytes = 0
+    for (let i = 0; i < passed; i++) bytes += list.lengthBytes[i]
+    this.iter.revert(listed - bytes)
+    list.trim(listed - bytes)
+    return passed === 0 ? EFAULT : bytes
+  }
+
+  /** Takes a reference on every page of the last {@link list}, whatever the policy took. @kernel include/linux/mm.h: get_page */
+  reference(): Hold | number {
+    const { list } = this
+    const { retention } = list
+    list.retention = RETAIN_REF
+    const hold = this.ledger.acquire(list)
+    list.retention = retention
+    return hold
+  }
+
+  /** An allocation of the consumer's; false when it was made to fail. @kernel include/linux/slab.h: kmalloc */
+  allocate(bytes: number): boolean {
+    if (this.faults.fails(FAULT_ALLOC)) return false
+    this.allocations.take(bytes)
+    return true
+  }
+
+  /** Frees one of `bytes` bytes. @kernel include/linux/slab.h: kfree */
+  free(bytes: number): void {
+    this.allocations.give(bytes)
+  }
+
+  /** `count` fits where `max` do; false is a limit hit. */
+  fits(count: number, max: number): boolean {
+    const isFull = this.faults.fails(FAULT_LIMIT)
+    if (count <= max && !isFull) return true
+    this.limitHit()
+    return false
+  }
+
+  /**
+   * The CPU copies up to `bytes` bytes between the iterator and a buffer of the kernel's, in the iterator's direction, and
+   * the iterator steps over them. Short where memory cannot be had. The bytes really move where pages have contents and
+   * a buffer is given. Returns the bytes. @kernel lib/iov_iter.c: _copy_to_iter, _copy_from_iter
+   */
+  copy(bytes: number, buffer: Uint8Array | null = null): number {
+    if (this.faults.fails(FAULT_COPY)) return 0
+    const { iter, memory } = this
+    const isDest = iter.direction === ITER_DEST
+    let copied: number
+    if (memory.bytes !== null && buffer !== null) {
+      copied = isDest ? copyToIter(iter, memory, buffer, bytes) : copyFromIter(iter, memory, buffer, bytes)
+    } else {
+      const wanted = Math.min(bytes, iter.countBytes)
+      copied = wanted - (isDest ? faultInWriteable(iter, memory, wanted) : faultInReadable(iter, memory, wanted))
+      // Copying is what fills a pipe, and no byte is moved here: there is nothing in it to step over.
+      if (iter.type === ITER_PIPE) iter.truncate(iter.countBytes - copied)
+      else iter.advance(copied)
+    }
+    this.copied(copied)
+    return copied
   }
 
   /** Tells where the extraction began: in the first segment, from the one that was current on, that is not empty. */

@@ -15,7 +15,7 @@ export interface RegisteredConsumer {
 }
 
 const CORE = '@pinscope/core'
-const CONSUMER_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+const CONSUMER_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 
 /** The consumers that a replay can use, by name. Works with oclif and without. */
 export class Registry {

@@ -10,6 +10,9 @@ export const FLAG_NAMES = [
   'private',
   'prot_none',
   'prot_read',
+  'more',
+  'splice',
+  'eor',
 ] as const
 /** One of the flag words. */
 export type FlagName = (typeof FLAG_NAMES)[number]
@@ -34,3 +37,9 @@ export const FLAG_PRIVATE = 1 << 7
 export const FLAG_PROT_NONE = 1 << 8
 /** map: PROT_READ without PROT_WRITE. */
 export const FLAG_PROT_READ = 1 << 9
+/** More data of the same message follows. @kernel include/linux/socket.h: MSG_MORE */
+export const FLAG_MORE = 1 << 10
+/** The pages themselves are handed over: splice(2) and sendfile(2) into a socket. @kernel include/linux/socket.h: MSG_SPLICE_PAGES (since 6.5; before: the sendpage callback) */
+export const FLAG_SPLICE = 1 << 11
+/** The record ends here. @kernel include/linux/socket.h: MSG_EOR */
+export const FLAG_EOR = 1 << 12

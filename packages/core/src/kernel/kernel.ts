@@ -1,5 +1,5 @@
 import { hasQuirk, isQuirkName, QUIRKS, type QuirkName } from './quirks.ts'
-import { KERNEL_VERSIONS, type KernelVersion } from './version.ts'
+import { isSince, type KernelVersion } from './version.ts'
 
 /** Which quirks are on, by name with dashes left out: a field a quirk, so that asking costs one load. */
 export type QuirkSwitches = { readonly [Name in QuirkName]: boolean }
@@ -47,7 +47,7 @@ export interface QuirkChange {
 
 /** The traits of a version, with quirks switched as told. @throws RangeError for a quirk that does not exist. */
 export function kernelOf(version: KernelVersion, changes: readonly QuirkChange[] = []): Kernel {
-  const since = (first: KernelVersion) => KERNEL_VERSIONS.indexOf(version) >= KERNEL_VERSIONS.indexOf(first)
+  const since = (first: KernelVersion) => isSince(version, first)
   const quirks = switches(version, changes)
   return Object.freeze({
     version,

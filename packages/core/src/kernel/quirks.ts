@@ -115,6 +115,36 @@ export const QUIRKS = [
     source: 'block/bio.c: bio_iov_iter_align_down (since 6.18; a fix was posted in September 2026)',
     versions: SINCE_6_18,
   },
+  {
+    name: 'alg-tx-sendpage',
+    summary: 'a page spliced into an AF_ALG socket is listed as it is, with a reference (the sendpage callback)',
+    without: 'its bytes are copied into a page of the socket',
+    source: 'crypto/af_alg.c: af_alg_sendpage (before 6.5; removed from the stable series in 2026)',
+    versions: [],
+  },
+  {
+    name: 'alg-tx-splice',
+    summary:
+      'MSG_SPLICE_PAGES into an AF_ALG socket lists bvecs as they are, with one reference for each, and refuses other iterators with -EINVAL',
+    without: 'the bytes are copied into pages of the socket',
+    source: 'crypto/af_alg.c: af_alg_sendmsg (6.5 to May 2026)',
+    versions: [],
+  },
+  {
+    name: 'vhost-scsi-no-revert',
+    summary: 'a command whose pages cannot all be had puts those it has, and leaves the iterator behind them',
+    without: 'the iterator is where it was',
+    source: 'drivers/vhost/scsi.c: vhost_scsi_iov_to_sgl (6.1)',
+    versions: ['6.1'],
+  },
+  {
+    name: 'p9-put-in-flight',
+    summary:
+      'a 9p request killed while the device has it puts its pages at once, though the device may still write to them',
+    without: 'they are put when the flush is answered',
+    source: 'net/9p/trans_virtio.c: p9_virtio_zc_request',
+    versions: ALL,
+  },
 ] as const satisfies readonly Quirk[]
 
 /** Name of a quirk. */

@@ -6,6 +6,11 @@ export const KERNEL_VERSIONS = ['6.1', '6.12', '6.18', 'mainline'] as const
 /** One of the modelled versions. */
 export type KernelVersion = (typeof KERNEL_VERSIONS)[number]
 
+/** `version` is `first` or a later one. */
+export function isSince(version: KernelVersion, first: KernelVersion): boolean {
+  return KERNEL_VERSIONS.indexOf(version) >= KERNEL_VERSIONS.indexOf(first)
+}
+
 /** First series that each modelled version stands for, oldest first: extract_pages came with 6.3, the late trim with 6.18. */
 const FIRST_SERIES: readonly (readonly [number, number, KernelVersion])[] = [
   [0, 0, '6.1'],

@@ -8,7 +8,9 @@ import { ZERO_PAGE } from './page-store.ts'
  */
 export class PageBytes {
   private readonly fill: (page: number, bytes: Uint8Array) => void
-  private readonly contents: (Uint8Array | undefined)[] = []
+  private contents: (Uint8Array | undefined)[] = []
+  /** Pages that {@link forget} leaves alone. */
+  private readonly kept = new Set<number>()
 
   constructor(fill: (page: number, bytes: Uint8Array) => void = () => {}) {
     this.fill = fill
@@ -36,8 +38,22 @@ export class PageBytes {
     this.bytesOf(to).set(this.bytesOf(from))
   }
 
-  /** Drops every content: each page begins anew when it is next asked for. */
+  /** The page's content outlives {@link forget}, until it is dropped. It begins with zeroes. */
+  keep(page: number): void {
+    this.kept.add(page)
+    this.contents[page] = new Uint8Array(PAGE_SIZE)
+  }
+
+  /** The page was freed: what it held is gone. */
+  drop(page: number): void {
+    this.kept.delete(page)
+    delete this.contents[page]
+  }
+
+  /** Drops every content that is not kept: each page begins anew when it is next asked for. */
   forget(): void {
-    this.contents.length = 0
+    const kept = [...this.kept].map((page) => [page, this.contents[page]] as const)
+    this.contents = []
+    for (const [page, bytes] of kept) this.contents[page] = bytes
   }
 }

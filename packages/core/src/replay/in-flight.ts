@@ -17,8 +17,10 @@ export class InFlight {
   direction = new Uint8Array(256)
   iterType = new Uint8Array(256)
   flags = new Int32Array(256)
+  file = new Int32Array(256)
   lengthBytes = new Float64Array(256)
   result = new Float64Array(256)
+  recordedResult = new Float64Array(256)
   scratch = new Float64Array(256)
   /** Chain of holds: rows of the hold table. */
   keptFirst = new Int32Array(256)
@@ -65,8 +67,10 @@ export class InFlight {
     this.direction[slot] = io.iter.direction
     this.iterType[slot] = io.iter.type
     this.flags[slot] = io.flags
+    this.file[slot] = io.file
     this.lengthBytes[slot] = io.lengthBytes
     this.result[slot] = io.result
+    this.recordedResult[slot] = io.recordedResult
     this.scratch[slot] = io.scratch
     this.keptFirst[slot] = io.kept.first
     this.keptLast[slot] = io.kept.last
@@ -79,8 +83,10 @@ export class InFlight {
     io.row = this.row[slot]
     io.number = this.number[slot]
     io.flags = this.flags[slot]
+    io.file = this.file[slot]
     io.lengthBytes = this.lengthBytes[slot]
     io.result = this.result[slot]
+    io.recordedResult = this.recordedResult[slot]
     io.scratch = this.scratch[slot]
     io.iter.type = this.iterType[slot] as IterType
     io.iter.direction = this.direction[slot] as Direction
@@ -150,8 +156,10 @@ export class InFlight {
     this.direction = grown(this.direction, capacity)
     this.iterType = grown(this.iterType, capacity)
     this.flags = grown(this.flags, capacity)
+    this.file = grown(this.file, capacity)
     this.lengthBytes = grown(this.lengthBytes, capacity)
     this.result = grown(this.result, capacity)
+    this.recordedResult = grown(this.recordedResult, capacity)
     this.scratch = grown(this.scratch, capacity)
     this.keptFirst = grown(this.keptFirst, capacity)
     this.keptLast = grown(this.keptLast, capacity)

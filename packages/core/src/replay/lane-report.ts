@@ -8,6 +8,7 @@ import {
   LIMIT_HITS,
   ZERO_COPY_BYTES,
 } from '../consumer/figures.ts'
+import type { Operation } from '../consumer/operation.ts'
 import { RETAIN_PIN, RETENTION_NAMES } from '../extract/retention.ts'
 import { invariant } from '../invariant.ts'
 import { OPEN_REASONS, REASON_IN_FLIGHT, REASON_LONG_TERM } from '../ledger/hold-table.ts'
@@ -72,6 +73,7 @@ export function laneReport(lane: Lane): LaneReport {
       perOperationMax: figures[ENTRIES_OPERATION_MAX],
       limitHits: figures[LIMIT_HITS],
     },
+    ...allocations(io),
     counters: { ...lane.consumer.counters() },
     leaksTotal,
     leaks,
@@ -80,6 +82,12 @@ export function laneReport(lane: Lane): LaneReport {
     groundTruth: lane.groundTruth.report(),
     ...(lane.check === null ? {} : { verified: { operations: lane.check.operations, bytes: lane.check.bytes } }),
   }
+}
+
+function allocations({ allocations: own }: Operation): Pick<LaneReport, 'allocations'> {
+  if (own.made === 0) return {}
+  const { made, freed, bytes, openBytes, peakBytes } = own
+  return { allocations: { made, freed, bytes, openBytes, peakBytes } }
 }
 
 /** Walks the holds that are still open: leaks, one for each operation and kind, and what is long-term. */

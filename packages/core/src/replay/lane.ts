@@ -1,6 +1,7 @@
 import type { Consumer, ConsumerEnvironment } from '../consumer/consumer.ts'
+import { FAULT_COMPLETE } from '../consumer/faults.ts'
 import { Operation, type OperationObserver } from '../consumer/operation.ts'
-import { EFAULT, EINVAL } from '../errno.ts'
+import { EFAULT, EINVAL, EIO } from '../errno.ts'
 import type { Retention } from '../extract/retention.ts'
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { REASON_IN_FLIGHT, REASON_NO_COMPLETION } from '../ledger/hold-table.ts'
@@ -153,6 +154,7 @@ export class Lane {
       }
       this.compareSlot(slot, inFlight.expectedAcquired[slot], -1)
     }
+    this.consumer.close?.(this.io)
   }
 
   private operate(batch: OpBatch, row: number): void {
@@ -223,6 +225,8 @@ export class Lane {
   private complete(): void {
     const { watched, io } = this
     if (watched !== null) watched.completing = watched.number === io.number
+    const { recordedResult } = io
+    io.completion = io.faults.fails(FAULT_COMPLETE) ? EIO : recordedResult < 0 ? recordedResult : 0
     this.consumer.complete(io)
   }
 

@@ -20,6 +20,7 @@ export function loadOperation(io: Operation, batch: OpBatch, row: number, number
   io.row = batch.firstRow + row
   io.number = number
   io.flags = batch.flags[row]
+  io.file = batch.file[row]
   io.offsetBytes = batch.offsetBytes[row]
   // The system call takes at most this much; the rest is a short read or write.
   io.lengthBytes = Math.min(batch.lengthBytes[row], MAX_RW_COUNT)
@@ -27,6 +28,7 @@ export function loadOperation(io: Operation, batch: OpBatch, row: number, number
   io.holeOffsetBytes = batch.holeOffsetBytes[row]
   io.holeLengthBytes = batch.holeLengthBytes[row]
   io.undetermined = false
+  io.completion = 0
   io.scratch = 0
   io.kept.first = 0
   io.kept.last = 0

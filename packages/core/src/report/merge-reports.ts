@@ -63,6 +63,7 @@ function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {
       perOperationMax: Math.max(a.entries.perOperationMax, b.entries.perOperationMax),
       limitHits: a.entries.limitHits + b.entries.limitHits,
     },
+    ...mergedAllocations(a, b),
     counters: addCounters(a.counters, b.counters),
     leaksTotal: a.leaksTotal + b.leaksTotal,
     leaks: [...a.leaks, ...b.leaks],
@@ -95,6 +96,20 @@ function addCounters(a: LaneReport['counters'], b: LaneReport['counters']): Lane
   const sums: Record<string, number> = { ...a }
   for (const [name, value] of Object.entries(b)) sums[name] = (sums[name] ?? 0) + value
   return sums
+}
+
+/** What was open at the end of the one is below the peak of the other. */
+function mergedAllocations({ allocations: a }: LaneReport, { allocations: b }: LaneReport) {
+  if (a === undefined || b === undefined) return a === undefined && b === undefined ? {} : { allocations: a ?? b }
+  return {
+    allocations: {
+      made: a.made + b.made,
+      freed: a.freed + b.freed,
+      bytes: a.bytes + b.bytes,
+      openBytes: a.openBytes + b.openBytes,
+      peakBytes: Math.max(a.peakBytes, a.openBytes + b.peakBytes),
+    },
+  }
 }
 
 function mergedVerified(a: LaneReport, b: LaneReport) {

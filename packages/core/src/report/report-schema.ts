@@ -108,6 +108,16 @@ export const laneSchema = z
       perOperationMax: count,
       limitHits: count.describe('times that a list of the consumer was full before the data ended'),
     }),
+    allocations: z
+      .strictObject({
+        made: count,
+        freed: count,
+        bytes: count.describe('of all that were made'),
+        openBytes: count.describe('never freed: memory that leaked, or that an operation without completion still has'),
+        peakBytes: count,
+      })
+      .optional()
+      .describe('tables, requests and pages that the consumer allocated for its own, where it made any'),
     counters: z.record(z.string(), count).describe("the consumer's own counters"),
     leaksTotal: count.describe('leaks found; `leaks` lists the first of them'),
     leaks: z.array(leakSchema),
