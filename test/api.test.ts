@@ -17,6 +17,7 @@ const WITHOUT_KERNEL_SYMBOL: Readonly<Record<string, string>> = {
   IterRule: 'names of undefined behaviour',
   IterViolations: 'joins iterators and ledger',
   isQuirkName: 'looks a name up',
+  isSince: 'compares versions',
   KERNEL_VERSIONS: 'which kernels are modelled',
   KernelVersion: 'which kernels are modelled',
   kernelVersionOf: 'reads text',
