@@ -26,6 +26,8 @@ export class Faults {
   kind = -1
   /** Which step of that kind fails, from 1. */
   at = 0
+  /** The page that failed was not the first of its list: the next extraction of the operation begins with it. */
+  isPageNext = false
 
   /** The `at`th step of a kind, from now on, fails. */
   inject(name: FaultName, at: number): void {

@@ -7,7 +7,7 @@ import { copyFromIter, copyToIter } from '../iter/copy.ts'
 import { faultInReadable, faultInWriteable } from '../iter/fault-in.ts'
 import { FolioQueue } from '../iter/folio-queue.ts'
 import { IovIter } from '../iter/iov-iter.ts'
-import { ITER_DEST, ITER_IOVEC, ITER_KVEC, ITER_PIPE, ITER_UBUF, isVector } from '../iter/iter-type.ts'
+import { ITER_DEST, ITER_PIPE } from '../iter/iter-type.ts'
 import { PipeRing } from '../iter/pipe-ring.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { Allocations } from '../ledger/allocations.ts'
@@ -19,6 +19,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { OwnedPages } from '../ledger/owned-pages.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { PageStore } from '../memory/page-store.ts'
+import { PAGE_SIZE } from '../units.ts'
 import { FAULT_ALLOC, FAULT_COPY, FAULT_LIMIT, FAULT_PAGE, Faults } from './faults.ts'
 import {
   AVOIDED_ALLOCATIONS,
@@ -31,23 +32,9 @@ import {
   newFigures,
   ZERO_COPY_BYTES,
 } from './figures.ts'
+import { type OperationObserver, tellExtracted } from './operation-observer.ts'
 
-/** Told what happens to one operation, by `explain`. */
-export interface OperationObserver {
-  /** `startBytes`: virtual address of the first byte; -1 where the segments are no addresses: bvecs, files, a pipe. */
-  extracted(io: Operation, segment: number, startBytes: number, bytes: number): void
-  /** A list is finished: `count` entries of {first page row, offset, length, pages}. */
-  listBuilt(
-    list: string,
-    bytes: number,
-    count: number,
-    page: Int32Array,
-    offset: Int32Array,
-    length: Int32Array,
-    note: string,
-  ): void
-  note(text: string): void
-}
+export type { OperationObserver } from './operation-observer.ts'
 
 /**
  * One operation at work: its iterator, and the means to take pages out of it and to keep what was taken. A lane has one
@@ -100,6 +87,7 @@ export class Operation {
   readonly owned: OwnedPages
 
   private pipe: PipeRing | null = null
+  private readonly onePage = new PageList(1)
 
   constructor(memory: Memory, ledger: Ledger, policy: ExtractionPolicy, kernel: Kernel) {
     this.memory = memory
@@ -121,8 +109,7 @@ export class Operation {
   extract(pagesMax: number, bytesMax: number, flags = 0): number {
     const { observer } = this
     const { segment, iovOffsetBytes } = this.iter
-    const listed = extractPages(this.iter, this.policy, this.memory, this.list, pagesMax, bytesMax, flags)
-    const bytes = listed > 0 ? this.cutAtFault(listed) : listed
+    const bytes = this.faults.isPageNext ? this.failPage() : this.listPages(pagesMax, bytesMax, flags)
     this.hold = HOLD_NONE
     if (bytes <= 0) {
       if (bytes === 0 && this.list.length > 0) this.loseReferences()
@@ -134,20 +121,29 @@ export class Operation {
       return hold
     }
     this.hold = hold
-    if (observer !== null) this.tell(observer, segment, iovOffsetBytes, bytes)
+    if (observer !== null) tellExtracted(this, observer, segment, iovOffsetBytes, bytes)
     return bytes
   }
 
-  /** Drops what lies behind a page that was made to fail: bytes left, or -EFAULT when it was the first. */
-  private cutAtFault(listed: number): number {
+  /** Lists the next pages, those before a page that was made to fail: bytes, or -EFAULT when it is the first. */
+  private listPages(pagesMax: number, bytesMax: number, flags: number): number {
     const { list, faults } = this
+    const listed = extractPages(this.iter, this.policy, this.memory, list, pagesMax, bytesMax, flags)
+    if (listed <= 0) return listed
     const passed = faults.passed(FAULT_PAGE, list.length)
     if (passed === list.length) return listed
     let bytes = 0
     for (let i = 0; i < passed; i++) bytes += list.lengthBytes[i]
     this.iter.revert(listed - bytes)
     list.trim(listed - bytes)
+    faults.isPageNext = passed > 0
     return passed === 0 ? EFAULT : bytes
+  }
+
+  private failPage(): number {
+    this.faults.isPageNext = false
+    this.list.clear()
+    return EFAULT
   }
 
   /** Takes a reference on every page of the last {@link list}, whatever the policy took. @kernel include/linux/mm.h: get_page */
@@ -158,6 +154,15 @@ export class Operation {
     const hold = this.ledger.acquire(list)
     list.retention = retention
     return hold
+  }
+
+  /** {@link reference} on one page, by its row. */
+  referencePage(page: number): Hold | number {
+    const { onePage } = this
+    onePage.describe(1, 0, PAGE_SIZE)
+    onePage.page[0] = page
+    onePage.retention = RETAIN_REF
+    return this.ledger.acquire(onePage)
   }
 
   /** An allocation of the consumer's; false when it was made to fail. @kernel include/linux/slab.h: kmalloc */
@@ -201,18 +206,6 @@ export class Operation {
     }
     this.copied(copied)
     return copied
-  }
-
-  /** Tells where the extraction began: in the first segment, from the one that was current on, that is not empty. */
-  private tell(observer: OperationObserver, current: number, iovOffsetBytes: number, bytes: number): void {
-    const { table, type } = this.iter
-    let segment = current
-    let skip = iovOffsetBytes
-    while (isVector(type) && segment + 1 < table.length && skip >= table.lengthBytes[segment]) {
-      segment++
-      skip = 0
-    }
-    observer.extracted(this, segment, isAddressed(this.iter) ? table.addressBytes[segment] + skip : -1, bytes)
   }
 
   /** References that the call took and tells nobody of: a leak of that kernel. @kernel quirk get-pages-empty-bvec */
@@ -279,8 +272,4 @@ export class Operation {
   limitHit(): void {
     this.figures[LIMIT_HITS]++
   }
-}
-
-function isAddressed({ type, fixed }: IovIter): boolean {
-  return type === ITER_UBUF || type === ITER_IOVEC || type === ITER_KVEC || fixed
 }

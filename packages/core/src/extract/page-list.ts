@@ -13,9 +13,9 @@ export const PAGE_LIST_MAX = 4096
  * @kernel the `pages` array and `offset0` of lib/iov_iter.c: iov_iter_extract_pages
  */
 export class PageList {
-  readonly page = new Int32Array(PAGE_LIST_MAX)
-  readonly offsetBytes = new Int32Array(PAGE_LIST_MAX)
-  readonly lengthBytes = new Int32Array(PAGE_LIST_MAX).fill(PAGE_SIZE)
+  readonly page: Int32Array
+  readonly offsetBytes: Int32Array
+  readonly lengthBytes: Int32Array
   /** Entries in use. */
   length = 0
   /** Pages listed: equals `length` unless runs were joined. */
@@ -31,6 +31,13 @@ export class PageList {
   /** Entries that may differ from a whole page: the first, and those from here on below {@link dirtyEnd}. */
   private dirtyFirst = 0
   private dirtyEnd = 0
+
+  /** `capacity`: entries at most. */
+  constructor(capacity = PAGE_LIST_MAX) {
+    this.page = new Int32Array(capacity)
+    this.offsetBytes = new Int32Array(capacity)
+    this.lengthBytes = new Int32Array(capacity).fill(PAGE_SIZE)
+  }
 
   /** Lists nothing. */
   clear(): void {

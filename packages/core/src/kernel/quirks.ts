@@ -138,6 +138,22 @@ export const QUIRKS = [
     versions: ['6.1'],
   },
   {
+    name: 'vhost-scsi-revert-short',
+    summary:
+      'letting go of a misaligned iovec counts its pages without the offset in the first one: a page keeps its reference',
+    without: 'every page is put',
+    source: 'drivers/vhost/scsi.c: vhost_scsi_map_to_sgl (since 6.14)',
+    versions: SINCE_6_18,
+  },
+  {
+    name: 'tls-retry-no-revert',
+    summary:
+      'a TLS 1.3 record decrypted in vain into the reader is decrypted again behind it: the iterator is not taken back',
+    without: 'the iterator is where it was before the record',
+    source: 'net/tls/tls_sw.c: tls_decrypt_sw (6.1)',
+    versions: ['6.1'],
+  },
+  {
     name: 'p9-put-in-flight',
     summary:
       'a 9p request killed while the device has it puts its pages at once, though the device may still write to them',

@@ -29,6 +29,7 @@ export function loadOperation(io: Operation, batch: OpBatch, row: number, number
   io.holeLengthBytes = batch.holeLengthBytes[row]
   io.undetermined = false
   io.completion = 0
+  io.faults.isPageNext = false
   io.scratch = 0
   io.kept.first = 0
   io.kept.last = 0

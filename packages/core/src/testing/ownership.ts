@@ -72,7 +72,7 @@ function segmentsOf(type: IterTypeName, bytes: number): TestRow {
     case 'iovec':
       return { segs: `0x7f0000000000+${bytes}` }
     case 'kvec':
-      return { segs: `0xffff888000000000+${bytes}` }
+      return { segs: `0x100000000000+${bytes}` }
     case 'bvec':
       return { segs: `4096:0+${bytes}` }
     case 'folioq':
