@@ -77,6 +77,8 @@ export class Operation {
   /** A number of the consumer's own, kept from submit to complete. */
   scratch = 0
   readonly kept = new HoldChain()
+  /** Elements built so far. */
+  entries = 0
   readonly figures = newFigures()
   observer: OperationObserver | null = null
   /** Steps that were made to fail. */
@@ -262,10 +264,11 @@ export class Operation {
     this.figures[AVOIDED_ALLOCATIONS] += allocations
   }
 
-  /** Elements of the consumer's own list, built for this operation. */
+  /** Elements of the consumer's own lists, built for this operation; may be called for each list. */
   built(entries: number): void {
     this.figures[ENTRIES_BUILT] += entries
-    if (entries > this.figures[ENTRIES_OPERATION_MAX]) this.figures[ENTRIES_OPERATION_MAX] = entries
+    this.entries += entries
+    if (this.entries > this.figures[ENTRIES_OPERATION_MAX]) this.figures[ENTRIES_OPERATION_MAX] = this.entries
   }
 
   /** One of the consumer's lists was full before the data ended. */

@@ -88,6 +88,7 @@ export class InFlight {
     io.result = this.result[slot]
     io.recordedResult = this.recordedResult[slot]
     io.scratch = this.scratch[slot]
+    io.entries = 0
     io.iter.type = this.iterType[slot] as IterType
     io.iter.direction = this.direction[slot] as Direction
     io.iter.countBytes = 0

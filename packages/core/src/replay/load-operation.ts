@@ -31,6 +31,7 @@ export function loadOperation(io: Operation, batch: OpBatch, row: number, number
   io.completion = 0
   io.faults.isPageNext = false
   io.scratch = 0
+  io.entries = 0
   io.kept.first = 0
   io.kept.last = 0
   startIter(io, batch, row, io.lengthBytes)

@@ -1,8 +1,11 @@
 import type { ConsumerDefinition } from '../consumer/consumer.ts'
+import { COPIED_BYTES, ZERO_COPY_BYTES } from '../consumer/figures.ts'
 import { errnoName } from '../errno.ts'
 import type { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import type { KernelVersion } from '../kernel/version.ts'
-import { type RowsOptions, type RowsResult, replayRows } from './replay-rows.ts'
+import { BARE_PAGES, PINS_ACQUIRED, REFS_ACQUIRED } from '../ledger/totals.ts'
+import type { Lane } from '../replay/lane.ts'
+import { type RowsOptions, replayRows } from './replay-rows.ts'
 import type { TestRow } from './trace-row.ts'
 
 /** Name of an iterator type. */
@@ -13,9 +16,12 @@ export interface OwnershipShape {
   /** Cells of the row besides `iter`, `segs` and `len`. */
   readonly row: TestRow
   readonly bytes: number
+  /** Where in its first page the memory begins; 0 when left out. */
+  readonly offsetBytes?: number
   /** Rows that come before it: what was sent before it can be received. */
   readonly before?: readonly TestRow[]
-  readonly options?: RowsOptions['options']
+  readonly options?: NonNullable<RowsOptions['options']>
+  readonly quirks?: NonNullable<RowsOptions['quirks']>
 }
 
 /**
@@ -28,11 +34,13 @@ export async function ownershipCell(
   type: IterTypeName,
   shapes: readonly OwnershipShape[],
 ): Promise<string> {
-  if (!definition.accepts.includes(type) || !exists(kernel, type)) return 'n/a'
   const cells: string[] = []
   for (const shape of shapes) cells.push(await cellOf(definition, kernel, type, shape))
-  return [...new Set(cells)].join(' or ')
+  const arriving = [...new Set(cells)].filter((cell) => cell !== CANNOT_ARRIVE)
+  return arriving.length === 0 ? CANNOT_ARRIVE : arriving.join(' or ')
 }
+
+const CANNOT_ARRIVE = 'n/a'
 
 async function cellOf(
   definition: ConsumerDefinition,
@@ -40,45 +48,89 @@ async function cellOf(
   type: IterTypeName,
   shape: OwnershipShape,
 ): Promise<string> {
-  const options = shape.options === undefined ? { kernel } : { kernel, options: shape.options }
-  const row: TestRow = { ...shape.row, iter: type, ...segmentsOf(type, shape.bytes) }
-  const before = shape.before ?? []
-  const without = await replayRows(definition, before, options)
-  return cell(without, await replayRows(definition, [...before, row], options))
-}
-
-/** What the last row added to the rows before it. */
-function cell({ report: a }: RowsResult, { report: b, results }: RowsResult): string {
+  if (!definition.accepts.includes(type) || !exists(kernel, type, shape.row.op)) return CANNOT_ARRIVE
+  const { row, bytes, offsetBytes = 0, before = [], options = {}, quirks = [] } = shape
+  let start: Figures = NOTHING
+  const { lane, results } = await replayRows(
+    definition,
+    [...before, { ...row, iter: type, ...segmentsOf(type, offsetBytes, bytes) }],
+    {
+      kernel,
+      options,
+      quirks,
+      afterRow: (now, rowNumber) => {
+        if (rowNumber === before.length) start = figuresOf(now)
+      },
+    },
+  )
   const result = results.at(-1) ?? 0
-  if (result < 0) return errnoName(result)
-  const taken = [
-    b.pins.acquired > a.pins.acquired ? 'pin' : '',
-    b.refs.acquired > a.refs.acquired ? 'ref' : '',
-    b.bare.pages > a.bare.pages ? 'bare' : '',
-    b.data.copiedBytes > a.data.copiedBytes ? 'copy' : '',
+  return result < 0 ? errnoName(result) : wordsFor(start, figuresOf(lane))
+}
+
+/** Pages and bytes of a lane so far. */
+interface Figures {
+  readonly pins: number
+  readonly refs: number
+  readonly bare: number
+  readonly copied: number
+  readonly inPlace: number
+}
+
+const NOTHING: Figures = { pins: 0, refs: 0, bare: 0, copied: 0, inPlace: 0 }
+
+function figuresOf({ ledger: { totals }, io: { figures } }: Lane): Figures {
+  return {
+    pins: totals[PINS_ACQUIRED],
+    refs: totals[REFS_ACQUIRED],
+    bare: totals[BARE_PAGES],
+    copied: figures[COPIED_BYTES],
+    inPlace: figures[ZERO_COPY_BYTES],
+  }
+}
+
+/**
+ * What an operation did, in words. Where it copied everything, what it had taken before was let go again, and does not
+ * count; a page that is listed bare and then referenced counts as referenced.
+ */
+function wordsFor(start: Figures, end: Figures): string {
+  const copied = end.copied > start.copied
+  if (copied && end.inPlace === start.inPlace) return 'copy'
+  const refs = end.refs - start.refs
+  const words = [
+    end.pins > start.pins ? 'pin' : '',
+    refs > 0 ? 'ref' : '',
+    end.bare - start.bare > refs ? 'bare' : '',
+    copied ? 'copy' : '',
   ].filter((word) => word !== '')
-  return taken.length === 0 ? 'nothing' : taken.join(' + ')
+  return words.length === 0 ? 'nothing' : words.join(' + ')
 }
 
-function exists(kernel: KernelVersion, type: IterTypeName): boolean {
+/** An iterator of the type can be made: that version has it, and for a source it is one that has data. */
+function exists(kernel: KernelVersion, type: IterTypeName, op: TestRow['op']): boolean {
   if (type === 'folioq') return kernel !== '6.1'
-  return type !== 'pipe' || kernel === '6.1'
+  // @kernel lib/iov_iter.c: iov_iter_discard, iov_iter_pipe (BUG_ON(direction != READ))
+  if (type === 'discard') return op === 'read'
+  return type !== 'pipe' || (kernel === '6.1' && op === 'read')
 }
 
-/** Memory of the type: page-aligned, whole pages as far as `bytes` goes. */
-function segmentsOf(type: IterTypeName, bytes: number): TestRow {
+/** Memory of the type: `bytes` bytes that begin `offsetBytes` into a page. */
+function segmentsOf(type: IterTypeName, offsetBytes: number, bytes: number): TestRow {
   switch (type) {
     case 'ubuf':
     case 'iovec':
-      return { segs: `0x7f0000000000+${bytes}` }
+      return { segs: `0x${(USER_ADDRESS + offsetBytes).toString(16)}+${bytes}` }
     case 'kvec':
-      return { segs: `0x100000000000+${bytes}` }
+      return { segs: `0x${(KERNEL_ADDRESS + offsetBytes).toString(16)}+${bytes}` }
     case 'bvec':
-      return { segs: `4096:0+${bytes}` }
+      return { segs: `4096:${offsetBytes}+${bytes}` }
     case 'folioq':
     case 'xarray':
-      return { segs: `file:0+${bytes}` }
+      return { segs: `file:${offsetBytes}+${bytes}` }
     default:
       return { len: bytes }
   }
 }
+
+const USER_ADDRESS = 0x7f0000000000
+/** Of the direct map, less what addresses of a trace have no room for. */
+const KERNEL_ADDRESS = 0x888000000000

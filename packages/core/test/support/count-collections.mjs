@@ -1,7 +1,9 @@
 // Counts garbage collections while operations are replayed. Run as:
-// node --expose-gc --max-semi-space-size=1 count-collections.mjs CONSUMER sync|async replay|idle|allocate
+// node --expose-gc --max-semi-space-size=1 count-collections.mjs CONSUMER sync|async replay|idle|allocate [REGISTER.js]
+// REGISTER.js: the built hook of the plugin that brings the consumer.
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { batchOf, emptyTrace } from '../../../../bench/batch.mjs'
 import { Registry } from '../../dist/consumer/registry.js'
 import { LaneSet } from '../../dist/replay/lane-set.js'
@@ -13,10 +15,12 @@ const OPERATIONS = 200_000
 const ROW_NS = 1000
 const IN_FLIGHT = 64
 
-const [consumer, timing, work] = process.argv.slice(2)
+const [consumer, timing, work, hook] = process.argv.slice(2)
+const registry = new Registry()
+if (hook !== undefined) registry.register('plugin', await (await import(pathToFileURL(hook).href)).default())
 const batch = batchOf({ pages: PAGES, rows: ROWS })
 const set = new LaneSet(emptyTrace, {
-  registry: new Registry(),
+  registry,
   policies: ['extract'],
   consumers: [consumer],
   kernel: '6.18',
@@ -52,4 +56,5 @@ await setTimeout(50)
 observer.disconnect()
 const during = collections.filter(({ startTime }) => startTime >= from && startTime <= to)
 const pins = lane.ledger.totals[0]
-process.stdout.write(JSON.stringify({ collections: during.length, pins, seen: collections.length }))
+const operations = lane.sums[0]
+process.stdout.write(JSON.stringify({ collections: during.length, pins, operations, seen: collections.length }))
