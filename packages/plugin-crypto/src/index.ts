@@ -1,2 +1,3 @@
 /** @pinscope/plugin-crypto: consumers that build a scatterlist for a cipher or a hash. */
-export {}
+export * from './af-alg/index.ts'
+export { checksum } from './checksum.ts'
