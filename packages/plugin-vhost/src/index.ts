@@ -1,2 +1,4 @@
-/** @pinscope/plugin-vhost: consumers for vhost. */
-export { SGLS_MAX, UNALIGNED_SGLS_MAX, vhostScsi } from './vhost-scsi.ts'
+/** @pinscope/plugin-vhost: consumers for vhost-scsi, 9p and TLS. */
+export * from './9p/index.ts'
+export { tls } from './tls/tls.ts'
+export * from './vhost-scsi/index.ts'

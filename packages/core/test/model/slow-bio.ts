@@ -57,6 +57,9 @@ export class SlowBio {
     return row.result !== null && row.result >= 0 ? Math.min(row.result, done) : done
   }
 
+  /** Entries so far of the operation with that number. */
+  private counted = { number: 0, entries: 0 }
+
   /** The data before the hole, the hole, the data behind it; what ends early or fails ends it all. */
   private transfer(io: SlowOperation): number {
     const end = this.end(io)
@@ -150,18 +153,21 @@ export class SlowBio {
       else error ||= bytes
       if (isOneBio || (bytes < 0 && filesystem !== null)) break
     }
-    this.countLists(built)
+    this.countLists(io, built)
     const isSplit = this.lengths.some((length) => length % this.setup.blockSize !== 0)
     // Mainline never merges two folios, adjacent or not.
     if (this.setup.kernel !== 'mainline' && pages > bvecLimit && this.sawSmall && isSplit) io.undetermined = true
     return error < 0 ? error : done
   }
 
-  private countLists(built: readonly number[]): void {
+  /** An operation with a hole in its middle builds lists twice. */
+  private countLists({ number }: SlowOperation, built: readonly number[]): void {
     const { figures } = this
     const entries = built.reduce((sum, one) => sum + one, 0)
     figures.built += entries
-    figures.perOperationMax = Math.max(figures.perOperationMax, entries)
+    const before = this.counted.number === number ? this.counted.entries : 0
+    this.counted = { number, entries: before + entries }
+    figures.perOperationMax = Math.max(figures.perOperationMax, before + entries)
     if (built.length > 1) figures.limitHits++
   }
 

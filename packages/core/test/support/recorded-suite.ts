@@ -1,6 +1,7 @@
 import type { KernelVersion, LaneReport, Memory, PluginRegistration, PolicyName } from '@pinscope/core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { recordedConsumers } from '../../../../scripts/recorded-consumers.mjs'
+import { POLICY_OF_FUNC } from './iter-calls.ts'
 import {
   type ComparedOperation,
   Frames,
@@ -25,7 +26,7 @@ export interface RecordedGroup extends RecordedTrace {
   readonly calls: number
   /** Operations whose calls the recording does not determine, and why. Each must differ. */
   readonly undetermined?: Readonly<Record<string, string>>
-  /** Another policy than the kernel's, which must count otherwise. */
+  /** Another policy than the kernel's, which must count otherwise, but for calls that it stands for itself. */
   readonly otherPolicy: PolicyName
   /** Options of the consumers under which the same must come out. */
   readonly variants?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, number>>>>>>
@@ -97,10 +98,11 @@ export function describeAsRecorded(group: RecordedGroup): void {
     const registration = await group.register()
     const { operations } = await replayRecorded(group, { registration, policy: group.otherPolicy })
     for (const { name, recorded, made } of operations) {
-      if (recorded === null || recorded.iter.length === 0) continue
+      const { iter } = recorded ?? { iter: [] }
+      if (iter.every(({ func }) => POLICY_OF_FUNC[func] === group.otherPolicy)) continue
       const frames = new Frames()
-      const pages = made.calls.flatMap((call, at) => modelCall(call, recorded.iter[at], frames).pages)
-      expect(pages, name).not.toEqual(recorded.iter.flatMap((call) => kernelCall(call).pages))
+      const pages = made.calls.flatMap((call, at) => modelCall(call, iter[at], frames).pages)
+      expect(pages, name).not.toEqual(iter.flatMap((call) => kernelCall(call).pages))
     }
   })
 }
@@ -117,17 +119,21 @@ export interface OtherFigures {
   readonly pincount?: number
 }
 
-/** What versions do that were not recorded, out of their source. */
-export interface OtherVersions {
-  readonly kernels: readonly KernelVersion[]
+/** What versions do of which nothing was recorded, out of their source. */
+export interface SourceFigures {
+  /** The policy that stands for the function that they call. */
   readonly policy: PolicyName
-  /** By operation. Null: what was recorded, call by call. */
-  readonly figures: Readonly<Record<string, OtherFigures>> | null
+  /** By operation; one that is not there makes no call. */
+  readonly operations: Readonly<Record<string, OtherFigures>>
 }
 
-/** The same operations under versions of which nothing was recorded. */
-export function describeOther(group: RecordedGroup, other: OtherVersions): void {
-  describe.each(other.kernels)('kernel %s, from its source', (kernel) => {
+/** The same operations under versions of which nothing was recorded. `source` null: what was recorded, call by call. */
+export function describeOther(
+  group: RecordedGroup,
+  kernels: readonly KernelVersion[],
+  source: SourceFigures | null,
+): void {
+  describe.each(kernels)('kernel %s, from its source', (kernel) => {
     const replayed = replayOf(group, { kernel })
 
     it.each(operationNames(group.trace).map((name, i) => [name || 'not recorded', i] as const))('%s', (name, i) => {
@@ -135,18 +141,20 @@ export function describeOther(group: RecordedGroup, other: OtherVersions): void 
       expect(made.result).toBe(made.recordedResult)
       expect(made.heldAfter).toEqual([])
       if (recorded === null) return
-      if (other.figures === null) {
+      if (source === null) {
         const frames = replayed().framesOf(made.memory)
         expect(made.calls.map((call, at) => modelCall(call, recorded.iter[at], frames))).toEqual(
           recorded.iter.map(kernelCall),
         )
         return
       }
-      expectFigures(made, other, other.figures[name])
+      expectFigures(made, source.policy, source.operations[name])
     })
 
     it('has no figures of operations that are not there', () => {
-      expect(Object.keys(other.figures ?? {}).filter((name) => !operationNames(group.trace).includes(name))).toEqual([])
+      expect(
+        Object.keys(source?.operations ?? {}).filter((name) => !operationNames(group.trace).includes(name)),
+      ).toEqual([])
     })
 
     it('ends with nothing held', () => {
@@ -156,11 +164,7 @@ export function describeOther(group: RecordedGroup, other: OtherVersions): void 
 }
 
 /** An operation without figures makes no call. */
-function expectFigures(
-  made: ComparedOperation['made'],
-  { policy }: OtherVersions,
-  figures: OtherFigures | undefined,
-): void {
+function expectFigures(made: ComparedOperation['made'], policy: PolicyName, figures: OtherFigures | undefined): void {
   const { calls = [], refcount, pincount = null } = figures ?? {}
   const frames = new Frames()
   const modelled = made.calls.map((call) => modelCall(call, undefined, frames))

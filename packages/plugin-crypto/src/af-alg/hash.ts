@@ -14,15 +14,13 @@ import {
   ITER_SOURCE,
   ITER_TYPE_NAMES,
   isSince,
+  MAX_RW_COUNT,
   type Operation,
   PAGE_SIZE,
 } from '@pinscope/core'
 import { HashChunk } from './hash-chunk.ts'
 import { HashSockets } from './hash-sockets.ts'
 import { ALG_MAX_PAGES, MAX_PAGES_LIMIT, SNDBUF_OPTION } from './limits.ts'
-
-/** As much as there is. @kernel include/vdso/limits.h: LONG_MAX */
-const LONG_MAX = Number.MAX_SAFE_INTEGER
 
 const MESSAGES = 0
 const UPDATES = 1
@@ -133,7 +131,7 @@ class AlgHash implements Consumer {
     const pagesMax = Math.min(ALG_MAX_PAGES, Math.ceil(this.sndbufBytes / PAGE_SIZE))
     const pages = io.iter.npages(pagesMax)
     if (pages === 0) return EIO
-    const bytes = this.chunk.take(io, pages, LONG_MAX)
+    const bytes = this.chunk.take(io, pages, MAX_RW_COUNT)
     if (bytes < 0) return bytes
     if (io.iter.countBytes > 0) io.limitHit()
     else if (!this.allocResult(io, socket)) return ENOMEM

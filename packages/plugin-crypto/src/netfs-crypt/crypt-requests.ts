@@ -1,0 +1,49 @@
+import type { ByteCrypt } from './byte-crypt.ts'
+import { doubled } from './folio-buffers.ts'
+import { NO_ARRAYS } from './page-arrays.ts'
+
+/** Where a request has no buffer. */
+export const NO_BUFFER = 0
+
+/** Requests in flight: what each has of its own until it completes. Row 0 is never used. */
+export class CryptRequests {
+  /** Row of its bounce buffer, or {@link NO_BUFFER}. */
+  buffer = new Int32Array(64)
+  /** Its page arrays, a chain. */
+  arrays = new Int32Array(64)
+  /** Crypto blocks to decrypt when the data is there; 0 for a write. */
+  blocks = new Int32Array(64)
+  /** Where pages hold bytes: what is to be decrypted in place. */
+  readonly places = new Map<number, ByteCrypt>()
+
+  private next = new Int32Array(64)
+  private free = 0
+  private used = 1
+
+  /** A row with nothing in it. */
+  take(): number {
+    const row = this.free !== 0 ? this.free : this.newRow()
+    if (row === this.free) this.free = this.next[row]
+    this.buffer[row] = NO_BUFFER
+    this.arrays[row] = NO_ARRAYS
+    this.blocks[row] = 0
+    return row
+  }
+
+  /** Gives a row back. */
+  give(row: number): void {
+    if (this.places.size > 0) this.places.delete(row)
+    this.next[row] = this.free
+    this.free = row
+  }
+
+  private newRow(): number {
+    if (this.used === this.next.length) {
+      this.buffer = doubled(this.buffer)
+      this.arrays = doubled(this.arrays)
+      this.blocks = doubled(this.blocks)
+      this.next = doubled(this.next)
+    }
+    return this.used++
+  }
+}

@@ -1,0 +1,157 @@
+import {
+  ENOMEM,
+  FOLIOQ_SLOTS,
+  isSince,
+  type KernelVersion,
+  type Operation,
+  PAGE_KINDS,
+  PAGE_SIZE,
+  type Scatterlists,
+  SG_NONE,
+} from '@pinscope/core'
+
+/** Bytes of a pointer: an element of a page array. */
+export const POINTER_BYTES = 8
+
+/** Largest order of the folios of such a buffer. @kernel include/linux/pagemap.h: MAX_PAGECACHE_ORDER (x86-64, huge pages on) */
+export const FOLIO_ORDER_MAX = 9
+
+const KIND_ANON = PAGE_KINDS.indexOf('anon')
+const ROWS_FIRST = 64
+
+/**
+ * Buffers of a consumer's own: folios in a folio queue, or (6.1) single pages in an array of pointers. One row a buffer;
+ * its folios are entries of a scatterlist, each as long as its folio. What is in them is undefined at first.
+ *
+ * @kernel fs/netfs/misc.c: netfs_alloc_folioq_buffer, netfs_free_folioq_buffer (mainline); 6.12: fs/smb/client/smb2ops.c:
+ *   cifs_alloc_folioq_buffer, cifs_clear_folioq_buffer; 6.1: kmalloc_array() and alloc_page() in smb3_init_transform_rq
+ */
+export class FolioBuffers {
+  readonly lists: Scatterlists
+  /** First entry of the buffer's list. */
+  sgl = new Int32Array(ROWS_FIRST)
+  /** Folios, and so entries in use. */
+  folios = new Int32Array(ROWS_FIRST)
+
+  /** Entries taken for the list: the pages that were asked for. */
+  private room = new Int32Array(ROWS_FIRST)
+  /** Bytes of one header (a queue segment, or the array), and headers allocated. */
+  private headerBytes = new Int32Array(ROWS_FIRST)
+  private headers = new Int32Array(ROWS_FIRST)
+  /** Of a row that is not in use: the next such one. */
+  private next = new Int32Array(ROWS_FIRST)
+  private free = 0
+  private used = 1
+  /** @kernel include/linux/folio_queue.h: sizeof(struct folio_queue) */
+  private readonly queueBytes: number
+  /** Heads of folios that were freed, by order from 1 on: stacks. */
+  private readonly heads: Int32Array<ArrayBuffer>[] = []
+  private readonly headCount = new Int32Array(FOLIO_ORDER_MAX + 1)
+
+  constructor(lists: Scatterlists, kernel: KernelVersion) {
+    this.lists = lists
+    // 31 folios, their orders, two links, two marks a folio (up to 6.12 three), two numbers; 6.18: taken as 6.12.
+    this.queueBytes = isSince(kernel, 'mainline') ? 328 : 336
+    for (let order = 0; order <= FOLIO_ORDER_MAX; order++) this.heads.push(new Int32Array(16))
+  }
+
+  /**
+   * Allocates `bytes` bytes, rounded up to pages: always the largest folios that fit, up to `orderMax`, and a single page
+   * where a larger folio cannot be had. `isArray`: an array of pointers instead of a queue. Returns the buffer's row, or
+   * -ENOMEM with everything given back.
+   */
+  alloc(io: Operation, bytes: number, orderMax: number, isArray: boolean): number {
+    const pages = Math.ceil(bytes / PAGE_SIZE)
+    const row = this.takeRow()
+    this.sgl[row] = this.lists.take(pages)
+    this.room[row] = pages
+    this.folios[row] = 0
+    this.headers[row] = 0
+    this.headerBytes[row] = isArray ? POINTER_BYTES * pages : this.queueBytes
+    this.lists.initTable(this.sgl[row], pages)
+    if (this.fill(io, row, orderMax, isArray ? pages : FOLIOQ_SLOTS)) return row
+    this.release(io, row)
+    return ENOMEM
+  }
+
+  /** Frees a buffer: its folios, and what they are listed in. */
+  release(io: Operation, row: number): void {
+    const sgl = this.sgl[row]
+    for (let i = this.folios[row] - 1; i >= 0; i--) this.freeFolio(io, this.lists.page[sgl + i])
+    for (let i = 0; i < this.headers[row]; i++) io.free(this.headerBytes[row])
+    this.lists.give(sgl, this.room[row])
+    this.sgl[row] = SG_NONE
+    this.next[row] = this.free
+    this.free = row
+  }
+
+  /** False when something cannot be had; what was had is in the row. */
+  private fill(io: Operation, row: number, orderMax: number, foliosPerHeader: number): boolean {
+    let left = this.room[row]
+    while (left > 0) {
+      if (this.folios[row] === this.headers[row] * foliosPerHeader) {
+        if (!io.allocate(this.headerBytes[row])) return false
+        this.headers[row]++
+      }
+      const order = Math.min(31 - Math.clz32(left), orderMax)
+      const head = this.allocFolio(io, order)
+      if (head < 0) return false
+      const pages = 1 << io.pages.order[head]
+      this.lists.setPage(this.sgl[row] + this.folios[row]++, head, pages * PAGE_SIZE, 0)
+      left -= pages
+    }
+    return true
+  }
+
+  /** Head of a folio of that order, or of order 0; -1 for none. @kernel include/linux/gfp.h: folio_alloc */
+  private allocFolio(io: Operation, order: number): number {
+    if (order === 0 || !io.allocate(PAGE_SIZE << order)) return io.owned.alloc()
+    const count = this.headCount[order]
+    const isKnown = count > 0
+    const head = isKnown ? this.heads[order][count - 1] : io.pages.allocateFolio(order, KIND_ANON)
+    if (isKnown) this.headCount[order]--
+    const { bytes } = io.memory
+    if (bytes !== null) for (let i = 0; i < 1 << order; i++) bytes.keep(head + i)
+    return head
+  }
+
+  private freeFolio(io: Operation, head: number): void {
+    const order = io.pages.order[head]
+    if (order === 0) {
+      io.owned.put(head)
+      return
+    }
+    io.free(PAGE_SIZE << order)
+    const { bytes } = io.memory
+    if (bytes !== null) for (let i = 0; i < 1 << order; i++) bytes.drop(head + i)
+    const count = this.headCount[order]++
+    if (count === this.heads[order].length) this.heads[order] = doubled(this.heads[order])
+    this.heads[order][count] = head
+  }
+
+  private takeRow(): number {
+    const row = this.free
+    if (row !== 0) {
+      this.free = this.next[row]
+      return row
+    }
+    if (this.used === this.sgl.length) this.grow()
+    return this.used++
+  }
+
+  private grow(): void {
+    this.sgl = doubled(this.sgl)
+    this.folios = doubled(this.folios)
+    this.room = doubled(this.room)
+    this.headerBytes = doubled(this.headerBytes)
+    this.headers = doubled(this.headers)
+    this.next = doubled(this.next)
+  }
+}
+
+/** A column of twice the length, with the same beginning. */
+export function doubled(column: Int32Array): Int32Array<ArrayBuffer> {
+  const next = new Int32Array(2 * column.length)
+  next.set(column)
+  return next
+}

@@ -1,0 +1,630 @@
+import {
+  EAGAIN,
+  EBUSY,
+  EFAULT,
+  EINVAL,
+  EIO,
+  ENOMEM,
+  extract,
+  type Hold,
+  type Iter,
+  type Operation,
+  PAGE,
+  type Row,
+  since,
+  type Twin,
+  type World,
+} from './slow-common.ts'
+import { extractToSg } from './slow-sg.ts'
+
+const MAX_PAGES = 16
+const BLOCK_ENTRIES = 126
+const SG_BYTES = 32
+const BLOCK_BYTES = 24 + (BLOCK_ENTRIES + 1) * SG_BYTES
+
+/** sizeof, 64-bit: struct af_alg_async_req, struct af_alg_rsgl, struct af_alg_ctx with an IV of 16 bytes. */
+const SIZES = {
+  '6.1': { areq: 848, rsgl: 704, ctx: 112, optmem: 20_480 },
+  '6.12': { areq: 736, rsgl: 592, ctx: 120, optmem: 131_072 },
+  '6.18': { areq: 736, rsgl: 592, ctx: 120, optmem: 131_072 },
+  mainline: { areq: 728, rsgl: 592, ctx: 120, optmem: 131_072 },
+} as const
+
+/** A page that the socket allocated, by its references. */
+interface OwnPage {
+  references: number
+}
+
+interface TxEntry {
+  page: OwnPage | null
+  offset: number
+  length: number
+}
+
+interface Request {
+  readonly socket: Socket
+  /** Bytes charged to the socket for it. */
+  omem: number
+  readonly holds: Hold[]
+  rsgls: number
+  rxEntries: number
+  rxBytes: number
+  readonly tsgl: OwnPage[]
+  hasTsgl: boolean
+}
+
+interface Socket {
+  blocks: TxEntry[][]
+  used: number
+  /** Bytes at the front that a send which waited took as received. */
+  overtaken: number
+  overtakenBlocks: number
+  merge: boolean
+  more: boolean
+  init: boolean
+  isEncrypting: boolean
+  inFlight: number
+  omem: number
+}
+
+/** The two kinds of cipher sockets. */
+interface Cipher {
+  mustWait(socket: Socket): boolean
+  /** Bytes sent for that many to be received. */
+  bytesToSend(socket: Socket, bytes: number): number
+  check(socket: Socket): number
+  receive(op: Operation, request: Request): number
+  readonly isAsync: boolean
+}
+
+/** crypto/af_alg.c, algif_skcipher.c, algif_aead.c. consumers.md 2.1, 2.2. */
+export class SlowCipherSocket implements Twin {
+  private readonly world: World
+  private readonly sockets = new Map<string, Socket>()
+  private readonly inFlight = new Map<number, Request>()
+  private readonly cipher: Cipher
+
+  constructor(world: World, kind: 'skcipher' | 'aead') {
+    this.world = world
+    this.cipher = kind === 'skcipher' ? skcipher(this, world) : aead(this, world)
+  }
+
+  submit(op: Operation): number {
+    const socket = this.socketOf(op.row)
+    return op.iter.isDest ? this.recvmsg(op, socket) : this.sendmsg(op, socket)
+  }
+
+  complete({ number }: Operation): void {
+    const request = this.inFlight.get(number)
+    if (request === undefined) return
+    this.inFlight.delete(number)
+    this.freeResources(request)
+  }
+
+  close(): void {
+    for (const socket of this.sockets.values()) this.pull(socket, socket.used, null)
+  }
+
+  private socketOf(row: Row): Socket {
+    const name = row.file ?? ''
+    const known = this.sockets.get(name)
+    if (known !== undefined) return known
+    const socket: Socket = {
+      blocks: [],
+      used: 0,
+      overtaken: 0,
+      overtakenBlocks: 0,
+      merge: false,
+      more: false,
+      init: false,
+      isEncrypting: this.world.setup.options.decrypt !== 1,
+      inFlight: 0,
+      omem: SIZES[this.world.setup.version].ctx,
+    }
+    this.sockets.set(name, socket)
+    return socket
+  }
+
+  // --- af_alg_sendmsg
+
+  private sendmsg({ iter, row }: Operation, socket: Socket): number {
+    const { world } = this
+    const isMore = row.flags?.includes('more') === true
+    if (socket.init && !socket.more && socket.used > 0) {
+      if ((row.result ?? -1) < 0) return EINVAL
+      this.pull(socket, socket.used, null)
+    }
+    socket.init = true
+    // Every message has its control data, with ALG_SET_OP.
+    socket.isEncrypting = world.setup.options.decrypt !== 1
+    let copied = 0
+    let error = 0
+    let entries = 0
+    while (iter.count > 0 && error === 0) {
+      if (socket.merge) {
+        const entry = lastEntry(socket)!
+        const bytes = Math.min(iter.count, PAGE - entry.offset - entry.length)
+        if (!copyFull(iter, bytes)) error = EFAULT
+        else {
+          entry.length += bytes
+          socket.merge = (entry.offset + entry.length) % PAGE !== 0
+          socket.used += bytes
+          copied += bytes
+        }
+        continue
+      }
+      if (this.room(socket) < PAGE) {
+        error = this.waitForRoom(row, socket, copied)
+        if (error !== 0) break
+      }
+      let bytes = Math.min(iter.count, this.room(socket))
+      if (!this.allocBlock(socket)) {
+        error = ENOMEM
+        break
+      }
+      const block = socket.blocks.at(-1)!
+      let part = 0
+      do {
+        part = Math.min(bytes, PAGE)
+        world.allocate()
+        if (!copyFull(iter, part)) {
+          world.free()
+          error = EFAULT
+          break
+        }
+        block.push({ page: { references: 1 }, offset: 0, length: part })
+        entries++
+        bytes -= part
+        socket.used += part
+        copied += part
+      } while (bytes > 0 && block.length < BLOCK_ENTRIES)
+      if (error === 0) socket.merge = part % PAGE !== 0
+    }
+    if (error === 0) socket.more = isMore
+    world.built(entries)
+    return copied > 0 ? copied : error === WAITED ? 0 : error
+  }
+
+  /** A send that waits goes on: what is queued is received later in the trace. */
+  private waitForRoom(row: Row, socket: Socket, copied: number): number {
+    const { result } = row
+    this.world.entries.limitHits++
+    if (result !== undefined && result >= 0 && copied >= result) return WAITED
+    if (result !== undefined && result < 0) return result
+    if (result === undefined && row.flags?.includes('nowait') === true) return EAGAIN
+    socket.overtaken = socket.used
+    socket.overtakenBlocks = socket.blocks.length
+    return 0
+  }
+
+  /** af_alg_sndbuf */
+  private room(socket: Socket): number {
+    return bufferBytes(this.world.setup.options.sndbuf) - (socket.used - socket.overtaken)
+  }
+
+  /** af_alg_rcvbuf, with nothing in flight */
+  private rcvbuf(): number {
+    return bufferBytes(this.world.setup.options.rcvbuf)
+  }
+
+  private allocBlock(socket: Socket): boolean {
+    const last = socket.blocks.at(-1)
+    if (last !== undefined && last.length < BLOCK_ENTRIES) return true
+    if (last !== undefined) this.world.entries.limitHits++
+    if (!this.charge(socket, BLOCK_BYTES)) return false
+    socket.blocks.push([])
+    return true
+  }
+
+  /** sock_kmalloc */
+  private charge(socket: Socket, bytes: number): boolean {
+    const max = this.world.setup.options['optmem-max'] || SIZES[this.world.setup.version].optmem
+    const free = socket.overtakenBlocks * BLOCK_BYTES
+    if (bytes > max || socket.omem - free + bytes >= max) {
+      this.world.entries.limitHits++
+      return false
+    }
+    socket.omem += bytes
+    this.world.allocate()
+    return true
+  }
+
+  private uncharge(socket: Socket, bytes: number): void {
+    socket.omem -= bytes
+    this.world.free()
+  }
+
+  /** Queues bytes that a send put there which the trace does not show, and ends that message. */
+  private queueUnseen(socket: Socket, bytes: number): void {
+    socket.init = true
+    let left = bytes
+    while (left > 0) {
+      const last = lastEntry(socket)
+      if (socket.merge && last !== undefined) {
+        const part = Math.min(left, PAGE - last.offset - last.length)
+        last.length += part
+        socket.used += part
+        left -= part
+        socket.merge = (last.offset + last.length) % PAGE !== 0
+        continue
+      }
+      if (!this.allocBlock(socket)) return
+      const part = Math.min(left, PAGE)
+      this.world.allocate()
+      socket.blocks.at(-1)!.push({ page: { references: 1 }, offset: 0, length: part })
+      socket.used += part
+      left -= part
+      socket.merge = part % PAGE !== 0
+    }
+    socket.more = false
+  }
+
+  // --- skcipher_recvmsg, aead_recvmsg
+
+  private recvmsg(op: Operation, socket: Socket): number {
+    let received = 0
+    while (op.iter.count > 0) {
+      const bytes = this.receiveOnce(op, socket, received)
+      if (bytes <= 0) return received > 0 ? received : bytes === WAITED ? 0 : bytes
+      received += bytes
+    }
+    return received
+  }
+
+  private receiveOnce(op: Operation, socket: Socket, received: number): number {
+    if (this.cipher.mustWait(socket)) {
+      const error = this.waitForData(op, socket, received)
+      if (error !== 0) return error
+    }
+    const checked = this.cipher.check(socket)
+    if (checked !== 0) return checked
+    // The one before, of the same call, has ended: this call makes a further one.
+    const before = this.inFlight.get(op.number)
+    if (before !== undefined) {
+      this.inFlight.delete(op.number)
+      this.freeResources(before)
+    }
+    if (socket.inFlight > 0 && (op.row.result ?? -1) < 0) return EBUSY
+    const size = SIZES[this.world.setup.version].areq
+    if (!this.charge(socket, size)) return ENOMEM
+    socket.inFlight++
+    const request: Request = {
+      socket,
+      omem: size,
+      holds: [],
+      rsgls: 0,
+      rxEntries: 0,
+      rxBytes: 0,
+      tsgl: [],
+      hasTsgl: false,
+    }
+    const bytes = this.cipher.receive(op, request)
+    if (bytes >= 0 && this.cipher.isAsync) this.inFlight.set(op.number, request)
+    else this.freeResources(request)
+    return bytes
+  }
+
+  private waitForData({ row, iter }: Operation, socket: Socket, received: number): number {
+    const { result } = row
+    if (result !== undefined) {
+      if (result < 0) return received > 0 ? WAITED : result
+      if (received >= result) return WAITED
+    } else if (row.flags?.includes('nowait') === true) return EAGAIN
+    else if (received > 0) return WAITED
+    // No more than one request is sure to receive, and a socket queues.
+    const asked = result === undefined ? iter.count : Math.min(result - received, iter.count)
+    const wanted = Math.min(asked, this.rcvbuf())
+    const total = this.cipher.bytesToSend(socket, wanted)
+    this.queueUnseen(socket, Math.max(Math.min(total - socket.used, this.room(socket)), 0))
+    return 0
+  }
+
+  /** af_alg_get_rsgl: bytes listed, or an errno; what is listed is freed with the request. */
+  getRsgl({ iter }: Operation, request: Request, bytesMax: number): number {
+    const { world } = this
+    const { version, policy } = world.setup
+    while (bytesMax > request.rxBytes && iter.count > 0) {
+      const room = this.rcvbuf() - request.rxBytes
+      if (room < PAGE) {
+        world.entries.limitHits++
+        break
+      }
+      const wanted = Math.min(bytesMax - request.rxBytes, iter.count)
+      const seglen = since(version, '6.12') ? Math.min(wanted, room) : wanted
+      if (request.rsgls++ > 0) {
+        const size = SIZES[version].rsgl
+        if (!this.charge(request.socket, size)) return ENOMEM
+        request.omem += size
+      }
+      const got =
+        policy === 'get-pages' ? extract(world, iter, MAX_PAGES, seglen) : extractToSg(world, iter, seglen, MAX_PAGES)
+      if (typeof got === 'number') return got
+      request.holds.push(...('holds' in got ? got.holds : got.hold === null ? [] : [got.hold]))
+      request.rxEntries += got.entries.length
+      request.rxBytes += got.bytes
+      if (got.entries.length === MAX_PAGES && bytesMax > request.rxBytes && iter.count > 0) world.entries.limitHits++
+    }
+    return request.rxBytes
+  }
+
+  /** The request's own array of transmit entries, filled from the front of the list. */
+  pullTx(request: Request, bytes: number): number {
+    const { socket } = request
+    const entries = Math.max(this.countTsgl(socket, bytes), 1)
+    if (!this.charge(socket, entries * SG_BYTES)) return ENOMEM
+    request.omem += entries * SG_BYTES
+    request.hasTsgl = true
+    this.pull(socket, bytes, request.tsgl)
+    this.world.built(request.rxEntries + entries)
+    return 0
+  }
+
+  /** Entries that were taken whole and have no page any more count too, with no bytes. */
+  private countTsgl(socket: Socket, bytes: number): number {
+    if (bytes === 0) return 0
+    let count = 0
+    let left = bytes
+    for (const entry of socket.blocks.flat()) {
+      count++
+      if (entry.length >= left) return count
+      left -= entry.length
+    }
+    return count
+  }
+
+  private pull(socket: Socket, bytes: number, into: OwnPage[] | null): void {
+    let left = bytes
+    socket.overtaken = Math.max(socket.overtaken - bytes, 0)
+    while (socket.blocks.length > 0) {
+      for (const entry of socket.blocks[0]!) {
+        const { page } = entry
+        if (page === null) continue
+        const part = Math.min(left, entry.length)
+        if (into !== null && part > 0) {
+          page.references++
+          into.push(page)
+        }
+        entry.length -= part
+        entry.offset += part
+        left -= part
+        socket.used -= part
+        if (entry.length > 0) return
+        this.putPage(page)
+        entry.page = null
+      }
+      socket.blocks.shift()
+      this.uncharge(socket, BLOCK_BYTES)
+      socket.overtakenBlocks = Math.max(socket.overtakenBlocks - 1, 0)
+    }
+    if (socket.used === 0) socket.merge = false
+    socket.init = socket.more
+  }
+
+  private putPage(page: OwnPage): void {
+    if (--page.references === 0) this.world.free()
+  }
+
+  /** af_alg_free_resources */
+  private freeResources(request: Request): void {
+    const { socket } = request
+    for (const hold of request.holds) this.world.drop(hold)
+    for (const page of request.tsgl) this.putPage(page)
+    if (request.hasTsgl) this.world.free()
+    // The request itself, and every receive list but the first, which is part of it.
+    this.world.free()
+    for (let i = 1; i < request.rsgls; i++) this.world.free()
+    socket.omem -= request.omem
+    socket.inFlight--
+  }
+}
+
+/** A wait that ends with what the call has. */
+const WAITED = Number.NEGATIVE_INFINITY
+
+/** Whole pages, and one at least. */
+function bufferBytes(bytes = 212_992): number {
+  return Math.max(bytes - (bytes % PAGE), PAGE)
+}
+
+function lastEntry(socket: Socket): TxEntry | undefined {
+  return socket.blocks.at(-1)?.at(-1)
+}
+
+/** memcpy_from_msg: all of it, or the iterator goes back. */
+function copyFull(iter: Iter, bytes: number): boolean {
+  const start = iter.position
+  if (iter.copy(bytes) === bytes) return true
+  iter.position = start
+  return false
+}
+
+function skcipher(all: SlowCipherSocket, world: World): Cipher {
+  const { version, options } = world.setup
+  const chunk = options['chunk-size'] ?? 16
+  return {
+    isAsync: version === '6.1',
+    mustWait: (socket) => !socket.init || (socket.more && socket.used < chunk),
+    bytesToSend: (_, bytes) => bytes,
+    check: () => 0,
+    receive(op, request) {
+      const { socket } = request
+      const { used } = socket
+      let bytes = all.getRsgl(op, request, used)
+      if (bytes < 0) return bytes
+      if (socket.more || bytes < used) {
+        const excess = bytes % chunk
+        bytes -= excess
+        if (since(version, '6.12')) {
+          op.iter.position -= excess
+          if (bytes === 0) return EINVAL
+        }
+      }
+      const error = all.pullTx(request, bytes)
+      if (error !== 0) return error
+      world.data.zeroCopyBytes += bytes
+      return bytes
+    },
+  }
+}
+
+function aead(all: SlowCipherSocket, world: World): Cipher {
+  const { version, options } = world.setup
+  const assoclen = options.assoclen ?? 0
+  const authsize = options.authsize ?? 16
+  const tagIn = (socket: Socket) => (socket.isEncrypting ? 0 : authsize)
+  return {
+    isAsync: version !== 'mainline',
+    mustWait: (socket) => !socket.init || socket.more,
+    bytesToSend(socket, bytes) {
+      socket.isEncrypting = options.decrypt !== 1 && bytes >= assoclen + authsize
+      return socket.isEncrypting ? bytes - authsize : Math.max(bytes, assoclen) + authsize
+    },
+    check: (socket) => (socket.used >= assoclen + tagIn(socket) ? 0 : EINVAL),
+    receive(op, request) {
+      const { socket } = request
+      let out = socket.used + (socket.isEncrypting ? authsize : -authsize)
+      let text = socket.used - assoclen
+      const listed = all.getRsgl(op, request, out)
+      if (listed < 0) return listed
+      if (listed < out) {
+        const less = out - listed
+        if (text < less + tagIn(socket)) return EINVAL
+        text -= less
+        out -= less
+      }
+      const error = all.pullTx(request, text + assoclen)
+      if (error !== 0) return error
+      world.data.copiedBytes += assoclen
+      world.data.zeroCopyBytes += out - assoclen
+      return out
+    },
+  }
+}
+
+/** crypto/algif_hash.c: hash_sendmsg(), hash_recvmsg(). consumers.md 2.3. */
+export class SlowHashSocket implements Twin {
+  private readonly world: World
+  private readonly sockets = new Map<string, { more: boolean; hasResult: boolean }>()
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  submit({ iter, row }: Operation): number {
+    const name = row.file ?? ''
+    const socket = this.sockets.get(name) ?? { more: false, hasResult: false }
+    this.sockets.set(name, socket)
+    if (iter.isDest) return this.recvmsg(iter, socket)
+    const isMore = row.flags?.includes('more') === true
+    const isSpliced = row.flags?.includes('splice') === true && iter.type === 'bvec'
+    if (isSpliced && this.world.setup.version === '6.1') return this.sendpages(iter, socket, isMore)
+    return this.world.setup.policy === 'get-pages'
+      ? this.sendOneSegmentAtATime(iter, socket, isMore)
+      : this.sendChunks(iter, socket, isMore)
+  }
+
+  complete(): void {}
+
+  close(): void {
+    for (const socket of this.sockets.values()) this.freeResult(socket)
+  }
+
+  /** 6.1: hash_sendpage() for each spliced page, on which nothing is taken; all but the last say that more follows. */
+  private sendpages(iter: Iter, socket: { more: boolean; hasResult: boolean }, isMore: boolean): number {
+    const { world } = this
+    const bytes = iter.count
+    while (iter.count > 0) {
+      const part = iter.segment()
+      iter.position += part.reduce((sum, { length }) => sum + length, 0)
+      const follows = isMore || iter.count > 0
+      if (!follows) this.allocResult(socket)
+      else if (!socket.more) this.freeResult(socket)
+      world.bare += part.length
+      world.built(1)
+      socket.more = follows
+    }
+    world.data.zeroCopyBytes += bytes
+    return bytes
+  }
+
+  /** 6.1: get_pages2, one segment and at most 16 pages an update. */
+  private sendOneSegmentAtATime(iter: Iter, socket: { more: boolean; hasResult: boolean }, isMore: boolean): number {
+    const { world } = this
+    const { pages, bytes } = this.chunk()
+    if (!socket.more && isMore) this.freeResult(socket)
+    socket.more = false
+    let hashed = 0
+    while (iter.count > 0) {
+      const got = extract(world, iter, pages, Math.min(iter.count, bytes))
+      if (typeof got === 'number') return hashed > 0 ? hashed : got
+      world.built(got.entries.length)
+      world.data.zeroCopyBytes += got.bytes
+      if (got.hold !== null) world.drop(got.hold)
+      hashed += got.bytes
+      if (got.entries.length === pages && iter.count > 0) world.entries.limitHits++
+    }
+    socket.more = isMore
+    if (!isMore) this.allocResult(socket)
+    return hashed
+  }
+
+  /** Since 6.3: extract_iter_to_sg, at most 16 pages of any number of segments. */
+  private sendChunks(iter: Iter, socket: { more: boolean; hasResult: boolean }, isMore: boolean): number {
+    const { world } = this
+    const chunk = this.chunk()
+    if (!socket.more) {
+      this.freeResult(socket)
+      if (iter.count === 0) return 0
+    } else if (iter.count === 0) {
+      if (!isMore) this.allocResult(socket)
+      socket.more = isMore
+      return 0
+    }
+    let hashed = 0
+    while (iter.count > 0) {
+      const pages = Math.min(iter.npages(), chunk.pages)
+      const got = pages === 0 ? EIO : extractToSg(world, iter, Math.min(iter.count, chunk.bytes), pages)
+      if (typeof got === 'number') {
+        this.freeResult(socket)
+        socket.more = false
+        return hashed > 0 ? hashed : got
+      }
+      if (iter.count === 0) this.allocResult(socket)
+      world.built(got.entries.length)
+      world.data.zeroCopyBytes += got.bytes
+      hashed += got.bytes
+      for (const hold of got.holds) world.drop(hold)
+      if (got.entries.length === pages && iter.count > 0) world.entries.limitHits++
+    }
+    socket.more = isMore
+    return hashed
+  }
+
+  /** Most pages and bytes of a chunk: 6.1 bounds it by bytes, later ones by pages. */
+  private chunk(): { pages: number; bytes: number } {
+    const { version, options } = this.world.setup
+    const sndbuf = options.sndbuf ?? 212_992
+    return since(version, '6.12')
+      ? { pages: Math.min(MAX_PAGES, Math.ceil(sndbuf / PAGE)), bytes: Number.POSITIVE_INFINITY }
+      : { pages: MAX_PAGES, bytes: Math.min(MAX_PAGES * PAGE, sndbuf) }
+  }
+
+  private recvmsg(iter: Iter, socket: { more: boolean; hasResult: boolean }): number {
+    const bytes = Math.min(iter.count, this.world.setup.options.digestsize ?? 32)
+    this.allocResult(socket)
+    socket.more = false
+    const isCopied = copyFull(iter, bytes)
+    this.freeResult(socket)
+    return isCopied ? bytes : EFAULT
+  }
+
+  private allocResult(socket: { hasResult: boolean }): void {
+    if (!socket.hasResult) this.world.allocate()
+    socket.hasResult = true
+  }
+
+  private freeResult(socket: { hasResult: boolean }): void {
+    if (socket.hasResult) this.world.free()
+    socket.hasResult = false
+  }
+}

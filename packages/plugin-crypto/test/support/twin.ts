@@ -1,0 +1,67 @@
+import type { ConsumerDefinition } from '@pinscope/core'
+import { replayRows, type TestRow } from '@pinscope/core/testing'
+import { type Figures, type IterName, type Row, run, type Setup, STEP, type Twin, type World } from '../model/slow-common.ts'
+
+/** The figures of the consumer itself. */
+export async function fast(definition: ConsumerDefinition, rows: readonly Row[], setup: Setup): Promise<Figures> {
+  const { report, results, lane } = await replayRows(definition, rows.map(testRow), {
+    kernel: setup.version,
+    policy: setup.policy,
+    options: setup.options,
+    quirks: Object.entries(setup.quirks).map(([name, on]) => ({ name, on })),
+  })
+  const { operations, errors, bytes, pins, refs, bare, data, entries, allocations } = report
+  const { refcount, length } = lane.pages
+  const counts = Array.from({ length }, (_, row) => refcount[row]!).filter((count) => count > 1)
+  return {
+    results,
+    operations,
+    errors,
+    bytes,
+    pins: without(pins),
+    refs: without(refs),
+    barePages: bare.pages,
+    data,
+    entries,
+    openAllocations: allocations === undefined ? 0 : allocations.made - allocations.freed,
+    refcounts: counts.sort((a, b) => a - b),
+  }
+}
+
+/** The figures of its twin. */
+export function slow(make: (world: World) => Twin, rows: readonly Row[], setup: Setup): Figures {
+  return run(rows, setup, make)
+}
+
+function without({ acquired, released, open, peak }: Figures['pins']): Figures['pins'] {
+  return { acquired, released, open, peak }
+}
+
+/** A row as a trace has it. */
+function testRow(row: Row, index: number): TestRow {
+  const ts = index * STEP
+  if (row.event === 'map') {
+    const flags = { none: 'prot_none', read: 'prot_read', write: '' }[row.access ?? 'write']
+    return { ts, event: 'map', backing: 'anon', segs: row.segs.map((seg) => segment('ubuf', seg)).join(';'), flags }
+  }
+  const { iter = 'ubuf', end } = row
+  return {
+    ts,
+    op: row.op ?? 'read',
+    iter,
+    segs: iter === 'discard' ? '' : row.segs.map((seg) => segment(iter, seg)).join(';'),
+    ...(row.flags === undefined ? {} : { flags: row.flags.join(' ') }),
+    ...(row.file === undefined ? {} : { file: row.file }),
+    ...(end === undefined ? {} : { end: end === 'never' ? 'never' : ts + end }),
+    ...(row.result === undefined ? {} : { result: row.result }),
+    ...(row.len === undefined ? {} : { len: row.len }),
+  }
+}
+
+function segment(iter: IterName, seg: readonly number[]): string {
+  const [base, middle] = seg as [number, number]
+  const length = seg.at(-1)!
+  if (iter === 'bvec') return `${base}:${middle}+${length}`
+  if (iter === 'xarray' || iter === 'folioq') return `f${middle}:${base}+${length}`
+  return `0x${base.toString(16)}+${length}`
+}

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import crypto from '../packages/plugin-crypto/src/register.ts'
+import vhost from '../packages/plugin-vhost/src/register.ts'
+import { ROOT } from './sources.ts'
+
+// Consumers of the plugins allocate nothing per operation either; the measurement is packages/core/test/allocation.test.ts.
+
+const SCRIPT = join(ROOT, 'packages/core/test/support/count-collections.mjs')
+const run = promisify(execFile)
+
+interface Outcome {
+  readonly collections: number
+  readonly operations: number
+}
+
+async function count(consumer: string, work: string, hook: string): Promise<Outcome> {
+  const { stdout } = await run(process.execPath, [
+    '--expose-gc',
+    '--max-semi-space-size=1',
+    SCRIPT,
+    consumer,
+    'async',
+    work,
+    join(ROOT, hook),
+  ])
+  return JSON.parse(stdout) as Outcome
+}
+
+describe.each([
+  ['plugin-crypto', (await crypto()).consumers ?? []],
+  ['plugin-vhost', (await vhost()).consumers ?? []],
+])('%s: 200,000 operations of 16 pages, 64 in flight', (folder, consumers) => {
+  it.each(consumers.map(({ name }) => name))('%s', async (consumer) => {
+    const hook = `packages/${folder}/dist/register.js`
+    const idle = await count(consumer, 'idle', hook)
+    const replayed = await count(consumer, 'replay', hook)
+    expect(replayed.operations).toBeGreaterThanOrEqual(200_000)
+    expect(replayed.collections).toBeLessThanOrEqual(idle.collections)
+  })
+})
