@@ -14,16 +14,11 @@ import {
 const OPERATIONS = 0
 const SCANNED_BYTES = 1
 const PIECES = 2
-const LAST_CRC = 3
 
 const COUNTERS: readonly ConsumerCounter[] = [
   { name: 'checksums', summary: 'operations whose data was all summed' },
   { name: 'scannedBytes', summary: 'bytes summed, those before a page that could not be had included' },
   { name: 'pieces', summary: 'pieces of one page each that were looked at' },
-  {
-    name: 'lastCrc32c',
-    summary: 'CRC-32C of the last operation, as messages carry it (0 where pages hold no bytes: all but --verify-data)',
-  },
 ]
 
 /** Sums each piece where it lies. One object serves every operation. */
@@ -67,7 +62,8 @@ class Checksum implements Consumer {
     counts[PIECES] += step.pieces
     if (scanned < wanted) return EFAULT
     counts[OPERATIONS]++
-    counts[LAST_CRC] = step.bytes === null ? 0 : ~step.crc >>> 0
+    if (io.observer !== null && step.bytes !== null)
+      io.observer.note(`crc32c 0x${(~step.crc >>> 0).toString(16).padStart(8, '0')}`)
     io.reachedInPlace(scanned)
     io.avoided(step.pieces, 1)
     return scanned
