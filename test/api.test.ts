@@ -36,6 +36,7 @@ const WITHOUT_KERNEL_SYMBOL: Readonly<Record<string, string>> = {
   QuirkName: 'words of the command line',
   QuirkSwitches: 'a setting of a replay',
   quirksOf: 'looks a version up',
+  REASON_PUT_SHORT: 'why a hold is still open; the kernel does not know that it is',
   RETENTION_NAMES: 'words of the report',
   SG_ENTRIES_MAX: 'a limit of the model',
   SG_NONE: 'the null of a row number',

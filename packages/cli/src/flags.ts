@@ -46,6 +46,12 @@ export const laneFlags = {
     summary: 'Switch an upstream defect off that the version has.',
     description: 'Repeatable.',
   }),
+  faults: Flags.string({
+    helpValue: 'STEP@N',
+    summary: 'Make the Nth step of a kind fail, in each lane: alloc, page, copy, limit or complete.',
+    description:
+      'alloc: an allocation of the consumer. page: a page taken out of the iterator. copy: a copy between the iterator and a buffer. limit: a list or a budget is full. complete: the I/O ends with -EIO. Steps are counted from 1, in each trace anew. What is not let go then is a leak, as ever. Such a lane is not compared with what a kernel counted.',
+  }),
   'consumer-option': Flags.string({
     char: 'O',
     multiple: true,

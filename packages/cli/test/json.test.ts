@@ -7,6 +7,19 @@ import { pinscope, ROOT } from './run.ts'
 const CLEAN = 'traces/fio-libaio-randrw.csv'
 const LEAKS = 'traces/made/release-errors.csv'
 
+const CONSUMER_KEYS = [
+  'name',
+  'package',
+  'summary',
+  'kernel',
+  'accepts',
+  'entriesMax',
+  'avoided',
+  'options',
+  'limits',
+  'counters',
+]
+
 const schema = JSON.parse(readFileSync(join(ROOT, 'packages/core/schema/pinscope-report-1.schema.json'), 'utf8'))
 const validate = new Ajv2020({ allErrors: true }).compile(schema)
 
@@ -17,6 +30,7 @@ describe('--json', () => {
     [[LEAKS]],
     [[CLEAN, LEAKS, '--in-flight']],
     [['traces/ground-truth/dio-thp.csv', '--kernel', '6.18']],
+    [[CLEAN, '-c', 'bio', '-c', 'null', '--faults', 'page@9']],
     [[CLEAN, '--verify-data', '--quirk', 'sg-temp-array', '--no-quirk', 'xarray-copy-hole']],
   ])('replay %j prints a report that its JSON Schema accepts', async (args) => {
     const { stdout } = await pinscope(['replay', ...args, '--json'])
@@ -72,8 +86,13 @@ describe('--json', () => {
     })
     expect(await json('trace', 'info', CLEAN)).toMatchObject({ rows: 136, operations: 132 })
     const { consumers } = await json('consumers')
-    expect(consumers.map(({ name }: { name: string }) => name)).toEqual(['bio', 'buffered', 'null', 'vhost-scsi'])
-    expect(consumers[3].package).toBe('@pinscope/plugin-vhost')
+    const named = (wanted: string) => consumers.find(({ name }: { name: string }) => name === wanted)
+    expect(consumers.slice(0, 3).map(({ name }: { name: string }) => name)).toEqual(['bio', 'buffered', 'null'])
+    expect(named('vhost-scsi').package).toBe('@pinscope/plugin-vhost')
+    for (const consumer of consumers) expect(Object.keys(consumer)).toEqual(CONSUMER_KEYS)
+    expect(named('vhost-scsi').limits).toContainEqual(
+      expect.objectContaining({ name: 'VHOST_SCSI_PREALLOC_SGLS', max: 2048, unit: 'entries' }),
+    )
     const { policies } = await json('policies')
     expect(policies[1].retention[0]).toEqual({ iter: 'ubuf', dest: 'pin', source: 'ref' })
     expect(await json('explain', CLEAN, '--row', '100')).toMatchObject({ row: 100, pins: { acquired: 4, released: 4 } })

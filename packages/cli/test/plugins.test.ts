@@ -55,6 +55,18 @@ describe('a plugin of --plugin', () => {
     expect(listed.stdout).toContain('made  (pinscope-good)\n  a consumer of a test\n')
   })
 
+  it('tells the limits of a consumer', async () => {
+    const limits = `limits: [
+      { name: 'MAX_SKB_FRAGS', max: 17, unit: 'fragments', summary: 'of one record', kernel: 'include/linux/skbuff.h' },
+      { name: 'tries', max: 1000, unit: '', summary: 'before it gives up', kernel: 'none' },
+    ]`
+    const hook = `export default () => ({ apiVersion: 1, consumers: [${consumer(limits)}] })`
+    const { stdout } = await pinscope(['consumers', '--plugin', madePlugin('pinscope-limits', { hook })])
+    expect(stdout).toContain(
+      '\n  limits    MAX_SKB_FRAGS, 17 fragments: of one record (include/linux/skbuff.h)\n            tries, 1,000: before it gives up (none)\n  counters  seen: operations seen\n',
+    )
+  })
+
   it('may be CommonJS, and may name its function', async () => {
     const plugin = madePlugin('pinscope-commonjs', {
       hook: `exports.register = () => ({ apiVersion: 1, consumers: [${consumer()}] })`,

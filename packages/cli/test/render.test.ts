@@ -69,6 +69,22 @@ describe('the table of lanes', () => {
     )
   })
 
+  it('tells which step was made to fail, and how many lanes came to it', () => {
+    const faults = (injected: number) => ({ fault: 'alloc' as const, at: 1500, injected })
+    const said = (lanes: readonly LaneReport[]) => text(lanes).replace(/\s+/g, ' ')
+    expect(said([madeLane({ faults: faults(2) }), madeLane({ policy: 'folio', faults: faults(0) })])).toContain(
+      'kernel 6.18; alloc step 1,500 made to fail: in 1 of 2 lanes; layout',
+    )
+    expect(said([madeLane({ faults: faults(0) })])).toContain('made to fail: no lane has so many;')
+  })
+
+  it('is not clean with memory that nobody freed', () => {
+    const allocations = { made: 3, freed: 1, bytes: 9000, openBytes: 8000, peakBytes: 9000 }
+    const clean = { ...allocations, freed: 3, openBytes: 0 }
+    expect(text([madeLane({ allocations })])).toMatch(/\npassed; 8,000 bytes allocated and never freed\n$/)
+    expect(text([madeLane({ allocations: clean })])).toMatch(/\nclean: nothing leaked, no violation\n$/)
+  })
+
   it('says so when there is no lane', () => {
     expect(text([])).toContain('no lane: the trace has no operation')
   })
@@ -168,6 +184,9 @@ describe('pieces', () => {
   it('terminalOf', () => {
     const tty = { isTTY: true, columns: 200 }
     expect(terminalOf({}, { LANG: 'en_US.UTF-8' })).toEqual(PLAIN)
+    expect(terminalOf({}, { COLUMNS: '120' })).toEqual({ ...PLAIN, columns: 120 })
+    expect(terminalOf({}, { COLUMNS: '9' }).columns).toBe(60)
+    for (const COLUMNS of ['', '-1', '1e2', 'wide']) expect(terminalOf({}, { COLUMNS })).toEqual(PLAIN)
     expect(terminalOf(tty, { LANG: 'C' })).toEqual({ columns: 160, color: true, unicode: false })
     expect(terminalOf(tty, { LANG: 'en_US.UTF-8' }).unicode).toBe(true)
     expect(terminalOf(tty, { LANG: 'en_US.UTF-8', LC_ALL: 'C' }).unicode).toBe(false)

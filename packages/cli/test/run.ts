@@ -23,7 +23,7 @@ export interface RunOptions {
 
 /** The environment of the tests, without what changes the output or belongs to vitest. */
 export function plainEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const { NO_COLOR, FORCE_COLOR, CI, NODE_ENV, VITEST, NODE_OPTIONS, ...env } = process.env
+  const { NO_COLOR, FORCE_COLOR, COLUMNS, CI, NODE_ENV, VITEST, NODE_OPTIONS, ...env } = process.env
   return { ...env, ...more }
 }
 

@@ -25,6 +25,7 @@ const COMMANDS: string[][] = [
   ['trace', 'validate', CLEAN],
   ['replay', CLEAN],
   ['replay', CLEAN, '-p', 'all', '-c', 'all'],
+  ['replay', CLEAN, '-c', 'all', '-p', 'extract', '-p', 'get-pages', '--faults', 'page@20', '--fail-on', 'none'],
   ['replay', THP, '-p', 'all', '--kernel', '6.18'],
   ['replay', THP, '--kernel', '6.1'],
   ['replay', CLEAN, '--verify-data', '--quirk', 'folioq-eager-roll', '--no-quirk', 'bvec-entries-short'],
@@ -32,6 +33,7 @@ const COMMANDS: string[][] = [
   ['explain', CLEAN, '--row', '100'],
   ['explain', THP, '--row', '3', '--kernel', '6.18'],
   ['explain', THP, '--row', '3', '--policy', 'folio'],
+  ['explain', THP, '--row', '3', '--kernel', '6.18', '--faults', 'page@1'],
   ['explain', THP, '--row', '3', '--kernel', '6.18', '--quirk', 'sg-temp-array', '--no-quirk', 'xarray-copy-hole'],
   ['explain', THP, '--row', '96', '--kernel', '6.18'],
   ['explain', THP, '--row', '7', '--consumer', 'vhost-scsi'],
@@ -60,6 +62,14 @@ describe('text when piped', () => {
     expect(strip(forced.stdout)).toBe(plain.stdout)
     expect(both.stdout).toBe(plain.stdout)
     expect(forced.stdout.split('\n').every((line) => visibleLength(line) <= 80)).toBe(true)
+  })
+
+  it('is as wide as COLUMNS says', async () => {
+    const args = ['replay', CLEAN, '-c', 'all', '-p', 'extract', '-p', 'get-pages']
+    const { stdout } = await pinscope(args, { env: { COLUMNS: '120' } })
+    const longest = Math.max(...stdout.split('\n').map((line) => line.length))
+    expect(longest).toBeGreaterThan(80)
+    expect(longest).toBeLessThanOrEqual(120)
   })
 
   it('four policies stand side by side, with what tells them apart', async () => {

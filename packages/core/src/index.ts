@@ -20,6 +20,7 @@ export { extractPages, ITER_ALLOW_P2PDMA } from './extract/extract-pages.ts'
 export { PAGE_LIST_MAX, PageList } from './extract/page-list.ts'
 export * from './extract/policy.ts'
 export * from './extract/retention.ts'
+export { grown } from './grown.ts'
 export { InvariantError } from './invariant.ts'
 export { crc32c, InternetChecksum } from './iter/checksum.ts'
 export {
@@ -61,6 +62,7 @@ export {
   type Referenced,
   retentionOf,
 } from './ledger/hold.ts'
+export { REASON_PUT_SHORT } from './ledger/hold-table.ts'
 export { IterViolations } from './ledger/iter-violations.ts'
 export { Ledger } from './ledger/ledger.ts'
 export { OwnedPages } from './ledger/owned-pages.ts'

@@ -208,6 +208,7 @@ describe('af_alg_sendmsg', () => {
     expect(report.counters).toMatchObject({ txPages: 127, txBlocks: 2 })
     const full = await queuedAfter(rows.slice(0, 3), { kernel: '6.12', options })
     expect(full.report.counters).toMatchObject({ txPages: 126, txBlocks: 1 })
+    expect([full.report.entries.limitHits, report.entries.limitHits]).toEqual([0, 1])
   })
 
   it('a second message while one is pending is -EINVAL', async () => {
@@ -286,7 +287,7 @@ describe('af_alg_get_rsgl', () => {
     expect(report.counters).toMatchObject({ requests: 1, receiveLists: 2, receiveListsAllocated: 1 })
     expect(report.data).toEqual({ zeroCopyBytes: 70_000, copiedBytes: 70_000 })
     // 18 pages in the transmit list, the receive lists' 18 entries, and the request's 18.
-    expect(report.entries).toMatchObject({ built: 18 + 18 + 18, perOperationMax: 36 })
+    expect(report.entries).toEqual({ built: 18 + 18 + 18, perOperationMax: 36, limitHits: 1 })
   })
 
   const B = '0x7f1000000f80+256'
@@ -437,6 +438,20 @@ describe('skcipher_recvmsg', () => {
     expect(now.results).toEqual([4096, 96, 4000])
     expect([old.report.counters.cutBytes, now.report.counters.cutBytes]).toEqual([4, 8])
     expect([old.report.counters.requests, now.report.counters.requests]).toEqual([2, 3])
+  })
+
+  it('6.1 leaves a gap where a request ended inside a chunk (alg-excess-skipped)', async () => {
+    // A budget of one page ends the first request with the first segment, of which 96 bytes are whole chunks.
+    const segs = { iter: 'iovec', segs: `${A}+100;0x7f1000000000+3900` }
+    const rows = [send(4096), receive(0, segs)]
+    const result = await skcipher(rows, { kernel: '6.1', options: { rcvbuf: P } })
+    // The 3900 bytes of the other segment are no whole chunks either.
+    expect(result.results).toEqual([4096, 96 + 3888])
+    expect(shapes(result)).toEqual([[[0, 96]], [[0, 3888]]])
+    expect(result.report.counters).toMatchObject({ cutBytes: 4 + 12 })
+    expect(result.report.refs).toMatchObject({ acquired: 2, released: 2 })
+    // 6.12 takes both segments at once.
+    expect((await skcipher(rows, { kernel: '6.12', options: { rcvbuf: P } })).results).toEqual([4096, 4000])
   })
 
   it('a buffer shorter than a chunk: 0 bytes on 6.1, -EINVAL since 6.12', async () => {

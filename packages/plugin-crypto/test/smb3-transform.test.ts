@@ -22,7 +22,7 @@ async function messageOf(rows: TestRow | readonly TestRow[], options: RowsOption
   const { lane, report, results, lists, notes } = await replayRows(smb3Transform, [rows].flat(), options)
   const { made, bytes, openBytes } = lane.io.allocations
   const data = lists.map(({ entries }) => entries.map(({ offsetBytes, lengthBytes }) => [offsetBytes, lengthBytes]))
-  return { ...report, results, data, notes, allocations: { made, bytes, openBytes } }
+  return { ...report, report, results, data, notes, allocations: { made, bytes, openBytes } }
 }
 
 /** Two kvecs: 80 bytes, of which the first 20 are skipped, and 64. */
@@ -130,11 +130,14 @@ describe('the iterator types', () => {
     expect([discard.results, discard.allocations.openBytes]).toEqual([[-5], 0])
   })
 
-  it('6.1: kernel buffers have no page array', async () => {
-    for (const op of ['read', 'write'] as const) {
-      const { results, allocations } = await messageOf(row(op, 'kvec', [KVEC, P]), { kernel: '6.1' })
-      expect([results, allocations.made]).toEqual([[-14], 0])
-    }
+  // fs/smb/client/file.c: __cifs_writev and __cifs_readv leave direct I/O: get_pages does not work with a KVEC.
+  it.each([
+    ['read', 5000],
+    ['write', 2 * 5000],
+  ] as const)('6.1: kernel buffers are copied, what is sent twice: %s', async (op, copiedBytes) => {
+    const { results, report, allocations } = await messageOf(row(op, 'kvec', [KVEC, 5000]), { kernel: '6.1' })
+    expect([results, allocations.openBytes]).toEqual([[5000], 0])
+    expect(report.data).toEqual({ zeroCopyBytes: 0, copiedBytes })
   })
 
   it('6.1: a message for each segment', async () => {

@@ -1,4 +1,4 @@
-import type { ConsumerDefinition, ConsumerEnvironment, KernelVersion, PageList } from '@pinscope/core'
+import type { KernelVersion, PageList } from '@pinscope/core'
 import {
   ownershipCell,
   type RowsOptions,
@@ -270,9 +270,9 @@ describe('calls recorded in 6.12.95, cache=none', () => {
     await on('6.12', [{ op: 'read', iter: 'iovec', segs: eight(512, 512) }], {
       prepare: ({ io }) => {
         const extract = io.extract.bind(io)
-        io.extract = (pagesMax, bytesMax, flags) => {
-          asked.push([bytesMax, io.iter.segmentsLeft, io.iter.table.lengthBytes[io.iter.segment]!])
-          return extract(pagesMax, bytesMax, flags)
+        io.extract = (pagesMax, bytesMax, flags, policy = io.policy) => {
+          if (policy.isLegacy) asked.push([bytesMax, io.iter.segmentsLeft, io.iter.table.lengthBytes[io.iter.segment]!])
+          return extract(pagesMax, bytesMax, flags, policy)
         }
       },
     })
@@ -461,19 +461,10 @@ describe('policies', () => {
     const options: RowsOptions = { kernel: '6.1', policy: 'extract', options: { 'pool-pages': 2 } }
     const now = await replayRows(p9, rows, options)
     expect(now.report.counters).toMatchObject({ poolWaits: 0, poolPagesLost: 0 })
-    const then = await replayRows(withQuirk(p9, 'p9-extract-pool-leak'), rows, options)
+    const then = await replayRows(p9, rows, { ...options, quirks: [{ name: 'p9-extract-pool-leak', on: true }] })
     expect(then.report.counters).toMatchObject({ poolWaits: 1, poolPagesLost: 4 })
   })
 })
-
-/** The definition in a kernel with one quirk more. */
-function withQuirk(definition: ConsumerDefinition, name: string): ConsumerDefinition {
-  const create = (environment: ConsumerEnvironment) => {
-    const quirks = { ...environment.traits.quirks, [name]: true }
-    return definition.create({ ...environment, traits: { ...environment.traits, quirks } })
-  }
-  return { ...definition, create }
-}
 
 describe('of a DISCARD', () => {
   it('a small read is thrown away, a larger one has no pages', async () => {

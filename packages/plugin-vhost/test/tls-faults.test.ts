@@ -42,9 +42,8 @@ describe.each(Object.entries(SETTINGS))('%s', (_, options = {}) => {
     for (const [shape, rows] of Object.entries(SHAPES)) {
       // At once, and with records that wait for the end of their operation.
       for (const hasEnd of [false, true]) {
-        const prepare: RowsOptions['prepare'] = (lane) => Object.assign(lane.io, { hasEnd })
         const made = hasEnd ? rows : rows.map(({ end: _end, ...rest }) => rest)
-        const { unclean, steps } = await sweepFaults(tls, made, { kernel, options, prepare }, 10)
+        const { unclean, steps } = await sweepFaults(tls, made, { kernel, options }, 10)
         expect(unclean, `${shape}, waiting: ${hasEnd}`).toEqual([])
         expect(steps.alloc, shape).toBeGreaterThan(0)
       }
@@ -86,7 +85,6 @@ describe('what a failure gives', () => {
 
   it('what TCP does not take: the records stay until the socket is closed, and it sends no more', async () => {
     const rows = [row('write', 20_000, { end: 1 }), row('write', 10, { ts: 2, end: 3 })]
-    const prepare: RowsOptions['prepare'] = (lane) => Object.assign(lane.io, { hasEnd: true })
-    expect(await first(rows, 'complete', { prepare })).toEqual([20_000, -5])
+    expect(await first(rows, 'complete')).toEqual([20_000, -5])
   })
 })

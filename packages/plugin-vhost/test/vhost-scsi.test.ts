@@ -273,7 +273,7 @@ describe('the copy fallback', () => {
     expect(done.report.data).toEqual({ zeroCopyBytes: 0, copiedBytes: 30_000 })
   })
 
-  it('since 6.15 the iterator of a read is allocated too, and the array has all that is left', async () => {
+  it('since 6.18 the iterator of a read is allocated too, and the array has all that is left', async () => {
     const { report } = await on('mainline', [command('read', behind(0, 100))])
     expect(report.allocations).toMatchObject({ made: 259, freed: 259, bytes: 257 * P + 257 * 16 + 40 })
     expect((await on('6.12', [command('read', behind(0, 100))])).report.allocations).toMatchObject({
@@ -548,7 +548,7 @@ describe('tags', () => {
   })
 })
 
-describe('lists of several chunks, since 6.15', () => {
+describe('lists of several chunks, since 6.18', () => {
   const row = command('write', [[A, 300 * P]])
 
   it.each([
@@ -572,7 +572,7 @@ describe('lists of several chunks, since 6.15', () => {
     expect((await on('6.12', [row], { options: { 'inline-sg-cnt': 0 } })).report.allocations).toBeUndefined()
     const bytes = async (kernel: KernelVersion, options: RowsOptions['options'] = {}) =>
       (await on(kernel, [row], { options })).report.counters.preallocatedBytes
-    // For each of 256 commands two lists, a page array and 1024 iovecs; since 6.15 one list and a page array for all.
+    // For each of 256 commands two lists, a page array and 1024 iovecs; since 6.18 one list and a page array for all.
     expect(await bytes('6.12')).toBe(256 * (2 * 2048 * 32 + 2048 * 8 + 1024 * 16))
     expect(await bytes('mainline')).toBe(256 * 2048 * 32 + 2048 * 8)
     expect(await bytes('mainline', { 'inline-sg-cnt': 0 })).toBe(2048 * 8)

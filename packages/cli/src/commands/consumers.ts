@@ -4,7 +4,7 @@ import { json, laneFlags } from '../flags.ts'
 export default class Consumers extends Command {
   static override summary = 'List the consumers: kernel subsystems that a trace can be replayed through.'
   static override description =
-    'Built-in ones and those of plugins, each with the kernel symbol that it stands for, the iterators that it accepts, its options and its counters.'
+    'Built-in ones and those of plugins, each with the kernel symbol that it stands for, the iterators that it accepts, its options, its limits and its counters.'
   static override examples = ['<%= config.bin %> consumers', '<%= config.bin %> consumers --json']
   static override flags = { plugin: laneFlags.plugin, json }
 

@@ -6,12 +6,13 @@ import { json, laneFlags } from '../flags.ts'
 export default class Replay extends Command {
   static override summary = 'Replay recorded I/O through extraction policies and consumers, and count.'
   static override description =
-    'Every operation of the trace becomes an iov_iter; a policy takes its pages out; a consumer builds its list and lets them go when the I/O is done. One policy with one consumer is a lane; lanes stand side by side. Several traces are replayed one after the other, each in a world of its own, and added up.\n\nExit status: 0 clean; 1 a gate of --fail-on failed; 2 usage, or a trace that cannot be read; 3 a plugin is broken; 130 interrupted.'
+    'Every operation of the trace becomes an iov_iter; a policy takes its pages out; a consumer builds its list and lets them go when the I/O is done. One policy with one consumer is a lane; few lanes stand side by side, many get a line each. Several traces are replayed one after the other, each in a world of its own, and added up.\n\nExit status: 0 clean; 1 a gate of --fail-on failed; 2 usage, or a trace that cannot be read; 3 a plugin is broken; 130 interrupted.'
   static override examples = [
     '<%= config.bin %> replay traces/fio-libaio-randrw.csv',
     '<%= config.bin %> replay traces/sqlite3.csv --policy all',
     '<%= config.bin %> replay traces/fio-uring-randrw.csv --verify-data --no-quirk bvec-entries-short',
     '<%= config.bin %> replay traces/*.csv -c bio -O bio.logical-block-size=4096 --json -o report.json',
+    '<%= config.bin %> replay traces/sqlite3.csv -c vhost-scsi --faults page@3',
     'zcat trace.csv.gz | <%= config.bin %> replay - --in-flight --fail-on leak,violation,mismatch',
   ]
   static override args = {

@@ -21,6 +21,7 @@ function consumerText(terminal: Terminal, consumer: ListedConsumer): string {
     ),
     ...paragraph(terminal, 'avoided', consumer.avoided),
     ...list(terminal, 'options', consumer.options.map(optionText(consumer.name))),
+    ...list(terminal, 'limits', consumer.limits.map(limitText)),
     ...list(
       terminal,
       'counters',
@@ -36,11 +37,17 @@ function list(terminal: Terminal, label: string, items: readonly string[]): stri
   })
 }
 
+/** The kernel's own name, how much, then of what. */
+function limitText({ name, max, unit, summary, kernel }: ListedConsumer['limits'][number]): string {
+  return `${name}, ${grouped(max)}${unit === '' ? '' : ` ${unit}`}: ${summary} (${kernel})`
+}
+
 function optionText(consumer: string): (option: ListedConsumer['options'][number]) => string {
   return ({ name, summary, unit, min, max, powerOfTwo, header, ...option }) => {
-    const bounds = `${powerOfTwo ? 'power of two ' : ''}${grouped(min)} to ${grouped(max)}`
+    const isSwitch = min === 0 && max === 1
+    const bounds = isSwitch ? '0 or 1' : `${powerOfTwo ? 'power of two ' : ''}${grouped(min)} to ${grouped(max)}`
     const facts = [
-      `default ${grouped(option.default)}${unit === '' ? '' : ` ${unit}`}`,
+      `default ${grouped(option.default)}${unit === '' || isSwitch ? '' : ` ${unit}`}`,
       bounds,
       ...(header === null ? [] : [`a trace sets it with "# ${header}"`]),
     ]

@@ -29,11 +29,15 @@ function header(terminal: Terminal, told: ExplainedOperation): string {
   const kind = `${told.direction} ${told.iter}, ${counted(told.segmentsTotal, 'segment')}, ${counted(told.lengthBytes, 'byte')}`
   return [
     styled(terminal, 'bold', `${told.file}:${told.line}: row ${grouped(told.row)}: ${call}${where}${at}`),
-    `${kind}; ${told.consumer} under ${told.policy}, kernel ${kernelText(told)}`,
+    `${kind}; ${told.consumer} under ${told.policy}, kernel ${kernelText(told)}${injectedText(told)}`,
     `submitted at ${duration(told.submittedNs)}, ${completion(told)}; ${resultText(told)}`,
   ]
     .map((line) => wrapped(line, terminal.columns, '  '))
     .join('\n')
+}
+
+function injectedText({ faults }: ExplainedOperation): string {
+  return faults === undefined ? '' : `; ${faults.fault} step ${grouped(faults.at)} of the lane fails (--faults)`
 }
 
 function completion({ submittedNs, completedNs }: Explanation): string {

@@ -57,6 +57,16 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
     ],
   },
   {
+    heading: 'allocated by the consumer',
+    metrics: [
+      { label: 'allocations', value: (lane) => lane.allocations?.made ?? null },
+      { label: 'bytes', value: (lane) => lane.allocations?.bytes ?? null },
+      { label: 'peak bytes', value: (lane) => lane.allocations?.peakBytes ?? null },
+      { label: 'allocations never freed', value: neverFreed, always: true },
+      { label: 'bytes never freed', value: (lane) => lane.allocations?.openBytes ?? null, always: true },
+    ],
+  },
+  {
     heading: 'data',
     metrics: [
       { label: 'zero-copy bytes', value: (lane) => lane.data.zeroCopyBytes },
@@ -86,6 +96,10 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
     ],
   },
 ]
+
+function neverFreed({ allocations }: LaneReport): number | null {
+  return allocations === undefined ? null : allocations.made - allocations.freed
+}
 
 /** Shown when some lane could be compared with what a kernel counted; the other lanes have nothing to tell. */
 export const GROUND_TRUTH_GROUP: MetricGroup = {

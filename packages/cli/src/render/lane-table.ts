@@ -1,19 +1,28 @@
 import type { LaneReport } from '@pinscope/core'
+import { laneLines } from './lane-lines.ts'
 import { GROUND_TRUTH_GROUP, METRIC_GROUPS, type Metric, type MetricGroup } from './lane-rows.ts'
 import { tableText } from './table.ts'
 import type { Terminal } from './terminal.ts'
 import { grouped } from './text.ts'
 
 const GUTTER = 2
+/** More lanes than these are told a line each when they do not fit beside each other. */
+const LANES_BESIDE_MAX = 4
 
-/** Lanes side by side, metrics below each other; as many tables one below the other as the width needs. */
+/**
+ * Lanes side by side, metrics below each other, and what each consumer counts itself. Many lanes that do not fit into one
+ * such table get a line each instead: cut into several tables, they could not be compared.
+ */
 export function laneTables(terminal: Terminal, lanes: readonly LaneReport[]): string {
   const compared = lanes.some((lane) => lane.groundTruth.rows > 0)
   const groups = compared ? [...METRIC_GROUPS, GROUND_TRUTH_GROUP] : METRIC_GROUPS
-  const title = (lane: LaneReport) => `${lane.policy}\n${lane.consumer}`
-  return [...tablesOf(terminal, lanes, groups, 'policy\nconsumer', title), ...counterTables(terminal, lanes)].join(
-    '\n\n',
-  )
+  const kernels = new Set(lanes.map(({ kernel }) => kernel))
+  const title = ({ policy, consumer, kernel }: LaneReport) =>
+    [policy, consumer, ...(kernels.size > 1 ? [kernel] : [])].join('\n')
+  const corner = ['policy', 'consumer', ...(kernels.size > 1 ? ['kernel'] : [])].join('\n')
+  const tables = tablesOf(terminal, lanes, groups, corner, title)
+  if (tables.length > 1 && lanes.length > LANES_BESIDE_MAX) return laneLines(terminal, lanes)
+  return [...tables, ...counterTables(terminal, lanes)].join('\n\n')
 }
 
 /** What each consumer counts itself: one table a consumer, its lanes side by side. */

@@ -4,7 +4,7 @@ import { findingSections } from './findings.ts'
 import { kernelText } from './kernel.ts'
 import { laneTables } from './lane-table.ts'
 import { styled, type Terminal } from './terminal.ts'
-import { counted, duration, wrapped } from './text.ts'
+import { counted, duration, grouped, wrapped } from './text.ts'
 import { verdictLine } from './verdict.ts'
 
 const LAYOUTS: Readonly<Record<Report['trace']['layout']['level'], string>> = {
@@ -32,11 +32,21 @@ function header(terminal: Terminal, { trace, lanes }: Report): string {
   const facts = [
     `${counted(trace.rows, 'row')}, ${counted(trace.operations, 'operation')} in ${duration(trace.spanNs)}`,
     ...(kernels.length === 0 ? [] : [`kernel ${kernels.join(', ')}`]),
+    ...injected(lanes),
     `layout ${trace.layout.level}: ${LAYOUTS[trace.layout.level]}`,
     ...(trace.layout.assumed === null ? [] : [`buffer layout assumed: ${trace.layout.assumed}`]),
   ]
   const name = wrapped(filesText(trace.files), terminal.columns)
   return [styled(terminal, 'bold', name), wrapped(facts.join('; '), terminal.columns)].join('\n')
+}
+
+/** The step that was made to fail, and where the replay came to it. */
+function injected(lanes: Report['lanes']): string[] {
+  const [faults] = lanes.flatMap((lane) => lane.faults ?? [])
+  if (faults === undefined) return []
+  const hit = lanes.filter((lane) => (lane.faults?.injected ?? 0) > 0).length
+  const where = hit === 0 ? 'no lane has so many' : `in ${grouped(hit)} of ${counted(lanes.length, 'lane')}`
+  return [`${faults.fault} step ${grouped(faults.at)} made to fail: ${where}`]
 }
 
 /** A glob of fifty files need not fill the screen. */

@@ -12,7 +12,7 @@ const COLUMNS = 80
 const COLUMNS_MIN = 60
 const COLUMNS_MAX = 160
 
-/** A file, a pipe, a mail to a list: 80 columns of plain ASCII. */
+/** A file, a pipe, a mail to a list: 80 columns of plain ASCII, or what COLUMNS says. */
 export const PLAIN: Terminal = { columns: COLUMNS, color: false, unicode: false }
 
 interface Stream {
@@ -22,12 +22,21 @@ interface Stream {
 
 /** Reads what the user's environment says; NO_COLOR and FORCE_COLOR win over what we would guess. */
 export function terminalOf(stream: Stream, env: NodeJS.ProcessEnv): Terminal {
-  if (stream.isTTY !== true) return { ...PLAIN, color: forcedColor(env) ?? false }
+  if (stream.isTTY !== true) return { ...PLAIN, columns: columnsOf(env), color: forcedColor(env) ?? false }
   return {
-    columns: Math.min(COLUMNS_MAX, Math.max(COLUMNS_MIN, stream.columns ?? COLUMNS)),
+    columns: withinBounds(stream.columns ?? COLUMNS),
     color: forcedColor(env) ?? env.TERM !== 'dumb',
     unicode: env.TERM !== 'dumb' && /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || ''),
   }
+}
+
+/** COLUMNS, for `| less -S`: shells set it for themselves and export it only when told to. */
+function columnsOf({ COLUMNS: text = '' }: NodeJS.ProcessEnv): number {
+  return /^\d+$/.test(text) ? withinBounds(Number(text)) : COLUMNS
+}
+
+function withinBounds(columns: number): number {
+  return Math.min(COLUMNS_MAX, Math.max(COLUMNS_MIN, columns))
 }
 
 /** NO_COLOR wins: who sets both wants no surprise in a log. */

@@ -3,6 +3,20 @@ export function grouped(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',')
 }
 
+const UNITS = ['k', 'M', 'G', 'T', 'P']
+
+/** Figures below this are told in full by {@link rounded}. */
+export const ROUNDED_MIN = 100_000
+
+/** At most five columns: `99999` in full, more in three digits: `158k`, `46.1M`, `9.01P`. */
+export function rounded(value: number): string {
+  if (value < ROUNDED_MIN) return String(value)
+  const digits = Number(value.toPrecision(3))
+  const thousands = Math.floor(Math.log10(digits) / 3)
+  const scaled = digits / 1000 ** thousands
+  return `${scaled.toPrecision(3)}${UNITS[thousands - 1]}`
+}
+
 /** `1 leak`, `2 leaks`, `1,000 entries`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${grouped(count)} ${count === 1 ? one : many}`

@@ -10,12 +10,13 @@ const WORDS: Readonly<Record<Verdict['failed'][number]['gate'], (count: number) 
 }
 
 /** `clean: nothing leaked, no violation` or `FAILED: 1 leak, 2 violations (exit 1)`. */
-export function verdictLine(terminal: Terminal, { failed, passed, exitStatus }: Verdict): string {
+export function verdictLine(terminal: Terminal, { failed, passed, exitStatus, neverFreedBytes }: Verdict): string {
   const told = (tallies: Verdict['failed']) => tallies.map(({ gate, count }) => WORDS[gate](count)).join(', ')
-  const aside = passed.length === 0 ? '' : `; not gated: ${told(passed)}`
+  const unfreed = neverFreedBytes === 0 ? '' : `; ${counted(neverFreedBytes, 'byte')} allocated and never freed`
+  const aside = `${unfreed}${passed.length === 0 ? '' : `; not gated: ${told(passed)}`}`
   if (exitStatus === 1)
     return styled(terminal, 'red', wrapped(`FAILED: ${told(failed)} (exit 1)${aside}`, terminal.columns))
-  const dirty = passed.some(({ gate }) => gate === 'leak' || gate === 'violation')
+  const dirty = neverFreedBytes > 0 || passed.some(({ gate }) => gate === 'leak' || gate === 'violation')
   const head = dirty ? 'passed' : 'clean: nothing leaked, no violation'
   return styled(terminal, dirty ? 'yellow' : 'green', wrapped(`${head}${aside}`, terminal.columns))
 }

@@ -2,6 +2,7 @@ import type { Config } from '@oclif/core/interfaces'
 import {
   type Explanation,
   explainRow,
+  type FaultInjection,
   kernelOf,
   kernelVersionOf,
   openTrace,
@@ -24,6 +25,8 @@ export interface ExplainFlags extends LaneFlags {
 export interface ExplainedOperation extends Explanation {
   /** Quirks switched, as in the report of a lane; absent when none was. */
   readonly quirks?: readonly string[]
+  /** The step that was made to fail; absent when none was. */
+  readonly faults?: FaultInjection
 }
 
 /** `pinscope explain`: one operation, told step by step. */
@@ -34,7 +37,7 @@ export async function explainCommand(config: Config, trace: string, flags: Expla
   refuseSeveral('consumer', options.consumers)
   const input = openInput(trace)
   const explained = await explainRow(await openTrace(input.bytes, input.name), flags.row, options)
-  const explanation = withQuirks(explained, options.quirks ?? [])
+  const explanation = { ...withQuirks(explained, options.quirks ?? []), ...withFaults(options.faults ?? null) }
   await print(flags.json, explanation, async (terminal) => {
     const { explanationText } = await import('../render/explanation.ts')
     return explanationText(terminal, explanation)
@@ -45,6 +48,10 @@ function withQuirks(explanation: Explanation, changes: readonly QuirkChange[]): 
   const version = kernelVersionOf(explanation.kernel)
   const quirks = version === null ? [] : kernelOf(version, changes).changes
   return quirks.length === 0 ? explanation : { ...explanation, quirks }
+}
+
+function withFaults(faults: FaultInjection | null): Pick<ExplainedOperation, 'faults'> {
+  return faults === null ? {} : { faults }
 }
 
 /** One drawing is one lane: the first of several would be an arbitrary choice. */

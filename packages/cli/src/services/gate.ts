@@ -19,6 +19,8 @@ export interface Verdict {
   readonly failed: readonly Tally[]
   /** Found, and let pass. */
   readonly passed: readonly Tally[]
+  /** Memory of consumers. No gate: of an operation that is in flight where the trace was cut, it is no leak. */
+  readonly neverFreedBytes: number
 }
 
 /** Reads `leak,violation`; `none` is the empty list. */
@@ -46,6 +48,7 @@ export function judge(report: Report, gates: readonly Gate[]): Verdict {
     exitStatus: failed.length > 0 ? 1 : 0,
     failed,
     passed: tallies.filter(({ gate }) => !gates.includes(gate)),
+    neverFreedBytes: report.lanes.reduce((sum, { allocations }) => sum + (allocations?.openBytes ?? 0), 0),
   }
 }
 

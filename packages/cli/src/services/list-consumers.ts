@@ -1,4 +1,4 @@
-import type { ConsumerCounter, ConsumerOption, Registry } from '@pinscope/core'
+import type { ConsumerCounter, ConsumerLimit, ConsumerOption, Registry } from '@pinscope/core'
 
 /** A consumer as `pinscope consumers --json` prints it. */
 export interface ListedConsumer {
@@ -11,6 +11,7 @@ export interface ListedConsumer {
   readonly entriesMax: number
   readonly avoided: string
   readonly options: readonly ConsumerOption[]
+  readonly limits: readonly ConsumerLimit[]
   readonly counters: readonly ConsumerCounter[]
 }
 
@@ -25,6 +26,7 @@ export function listConsumers(registry: Registry): ListedConsumer[] {
     entriesMax: definition.entriesMax,
     avoided: definition.avoided,
     options: definition.options ?? [],
+    limits: definition.limits ?? [],
     counters: definition.counters ?? [],
   }))
 }

@@ -1,5 +1,6 @@
 import { mergeReports, openTrace, type Registry, type ReplayOptions, type Report, replay } from '@pinscope/core'
 import { consumerOptionValues } from './consumer-options.ts'
+import { faultInjection } from './faults.ts'
 import { openInputs, type TraceInput } from './input.ts'
 import type { Progress } from './progress.ts'
 import { quirkChanges } from './quirk-changes.ts'
@@ -13,6 +14,7 @@ export interface LaneFlags {
   readonly kernel?: string | undefined
   readonly quirk?: readonly string[] | undefined
   readonly 'no-quirk'?: readonly string[] | undefined
+  readonly faults?: string | undefined
   readonly 'consumer-option'?: readonly string[] | undefined
   readonly 'in-flight'?: boolean
   readonly 'verify-data'?: boolean
@@ -26,6 +28,7 @@ export function replayOptions(flags: LaneFlags, registry: Registry): ReplayOptio
     policies: policyNames(flags.policy),
     kernel: kernelName(flags.kernel),
     quirks: quirkChanges(flags.quirk, flags['no-quirk']),
+    faults: faultInjection(flags.faults),
     verifyData: flags['verify-data'] ?? false,
     consumerOptions: consumerOptionValues(flags['consumer-option'], registry),
     inFlight: flags['in-flight'] ?? false,

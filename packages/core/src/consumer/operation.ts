@@ -67,6 +67,8 @@ export class Operation {
   /** The part of the operation that reads a hole; length -1 for none. */
   holeOffsetBytes = 0
   holeLengthBytes = -1
+  /** It completes later, or never; false: it is over when `submit` returns. */
+  hasEnd = false
 
   /** Bytes or -errno, once `submit` has returned. */
   result = 0
@@ -77,6 +79,8 @@ export class Operation {
   /** A number of the consumer's own, kept from submit to complete. */
   scratch = 0
   readonly kept = new HoldChain()
+  /** The data goes through buffers of the consumer's, some of it only at completion: no list reaches it. */
+  isBounced = false
   /** Elements built so far. */
   entries = 0
   readonly figures = newFigures()
@@ -105,13 +109,14 @@ export class Operation {
   /**
    * Extracts the next part of the iterator and takes what the lane's policy says: at most `pagesMax` pages (and never
    * more than PAGE_LIST_MAX) and `bytesMax` bytes; `flags` may be ITER_ALLOW_P2PDMA. Fills {@link list} and {@link hold},
-   * advances the iterator. Returns the bytes, 0 at the end, or a negative errno with nothing taken.
+   * advances the iterator. `policy`: another than the lane's, for a stage that does the same in every lane. Returns the
+   * bytes, 0 at the end, or a negative errno with nothing taken.
    * @kernel lib/iov_iter.c: iov_iter_extract_pages, iov_iter_get_pages2
    */
-  extract(pagesMax: number, bytesMax: number, flags = 0): number {
+  extract(pagesMax: number, bytesMax: number, flags = 0, policy = this.policy): number {
     const { observer } = this
     const { segment, iovOffsetBytes } = this.iter
-    const bytes = this.faults.isPageNext ? this.failPage() : this.listPages(pagesMax, bytesMax, flags)
+    const bytes = this.faults.isPageNext ? this.failPage() : this.listPages(policy, pagesMax, bytesMax, flags)
     this.hold = HOLD_NONE
     if (bytes <= 0) {
       if (bytes === 0 && this.list.length > 0) this.loseReferences()
@@ -128,9 +133,9 @@ export class Operation {
   }
 
   /** Lists the next pages, those before a page that was made to fail: bytes, or -EFAULT when it is the first. */
-  private listPages(pagesMax: number, bytesMax: number, flags: number): number {
+  private listPages(policy: ExtractionPolicy, pagesMax: number, bytesMax: number, flags: number): number {
     const { list, faults } = this
-    const listed = extractPages(this.iter, this.policy, this.memory, list, pagesMax, bytesMax, flags)
+    const listed = extractPages(this.iter, policy, this.memory, list, pagesMax, bytesMax, flags)
     if (listed <= 0) return listed
     const passed = faults.passed(FAULT_PAGE, list.length)
     if (passed === list.length) return listed

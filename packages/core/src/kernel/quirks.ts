@@ -131,6 +131,22 @@ export const QUIRKS = [
     versions: [],
   },
   {
+    name: 'alg-excess-skipped',
+    summary:
+      'an AF_ALG cipher request cut to whole chunks steps over the rest of its receive buffer: the next one leaves a gap',
+    without: 'the iterator goes back to where the data ends',
+    source: 'crypto/algif_skcipher.c: _skcipher_recvmsg (6.1)',
+    versions: ['6.1'],
+  },
+  {
+    name: 'alg-aead-in-place',
+    summary:
+      'an AF_ALG AEAD message is copied into the receive list (to decrypt: all but the tag, whose pages are chained behind) and worked on in place',
+    without: 'only the associated data is copied, and the cipher goes from the one list to the other',
+    source: 'crypto/algif_aead.c: _aead_recvmsg (before 2026)',
+    versions: [],
+  },
+  {
     name: 'vhost-scsi-no-revert',
     summary: 'a command whose pages cannot all be had puts those it has, and leaves the iterator behind them',
     without: 'the iterator is where it was',
@@ -152,6 +168,21 @@ export const QUIRKS = [
     without: 'the iterator is where it was before the record',
     source: 'net/tls/tls_sw.c: tls_decrypt_sw (6.1)',
     versions: ['6.1'],
+  },
+  {
+    name: 'tls-splice-user',
+    summary: 'MSG_SPLICE_PAGES with a user-backed iterator pins pages that nobody unpins',
+    without: 'the flag is dropped, as sendmsg(2) drops it: no caller sends such an iterator',
+    source: 'net/tls/tls_sw.c: tls_sw_sendmsg_splice; net/tls/tls_device.c: tls_push_data (since 6.5)',
+    versions: [],
+  },
+  {
+    name: 'p9-extract-pool-leak',
+    summary:
+      'under the extract proposal of 2023, pages that are only listed are added to the count of the 9p pool and never taken off',
+    without: 'they are taken off with the request',
+    source: 'net/9p/trans_virtio.c: p9_get_mapped_pages, p9_unpin_pages (a proposal; in no release)',
+    versions: [],
   },
   {
     name: 'p9-put-in-flight',

@@ -11,6 +11,8 @@ export const REASON_WRONG_KIND = 3
 export const REASON_LONG_TERM = 4
 export const REASON_IN_FLIGHT = 5
 export const REASON_NOBODY_TOLD = 6
+/** A kernel put fewer pages than it took, and forgot the others. */
+export const REASON_PUT_SHORT = 7
 
 export const OPEN_REASONS = [
   'completed, but never released',
@@ -20,6 +22,7 @@ export const OPEN_REASONS = [
   'declared long-term',
   'in flight where the trace was cut',
   'taken on an empty bvec by a call that returned 0: nobody knows of it (quirk get-pages-empty-bvec)',
+  'not put where a list was undone: the kernel counted fewer pages than it had taken (a quirk of the version)',
 ] as const
 
 /** Holds as columns, one row each. Row 0 is never used. */

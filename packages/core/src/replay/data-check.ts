@@ -1,3 +1,4 @@
+import { nthPage } from '../build/scatterlist.ts'
 import type { Consumer } from '../consumer/consumer.ts'
 import { COPIED_BYTES } from '../consumer/figures.ts'
 import type { Operation, OperationObserver } from '../consumer/operation.ts'
@@ -117,7 +118,9 @@ export class DataCheck implements OperationObserver {
     let left = bytes
     for (const [page, offset, length] of pieces) {
       for (let done = 0; done < length && left > 0; ) {
-        const view = this.contents.piece(page, offset + done, Math.min(length - done, left))
+        const at = offset + done
+        const row = nthPage(this.memory.pages, page, Math.floor(at / PAGE_SIZE))
+        const view = this.contents.piece(row, at % PAGE_SIZE, Math.min(length - done, left))
         yield view
         done += view.length
         left -= view.length
@@ -132,8 +135,8 @@ export class DataCheck implements OperationObserver {
 
 type Piece = readonly [page: number, offsetBytes: number, lengthBytes: number]
 
-function canJudge({ flags, iter }: Operation): boolean {
-  return (flags & FLAG_HOLE) === 0 && iter.type !== ITER_DISCARD && iter.type !== ITER_PIPE
+function canJudge({ flags, iter, isBounced }: Operation): boolean {
+  return !isBounced && (flags & FLAG_HOLE) === 0 && iter.type !== ITER_DISCARD && iter.type !== ITER_PIPE
 }
 
 function bytesOf(pieces: readonly Piece[]): number {

@@ -68,7 +68,7 @@ function tell(trace: TraceReader, batch: OpBatch, row: number, set: LaneSet, lan
       'choose a row whose event is io; `pinscope trace info` tells how many there are',
     )
   }
-  const watcher = new RowWatcher(lane, batch.segmentFirst[row])
+  const watcher = new RowWatcher(lane, batch.segments, batch.segmentFirst[row])
   const { totals } = lane.ledger
   lane.completeDue(batch.tsNs, row)
   const before = totals.slice()

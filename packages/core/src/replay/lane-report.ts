@@ -42,6 +42,7 @@ export function laneReport(lane: Lane): LaneReport {
     policy: setup.policy.name,
     kernel: setup.kernel.version,
     ...(setup.kernel.changes.length > 0 ? { quirks: [...setup.kernel.changes] } : {}),
+    ...injected(lane),
     consumer: setup.consumer.definition.name,
     operations: sums[OPERATIONS],
     errors: sums[ERRORS],
@@ -82,6 +83,12 @@ export function laneReport(lane: Lane): LaneReport {
     groundTruth: lane.groundTruth.report(),
     ...(lane.check === null ? {} : { verified: { operations: lane.check.operations, bytes: lane.check.bytes } }),
   }
+}
+
+function injected({ setup, io }: Lane): Pick<LaneReport, 'faults'> {
+  if (setup.faults === null) return {}
+  const { fault, at } = setup.faults
+  return { faults: { fault, at, injected: io.faults.seen[io.faults.kind] >= at ? 1 : 0 } }
 }
 
 function allocations({ allocations: own }: Operation): Pick<LaneReport, 'allocations'> {

@@ -103,6 +103,7 @@ export class LaneSet {
         options: consumerOptions(definition, header, this.options.consumerOptions),
         inFlight: this.options.inFlight,
         verifyData: this.options.verifyData ?? false,
+        faults: this.options.faults ?? null,
       }
       return blaming({ setup }, () => new Lane(setup, this.mappings, this.operationsBefore))
     })

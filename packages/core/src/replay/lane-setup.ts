@@ -3,6 +3,7 @@ import type { ExtractionPolicy } from '../extract/policy.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Dictionary } from '../trace/dictionary.ts'
 import { NONE, type OpBatch } from '../trace/op-batch.ts'
+import type { FaultInjection } from './replay-options.ts'
 
 /** What a lane is made of. */
 export interface LaneSetup {
@@ -18,14 +19,15 @@ export interface LaneSetup {
   readonly options: Readonly<Record<string, number>>
   readonly inFlight: boolean
   readonly verifyData: boolean
+  readonly faults: FaultInjection | null
 }
 
 /**
  * The pins of the lane are those that the kernel itself would take: they can be compared with what it counted. So they
- * are under the recorded version, with its own quirks and the consumer's own policy.
+ * are under the recorded version, with its own quirks and the consumer's own policy, and nothing was made to fail.
  */
-export function isComparableLane({ isRecordedKernel, kernel, consumer, policy }: LaneSetup): boolean {
-  const isUnchanged = isRecordedKernel && kernel.changes.length === 0
+export function isComparableLane({ isRecordedKernel, kernel, consumer, policy, faults }: LaneSetup): boolean {
+  const isUnchanged = isRecordedKernel && kernel.changes.length === 0 && faults === null
   return isUnchanged && consumer.definition.kernelPolicy(kernel.version) === policy.name
 }
 

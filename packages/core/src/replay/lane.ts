@@ -1,5 +1,5 @@
 import type { Consumer, ConsumerEnvironment } from '../consumer/consumer.ts'
-import { FAULT_COMPLETE } from '../consumer/faults.ts'
+import { FAULT_COMPLETE, FAULT_NAMES } from '../consumer/faults.ts'
 import { Operation, type OperationObserver } from '../consumer/operation.ts'
 import { EFAULT, EINVAL, EIO } from '../errno.ts'
 import type { Retention } from '../extract/retention.ts'
@@ -81,6 +81,7 @@ export class Lane {
     this.spaces.references = this.ledger.mappingReferences
     this.spaces.rules = gupRules(setup.kernel.version)
     this.io = new Operation(this.memory, this.ledger, setup.policy, setup.kernel)
+    if (setup.faults !== null) this.io.faults.inject(setup.faults.fault, setup.faults.at)
     this.groundTruth = new GroundTruth(setup.file)
     this.events = new ReferenceEvents(this.io, this.ledger, this.ids, this.inFlight)
     this.buffers = new RegisteredBuffers(
@@ -131,7 +132,9 @@ export class Lane {
     this.watched = watcher
     this.ledger.observer = watcher
     this.io.observer = watcher
+    const stepsBefore = this.faultSteps()
     this.replayRow(batch, row, true)
+    this.tellFault(watcher, stepsBefore)
     this.io.observer = null
   }
 
@@ -225,9 +228,25 @@ export class Lane {
   private complete(): void {
     const { watched, io } = this
     if (watched !== null) watched.completing = watched.number === io.number
+    const stepsBefore = this.faultSteps()
     const { recordedResult } = io
     io.completion = io.faults.fails(FAULT_COMPLETE) ? EIO : recordedResult < 0 ? recordedResult : 0
     this.consumer.complete(io)
+    // What completes within its submission is told there.
+    if (watched?.completing === true && io.observer === null) this.tellFault(watched, stepsBefore)
+  }
+
+  /** Steps so far of the kind that is made to fail. */
+  private faultSteps(): number {
+    const { kind, seen } = this.io.faults
+    return kind < 0 ? 0 : seen[kind]
+  }
+
+  /** Says so when the step that was made to fail was one of the operation's, after `stepsBefore`. */
+  private tellFault(watcher: Watcher, stepsBefore: number): void {
+    const { kind, at } = this.io.faults
+    if (kind < 0 || at <= stepsBefore || at > this.faultSteps()) return
+    watcher.note(`injected: ${FAULT_NAMES[kind]} step ${at} of the lane was made to fail`)
   }
 
   /** Its completion releases what a recorded event had released already. */

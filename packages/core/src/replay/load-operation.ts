@@ -12,7 +12,7 @@ import {
 } from '../iter/iter-type.ts'
 import { FLAG_FIXED } from '../iter/row-flags.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
-import type { OpBatch } from '../trace/op-batch.ts'
+import { END_SYNCHRONOUS, type OpBatch } from '../trace/op-batch.ts'
 import { MAX_RW_COUNT, PAGE_SIZE } from '../units.ts'
 
 /** Fills the operation with the columns of an io row, and starts its iterator. `number`: of the operation, from 1. */
@@ -27,11 +27,13 @@ export function loadOperation(io: Operation, batch: OpBatch, row: number, number
   io.recordedResult = batch.resultBytes[row]
   io.holeOffsetBytes = batch.holeOffsetBytes[row]
   io.holeLengthBytes = batch.holeLengthBytes[row]
+  io.hasEnd = batch.endNs[row] !== END_SYNCHRONOUS
   io.undetermined = false
   io.completion = 0
   io.faults.isPageNext = false
   io.scratch = 0
   io.entries = 0
+  io.isBounced = false
   io.kept.first = 0
   io.kept.last = 0
   startIter(io, batch, row, io.lengthBytes)

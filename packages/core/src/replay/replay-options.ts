@@ -1,8 +1,15 @@
+import type { FaultName } from '../consumer/faults.ts'
 import type { Registry } from '../consumer/registry.ts'
 import type { QuirkChange } from '../kernel/kernel.ts'
 
 /** Option values by consumer name, then option name: `{ bio: { 'logical-block-size': 4096 } }`. */
 export type ConsumerOptionValues = Readonly<Record<string, Readonly<Record<string, number>>>>
+
+/** The `at`th step of a kind, from 1, that fails in each lane. */
+export interface FaultInjection {
+  readonly fault: FaultName
+  readonly at: number
+}
 
 /** How far a replay is. */
 export interface ReplayProgress {
@@ -26,6 +33,8 @@ export interface ReplayOptions {
   readonly quirks?: readonly QuirkChange[]
   /** Pages hold bytes, and what each operation reaches is compared with what its iterator names. Slow. */
   readonly verifyData?: boolean
+  /** A step that fails, in each lane; null or left out: none. */
+  readonly faults?: FaultInjection | null
   readonly consumerOptions: ConsumerOptionValues
   /** Operations without completion are in flight where the trace was cut, not leaked. */
   readonly inFlight: boolean

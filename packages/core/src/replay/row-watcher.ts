@@ -1,5 +1,6 @@
 import type { Operation } from '../consumer/operation.ts'
 import { RETAIN_PIN, RETENTION_NAMES, type Retention } from '../extract/retention.ts'
+import type { SegmentTable } from '../iter/segment-table.ts'
 import { PAGE_KINDS } from '../memory/page-store.ts'
 import { PAGE_SIZE, pageNumberOf, pagesSpanned } from '../units.ts'
 import type { ExplainedPage, ExplainedStep } from './explanation.ts'
@@ -19,11 +20,13 @@ export class RowWatcher implements Watcher {
   /** Submission is over: later releases belong to the completion. */
   private submitted = false
 
-  /** Index of the row's first segment in the batch. */
+  /** Segments of the batch, and index of the row's first one. A consumer may have an iterator over its own. */
+  private readonly segments: SegmentTable
   private readonly firstSegment: number
 
-  constructor(lane: Lane, firstSegment: number) {
+  constructor(lane: Lane, segments: SegmentTable, firstSegment: number) {
     this.lane = lane
+    this.segments = segments
     this.firstSegment = firstSegment
   }
 
@@ -46,7 +49,7 @@ export class RowWatcher implements Watcher {
     })
     this.steps.push({
       kind: 'extract',
-      segment: segment - this.firstSegment,
+      segment: io.iter.table === this.segments ? segment - this.firstSegment : segment,
       bytes,
       retention: RETENTION_NAMES[list.retention],
       pages,

@@ -35,13 +35,19 @@ function mergeTwo(a: Report, b: Report): Report {
 
 function isSameLane(a: LaneReport, b: LaneReport): boolean {
   return (
-    a.policy === b.policy && a.kernel === b.kernel && a.consumer === b.consumer && String(a.quirks) === String(b.quirks)
+    a.policy === b.policy &&
+    a.kernel === b.kernel &&
+    a.consumer === b.consumer &&
+    String(a.quirks) === String(b.quirks) &&
+    a.faults?.fault === b.faults?.fault &&
+    a.faults?.at === b.faults?.at
   )
 }
 
 function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {
   return {
     ...a,
+    ...mergedFaults(a, b),
     operations: a.operations + b.operations,
     errors: a.errors + b.errors,
     bytes: a.bytes + b.bytes,
@@ -96,6 +102,12 @@ function addCounters(a: LaneReport['counters'], b: LaneReport['counters']): Lane
   const sums: Record<string, number> = { ...a }
   for (const [name, value] of Object.entries(b)) sums[name] = (sums[name] ?? 0) + value
   return sums
+}
+
+/** The same step in both: how often it came to it. */
+function mergedFaults({ faults: a }: LaneReport, { faults: b }: LaneReport): Pick<LaneReport, 'faults'> {
+  if (a === undefined || b === undefined) return {}
+  return { faults: { ...a, injected: a.injected + b.injected } }
 }
 
 /** What was open at the end of the one is below the peak of the other. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { FAULT_NAMES } from '../consumer/faults.ts'
 
 const count = z.number().int().nonnegative()
 const file = z.string().describe('file as given on the command line')
@@ -78,6 +79,14 @@ export const laneSchema = z
       .array(z.string())
       .optional()
       .describe('quirks switched on, or off (with a dash before), against what the version has'),
+    faults: z
+      .strictObject({
+        fault: z.enum(FAULT_NAMES),
+        at: count.describe('which step of that kind fails, from 1, in each trace'),
+        injected: count.describe('traces of the report in which the lane came to that step'),
+      })
+      .optional()
+      .describe('the step that was made to fail; such a lane is not compared with what a kernel counted'),
     consumer: z.string(),
     operations: count.describe('io rows replayed in this lane'),
     errors: count.describe('operations that ended with an errno in the model'),

@@ -3,7 +3,7 @@ import { COPIED_BYTES, ZERO_COPY_BYTES } from '../consumer/figures.ts'
 import { errnoName } from '../errno.ts'
 import type { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import type { KernelVersion } from '../kernel/version.ts'
-import { BARE_PAGES, PINS_ACQUIRED, REFS_ACQUIRED } from '../ledger/totals.ts'
+import { BARE_PAGES, PINS_ACQUIRED, PINS_OPEN, REFS_ACQUIRED, REFS_OPEN } from '../ledger/totals.ts'
 import type { Lane } from '../replay/lane.ts'
 import { type RowsOptions, replayRows } from './replay-rows.ts'
 import type { TestRow } from './trace-row.ts'
@@ -50,59 +50,64 @@ async function cellOf(
 ): Promise<string> {
   if (!definition.accepts.includes(type) || !exists(kernel, type, shape.row.op)) return CANNOT_ARRIVE
   const { row, bytes, offsetBytes = 0, before = [], options = {}, quirks = [] } = shape
-  let start: Figures = NOTHING
+  let start = NOTHING
+  let submitted = NOTHING
   const { lane, results } = await replayRows(
     definition,
-    [...before, { ...row, iter: type, ...segmentsOf(type, offsetBytes, bytes) }],
+    [...before, { end: LATER_NS, ...row, iter: type, ...segmentsOf(type, offsetBytes, bytes) }],
     {
       kernel,
       options,
       quirks,
       afterRow: (now, rowNumber) => {
         if (rowNumber === before.length) start = figuresOf(now)
+        else if (rowNumber > before.length) submitted = figuresOf(now)
       },
     },
   )
   const result = results.at(-1) ?? 0
-  return result < 0 ? errnoName(result) : wordsFor(start, figuresOf(lane))
+  return result < 0 ? errnoName(result) : wordsFor(start, submitted, figuresOf(lane))
 }
+
+/** Long after the last row. */
+const LATER_NS = 1e6
 
 /** Pages and bytes of a lane so far. */
 interface Figures {
   readonly pins: number
+  readonly pinsOpen: number
   readonly refs: number
+  readonly refsOpen: number
   readonly bare: number
   readonly copied: number
   readonly inPlace: number
 }
 
-const NOTHING: Figures = { pins: 0, refs: 0, bare: 0, copied: 0, inPlace: 0 }
+const NOTHING: Figures = { pins: 0, pinsOpen: 0, refs: 0, refsOpen: 0, bare: 0, copied: 0, inPlace: 0 }
 
 function figuresOf({ ledger: { totals }, io: { figures } }: Lane): Figures {
   return {
     pins: totals[PINS_ACQUIRED],
+    pinsOpen: totals[PINS_OPEN],
     refs: totals[REFS_ACQUIRED],
+    refsOpen: totals[REFS_OPEN],
     bare: totals[BARE_PAGES],
     copied: figures[COPIED_BYTES],
     inPlace: figures[ZERO_COPY_BYTES],
   }
 }
-
 /**
- * What an operation did, in words. Where it copied everything, what it had taken before was let go again, and does not
- * count; a page that is listed bare and then referenced counts as referenced.
+ * What an operation did, in words. Where it copied everything, what it had taken before counts only if it is still held
+ * when the operation is submitted; a page that is listed bare and then referenced counts as referenced.
  */
-function wordsFor(start: Figures, end: Figures): string {
-  const copied = end.copied > start.copied
-  if (copied && end.inPlace === start.inPlace) return 'copy'
-  const refs = end.refs - start.refs
-  const words = [
-    end.pins > start.pins ? 'pin' : '',
-    refs > 0 ? 'ref' : '',
-    end.bare - start.bare > refs ? 'bare' : '',
-    copied ? 'copy' : '',
-  ].filter((word) => word !== '')
-  return words.length === 0 ? 'nothing' : words.join(' + ')
+function wordsFor(start: Figures, submitted: Figures, end: Figures): string {
+  const isCopied = end.copied > start.copied
+  const isTransient = isCopied && end.inPlace === start.inPlace
+  const pins = isTransient ? submitted.pinsOpen - start.pinsOpen : end.pins - start.pins
+  const refs = isTransient ? submitted.refsOpen - start.refsOpen : end.refs - start.refs
+  const bare = isTransient ? 0 : end.bare - start.bare - refs
+  const words = [pins > 0 ? 'pin' : '', refs > 0 ? 'ref' : '', bare > 0 ? 'bare' : '', isCopied ? 'copy' : '']
+  return words.filter((word) => word !== '').join(' + ') || 'nothing'
 }
 
 /** An iterator of the type can be made: that version has it, and for a source it is one that has data. */

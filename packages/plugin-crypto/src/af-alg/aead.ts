@@ -59,10 +59,9 @@ class Aead implements CipherType {
   private readonly all: CipherSocket
 
   constructor(all: CipherSocket, { kernel, options, traits }: ConsumerEnvironment) {
-    const quirks: Readonly<Record<string, boolean | undefined>> = traits.quirks
     this.all = all
     this.isAsync = !isSince(kernel, 'mainline')
-    this.isInPlace = quirks['alg-aead-in-place'] === true
+    this.isInPlace = traits.quirks['alg-aead-in-place']
     this.assocBytes = options.assoclen
     this.authBytes = options.authsize
     this.isDecrypting = options.decrypt === 1

@@ -1,6 +1,7 @@
 import {
   EBUSY,
   ENOMEM,
+  grown,
   HOLD_NONE,
   type Hold,
   type Ledger,
@@ -11,7 +12,7 @@ import {
 } from '@pinscope/core'
 import type { AlgSockets } from './alg-sockets.ts'
 import { BUSY, REQUESTS, RSGLS, RSGLS_ALLOCATED } from './counters.ts'
-import { grown } from './grown.ts'
+
 import { ALG_MAX_PAGES, type AlgSizes, SCATTERLIST_BYTES } from './limits.ts'
 import { socketOmem, sockKmalloc } from './sock-kmalloc.ts'
 import type { TxLists } from './tx-lists.ts'

@@ -1,5 +1,4 @@
-import { PAGE_OFFSET_MASK, PAGE_SIZE } from '@pinscope/core'
-import { grown } from './grown.ts'
+import { grown, PAGE_OFFSET_MASK, PAGE_SIZE } from '@pinscope/core'
 
 /**
  * The sockets of a lane, one for each file of the trace, as columns. A row is {@link rowOf} its file; rows without a

@@ -132,7 +132,7 @@ export class CipherSocket implements Consumer {
   private waitForData(io: Operation, socket: number, doneBytes: number): number {
     const { rx, sockets, type } = this
     const { recordedResult } = io
-    const isTold = !Number.isNaN(recordedResult)
+    const isTold = recordedResult >= 0
     if (!isTold && doneBytes > 0) return 0
     const end = waitEnds(io, doneBytes)
     if (end !== GOES_ON) return end

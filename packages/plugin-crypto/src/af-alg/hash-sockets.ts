@@ -1,4 +1,4 @@
-import { grown } from './grown.ts'
+import { grown } from '@pinscope/core'
 
 /** The hash sockets of a lane, one for each file of the trace. @kernel crypto/algif_hash.c: struct hash_ctx */
 export class HashSockets {

@@ -20,7 +20,7 @@ import {
 } from '@pinscope/core'
 import { HashChunk } from './hash-chunk.ts'
 import { HashSockets } from './hash-sockets.ts'
-import { ALG_MAX_PAGES, MAX_PAGES_LIMIT, SNDBUF_OPTION } from './limits.ts'
+import { ALG_MAX_PAGES, MAX_PAGES_LIMIT, SNDBUF_OPTION, SOCKET_BUFFER_BYTES } from './limits.ts'
 
 const MESSAGES = 0
 const UPDATES = 1
@@ -231,7 +231,16 @@ export const afAlgHash = defineConsumer({
     'copyBytes: bytes sent, which are hashed where they are; the digest is copied. entries and allocations: none, since a ' +
     'chunk has one list, which is part of the socket.',
   options: OPTIONS,
-  limits: [MAX_PAGES_LIMIT],
+  limits: [
+    MAX_PAGES_LIMIT,
+    {
+      name: 'sk_sndbuf',
+      max: SOCKET_BUFFER_BYTES,
+      unit: 'bytes',
+      summary: 'bytes of one chunk, where that is less than 16 pages (since 6.5 rounded up to pages)',
+      kernel: 'crypto/algif_hash.c: hash_sendmsg',
+    },
+  ],
   counters: COUNTERS,
   kernelPolicy: (kernel) => (isSince(kernel, '6.12') ? 'extract' : 'get-pages'),
   create: (environment) => new AlgHash(environment),

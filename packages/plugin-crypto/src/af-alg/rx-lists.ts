@@ -64,6 +64,7 @@ export class RxLists {
       const left = io.iter.countBytes
       let bytes = maxBytes - done < left ? maxBytes - done : left
       if (this.isClamped && rcvbufBytes - done < bytes) bytes = rcvbufBytes - done
+      if (last !== REQUEST_NONE && requests.nents[last] === ALG_MAX_PAGES) io.limitHit()
       const rsgl = requests.addRsgl(io, request)
       if (rsgl < 0) return rsgl
       const listed = io.policy.isLegacy ? this.makeSg(io, rsgl, bytes) : this.extract(io, rsgl, bytes)

@@ -31,8 +31,10 @@ const OPTIONS: readonly ConsumerOption[] = [
 /**
  * Receives of an AF_ALG skcipher socket: data out of the transmit list, through the cipher, into the receive lists.
  *
- * Where more data is to come, or the receive lists are shorter than what is queued, the request ends on a whole chunk. 6.1
- * passes over the rest of the buffer and may end with 0 bytes; since 6.12 the iterator goes back, and 0 bytes are -EINVAL.
+ * Where more data is to come, or the receive lists are shorter than what is queued, the request ends on a whole chunk. The
+ * iterator goes back over the rest, and with no chunk at all it is -EINVAL. 6.1 stays behind the rest (quirk
+ * `alg-excess-skipped`), so that the next request of the call leaves a gap in the buffer, and no chunk is 0 bytes.
+ *
  * 6.1 completes requests of asynchronous I/O later; 6.12.117 and mainline always wait (6.18 is taken as 6.12).
  *
  * The cipher is not modelled: no length is refused that is not whole blocks, and it carries no state from request to
@@ -42,14 +44,16 @@ const OPTIONS: readonly ConsumerOption[] = [
  */
 class Skcipher implements CipherType {
   readonly isAsync: boolean
-  private readonly rewinds: boolean
+  private readonly skipsExcess: boolean
+  private readonly refusesNothing: boolean
   private readonly chunkBytes: number
   private readonly all: CipherSocket
 
-  constructor(all: CipherSocket, { kernel, options }: ConsumerEnvironment) {
+  constructor(all: CipherSocket, { kernel, options, traits }: ConsumerEnvironment) {
     this.all = all
     this.isAsync = !isSince(kernel, '6.12')
-    this.rewinds = isSince(kernel, '6.12')
+    this.skipsExcess = traits.quirks['alg-excess-skipped']
+    this.refusesNothing = isSince(kernel, '6.12')
     this.chunkBytes = options['chunk-size']
   }
 
@@ -76,10 +80,8 @@ class Skcipher implements CipherType {
       const excess = bytes % this.chunkBytes
       bytes -= excess
       counts[BYTES_CUT] += excess
-      if (this.rewinds) {
-        io.iter.revert(excess)
-        if (bytes === 0) return EINVAL
-      }
+      if (!this.skipsExcess) io.iter.revert(excess)
+      if (bytes === 0 && this.refusesNothing) return EINVAL
     }
     const error = requests.pullTx(io, request, tx.countTsgl(socket, bytes), bytes)
     if (error !== 0) return error

@@ -1,7 +1,7 @@
-import { ENOMEM, type Operation, type Scatterlists, SG_NO_PAGE, SG_NONE } from '@pinscope/core'
+import { ENOMEM, grown, type Operation, type Scatterlists, SG_NO_PAGE, SG_NONE } from '@pinscope/core'
 import type { AlgSockets } from './alg-sockets.ts'
 import { TX_BLOCKS, TX_PAGES } from './counters.ts'
-import { grown } from './grown.ts'
+
 import { type AlgSizes, MAX_SGL_ENTS, TSGL_BYTES } from './limits.ts'
 import { socketOmem, sockKmalloc } from './sock-kmalloc.ts'
 
@@ -41,7 +41,10 @@ export class TxLists {
   allocTsgl(io: Operation, socket: number): number {
     const { lists, sockets, sizes } = this
     const last = sockets.lastBlock[socket]
-    if (last !== BLOCK_NONE && this.cur[last] < MAX_SGL_ENTS) return 0
+    if (last !== BLOCK_NONE) {
+      if (this.cur[last] < MAX_SGL_ENTS) return 0
+      io.limitHit()
+    }
     const held = socketOmem(sockets, socket, sizes.ctxBytes)
     if (!sockKmalloc(io, held, TSGL_BYTES, sizes.optmemBytes)) return ENOMEM
     const block = this.take()

@@ -1,5 +1,5 @@
+import { grown } from '@pinscope/core'
 import type { ByteCrypt } from './byte-crypt.ts'
-import { doubled } from './folio-buffers.ts'
 import { NO_ARRAYS } from './page-arrays.ts'
 
 /** Where a request has no buffer. */
@@ -39,10 +39,10 @@ export class CryptRequests {
 
   private newRow(): number {
     if (this.used === this.next.length) {
-      this.buffer = doubled(this.buffer)
-      this.arrays = doubled(this.arrays)
-      this.blocks = doubled(this.blocks)
-      this.next = doubled(this.next)
+      this.buffer = grown(this.buffer, 2 * this.buffer.length)
+      this.arrays = grown(this.arrays, 2 * this.arrays.length)
+      this.blocks = grown(this.blocks, 2 * this.blocks.length)
+      this.next = grown(this.next, 2 * this.next.length)
     }
     return this.used++
   }

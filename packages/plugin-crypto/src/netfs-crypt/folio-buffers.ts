@@ -1,6 +1,7 @@
 import {
   ENOMEM,
   FOLIOQ_SLOTS,
+  grown,
   isSince,
   type KernelVersion,
   type Operation,
@@ -125,7 +126,7 @@ export class FolioBuffers {
     const { bytes } = io.memory
     if (bytes !== null) for (let i = 0; i < 1 << order; i++) bytes.drop(head + i)
     const count = this.headCount[order]++
-    if (count === this.heads[order].length) this.heads[order] = doubled(this.heads[order])
+    if (count === this.heads[order].length) this.heads[order] = grown(this.heads[order], 2 * this.heads[order].length)
     this.heads[order][count] = head
   }
 
@@ -140,18 +141,11 @@ export class FolioBuffers {
   }
 
   private grow(): void {
-    this.sgl = doubled(this.sgl)
-    this.folios = doubled(this.folios)
-    this.room = doubled(this.room)
-    this.headerBytes = doubled(this.headerBytes)
-    this.headers = doubled(this.headers)
-    this.next = doubled(this.next)
+    this.sgl = grown(this.sgl, 2 * this.sgl.length)
+    this.folios = grown(this.folios, 2 * this.folios.length)
+    this.room = grown(this.room, 2 * this.room.length)
+    this.headerBytes = grown(this.headerBytes, 2 * this.headerBytes.length)
+    this.headers = grown(this.headers, 2 * this.headers.length)
+    this.next = grown(this.next, 2 * this.next.length)
   }
-}
-
-/** A column of twice the length, with the same beginning. */
-export function doubled(column: Int32Array): Int32Array<ArrayBuffer> {
-  const next = new Int32Array(2 * column.length)
-  next.set(column)
-  return next
 }

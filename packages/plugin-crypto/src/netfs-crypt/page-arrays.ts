@@ -1,5 +1,6 @@
 import {
   ENOMEM,
+  grown,
   type IovIter,
   isVector,
   type Operation,
@@ -7,7 +8,7 @@ import {
   PAGE_OFFSET_MASK,
   pagesSpanned,
 } from '@pinscope/core'
-import { doubled, POINTER_BYTES } from './folio-buffers.ts'
+import { POINTER_BYTES } from './folio-buffers.ts'
 
 /** No array: the end of a chain. */
 export const NO_ARRAYS = 0
@@ -50,8 +51,8 @@ export class PageArrays {
 
   private newRow(): number {
     if (this.used === this.pages.length) {
-      this.pages = doubled(this.pages)
-      this.next = doubled(this.next)
+      this.pages = grown(this.pages, 2 * this.pages.length)
+      this.next = grown(this.next, 2 * this.next.length)
     }
     return this.used++
   }

@@ -5,6 +5,7 @@ import {
   EFAULT,
   EIO,
   ITER_DEST,
+  ITER_KVEC,
   IterToSg,
   isSince,
   isUserBacked,
@@ -120,7 +121,7 @@ export class Smb3Transform implements Consumer {
     if (buffer < 0) return buffer
     let error = this.copy(io, buffer) ? 0 : EIO
     if (error === 0) error = this.begin(io, Math.ceil(bytes / PAGE_SIZE))
-    if (error === 0) this.listBuffer(io, buffer, bytes)
+    if (error === 0) this.listBuffer(io, buffer, bytes, ENCRYPTED)
     this.buffers.release(io, buffer)
     return error < 0 ? error : bytes
   }
@@ -141,7 +142,7 @@ export class Smb3Transform implements Consumer {
   }
 
   /** The message with the data in a buffer: an entry a folio. @kernel lib/scatterlist.c: extract_folioq_to_sg */
-  private listBuffer(io: Operation, buffer: number, bytes: number): void {
+  private listBuffer(io: Operation, buffer: number, bytes: number, counter: number): void {
     const { request, counts } = this
     const { sgl, folios, lists } = this.buffers
     let left = bytes
@@ -154,11 +155,12 @@ export class Smb3Transform implements Consumer {
     request.end(io)
     request.free(io)
     counts[FOLIOS] += folios[buffer]
-    counts[ENCRYPTED]++
+    counts[counter]++
   }
 
   /** Messages of one page array each, as far as pages can be had. */
   private pageArrays(io: Operation, isRead: boolean): number {
+    if (io.iter.type === ITER_KVEC) return this.throughPages(io, isRead)
     const refused = io.policy.retention(io.iter.type, io.iter.direction)
     if (refused < 0) return refused
     let done = 0
@@ -230,6 +232,37 @@ export class Smb3Transform implements Consumer {
     }
     buffers.release(io, copy)
     return error < 0 ? error : bytes
+  }
+
+  /**
+   * 6.1 gets no page array of a KVEC: it leaves direct I/O, and the data goes through pages of its own.
+   * @kernel fs/smb/client/file.c: __cifs_writev, cifs_write_allocate_pages; __cifs_readv, cifs_read_allocate_pages (6.1)
+   */
+  private throughPages(io: Operation, isRead: boolean): number {
+    const bytes = io.iter.countBytes
+    const pages = this.buffers.alloc(io, bytes, 0, true)
+    if (pages < 0) return pages
+    let error = EFAULT
+    if (this.copy(io, pages)) error = isRead ? this.decryptPages(io, pages, bytes) : this.encryptPages(io, bytes)
+    this.buffers.release(io, pages)
+    return error < 0 ? error : bytes
+  }
+
+  private decryptPages(io: Operation, pages: number, bytes: number): number {
+    const error = this.begin(io, this.buffers.folios[pages])
+    if (error === 0) this.listBuffer(io, pages, bytes, DECRYPTED)
+    return error
+  }
+
+  /** The pages are copied once more, as those of any message. @kernel fs/smb/client/smb2ops.c: smb3_init_transform_rq (6.1) */
+  private encryptPages(io: Operation, bytes: number): number {
+    const copy = this.buffers.alloc(io, bytes, 0, true)
+    if (copy < 0) return copy
+    io.copied(bytes)
+    const error = this.begin(io, this.buffers.folios[copy])
+    if (error === 0) this.listBuffer(io, copy, bytes, ENCRYPTED)
+    this.buffers.release(io, copy)
+    return error
   }
 
   /** @kernel fs/smb/client/cifsglob.h: cifs_get_num_sgs */

@@ -30,8 +30,7 @@ export class SlowSkcipherWalk implements Twin {
     const bytes = iter.count
     if (bytes === 0) return 0
     const pages = Math.max(iter.npages(), 1)
-    const got =
-      policy === 'get-pages' ? getPagesToSg(world, iter, bytes) : extractToSg(world, iter, bytes, pages)
+    const got = policy === 'get-pages' ? getPagesToSg(world, iter, bytes) : extractToSg(world, iter, bytes, pages)
     if (typeof got === 'number') return got
     const isInPlace = options['in-place'] !== 0
     const own = isInPlace ? [] : this.ownPages(got.bytes)

@@ -29,7 +29,14 @@ export const p9 = defineConsumer({
       'bytes',
       'size of a message (msize=); 0 is the default: 131072, since 6.12 131096',
     ),
-    option('pool-pages', POOL_PAGES_DEFAULT, 1, INT_MAX, 'pages', 'that all mounts may have pinned (p9_max_pages)'),
+    option(
+      'pool-pages',
+      POOL_PAGES_DEFAULT,
+      1,
+      INT_MAX,
+      'pages',
+      'that all mounts may have pinned (p9_max_pages); as told for 4 GiB of memory',
+    ),
     option('indirect', 1, 0, 1, '0 or 1', 'requests have tables of their own (VIRTIO_RING_F_INDIRECT_DESC)'),
     option(
       'rerror-bytes',

@@ -11,10 +11,9 @@ import {
   type Operation,
   SegmentTable,
 } from '@pinscope/core'
-import { EXTRACT, extractAs } from './extract-as.ts'
 import type { P9Client } from './p9-client.ts'
 import { BVECS, DIRTIED_PAGES, NETFS_REQUESTS, NETFS_SUBREQUESTS } from './p9-counters.ts'
-import { BIO_VEC_BYTES, type ObjectSizes, objectSizes } from './p9-sizes.ts'
+import { BIO_VEC_BYTES, EXTRACT, type ObjectSizes, objectSizes } from './p9-sizes.ts'
 import type { RequestTable } from './request-table.ts'
 
 const NPAGES_MAX = 0x7fffffff
@@ -120,7 +119,7 @@ export class NetfsDirect {
     let pages = 0
     let error = 0
     while (iter.countBytes > 0 && pages < pagesMax) {
-      const bytes = extractAs(io, policy, pagesMax - pages, iter.countBytes)
+      const bytes = io.extract(pagesMax - pages, iter.countBytes, 0, policy)
       if (bytes <= 0) {
         error = bytes === 0 ? EIO : bytes
         break

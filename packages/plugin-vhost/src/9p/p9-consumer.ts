@@ -18,7 +18,7 @@ export class P9Consumer implements Consumer {
   private readonly netfs: NetfsDirect | null
 
   constructor({ kernel, traits, options, ledger }: ConsumerEnvironment) {
-    const quirks: Readonly<Record<string, boolean>> = traits.quirks
+    const { quirks } = traits
     const { counts } = this
     this.virtio = new P9Virtio({
       counts,
@@ -27,7 +27,7 @@ export class P9Consumer implements Consumer {
       rerrorBytes: options['rerror-bytes'],
       p9ReqBytes: objectSizes(kernel).p9Req,
       putsInFlight: quirks['p9-put-in-flight'] === true,
-      losesPoolPages: quirks['p9-extract-pool-leak'] === true,
+      losesPoolPages: quirks['p9-extract-pool-leak'],
     })
     const bytesMax = messageBytes(kernel, options.msize) - P9_IOHDRSZ
     this.client = new P9Client(this.virtio, ledger, counts, bytesMax)

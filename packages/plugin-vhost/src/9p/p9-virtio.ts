@@ -16,7 +16,6 @@ import {
   Scatterlists,
   tellScatterlist,
 } from '@pinscope/core'
-import { EXTRACT, extractAs } from './extract-as.ts'
 import {
   COPIED_REQUESTS,
   ERROR_REPLIES,
@@ -30,6 +29,7 @@ import {
   ZC_REQUESTS,
 } from './p9-counters.ts'
 import {
+  EXTRACT,
   P9_NOTAG,
   P9_ZC_HDR_SZ,
   POINTER_BYTES,
@@ -193,9 +193,9 @@ export class P9Virtio {
     if (!isBareKvec && !io.fits(this.pinned + 1, this.setup.poolPages)) this.setup.counts[POOL_WAITS]++
     if (iter.type === ITER_DISCARD) return EFAULT
     if (iter.type === ITER_IOVEC || iter.type === ITER_KVEC) iter.skipEmpty()
-    const arrayBytes = pagesOfCall(iter, bytesMax) * POINTER_BYTES
+    const arrayBytes = pagesOfCall(iter, io.policy.isLegacy, bytesMax) * POINTER_BYTES
     if (!io.allocate(arrayBytes)) return ENOMEM
-    const bytes = isBareKvec ? extractAs(io, EXTRACT, PAGE_LIST_MAX, bytesMax) : io.extract(PAGE_LIST_MAX, bytesMax)
+    const bytes = io.extract(PAGE_LIST_MAX, bytesMax, 0, isBareKvec ? EXTRACT : io.policy)
     if (bytes <= 0) {
       io.free(arrayBytes)
       return bytes
@@ -245,8 +245,8 @@ export class P9Virtio {
  * Pages that the array for the next call is made for: those of the current segment, where there are segments.
  * @kernel lib/iov_iter.c: want_pages_array
  */
-function pagesOfCall(iter: IovIter, bytesMax: number): number {
-  const isJoined = iter.type === ITER_BVEC && iter.kernel.joinsBvecs
+function pagesOfCall(iter: IovIter, isLegacy: boolean, bytesMax: number): number {
+  const isJoined = !isLegacy && iter.type === ITER_BVEC && iter.kernel.joinsBvecs
   const segment = iter.currentLengthBytes()
   return pagesSpanned(iter.currentStartBytes(), isJoined || segment > bytesMax ? bytesMax : segment)
 }

@@ -120,6 +120,7 @@ export class TlsDeviceSend {
     const { sockets, records, socket, info } = this
     const { frags, msgs } = records
     if (sockets.openRecord[socket] === NONE) {
+      this.transmit.sendBefore(io, socket)
       if (!frags.refill(io, info.prependSize)) return ENOMEM
       const record = records.take(io)
       if (record === NONE) return ENOMEM

@@ -1,13 +1,11 @@
 import type { Kernel } from '@pinscope/core'
 
-type Switches = Readonly<Record<string, boolean | undefined>>
-
 /**
  * A TLS 1.3 record that could not be opened in place is copied behind the memory that it was opened into, not over it.
  * @kernel net/tls/tls_sw.c: tls_decrypt_sw (6.1: no iov_iter_revert before the retry)
  */
-export function retriesWithoutRevert({ quirks, version }: Kernel): boolean {
-  return (quirks as Switches)['tls-retry-no-revert'] ?? version === '6.1'
+export function retriesWithoutRevert({ quirks }: Kernel): boolean {
+  return quirks['tls-retry-no-revert']
 }
 
 /**
@@ -15,5 +13,5 @@ export function retriesWithoutRevert({ quirks, version }: Kernel): boolean {
  * @kernel net/tls/tls_sw.c: tls_sw_sendmsg_splice; net/tls/tls_device.c: tls_push_data (since 6.5)
  */
 export function splicesUserPages({ quirks }: Kernel): boolean {
-  return (quirks as Switches)['tls-splice-user'] ?? false
+  return quirks['tls-splice-user']
 }

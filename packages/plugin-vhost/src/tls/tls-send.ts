@@ -112,7 +112,10 @@ export class TlsSend {
   /** The open record of the socket, or a new one. */
   private open(io: Operation): boolean {
     const { sockets, records, socket } = this
-    if (sockets.openRecord[socket] === NONE) sockets.openRecord[socket] = records.take(io)
+    if (sockets.openRecord[socket] === NONE) {
+      if (!this.isAsync) this.transmit.sendBefore(io, socket)
+      sockets.openRecord[socket] = records.take(io)
+    }
     this.record = sockets.openRecord[socket]
     if (this.record === NONE) {
       this.status = ENOMEM

@@ -7,15 +7,10 @@ import type { TlsRecords } from './tls-records.ts'
 import { NONE, type TlsSockets } from './tls-sockets.ts'
 import type { TlsWire } from './tls-wire.ts'
 
-/** The operation, with what core tells of its end. */
-type EndingOperation = Operation & {
-  /** The row has an `end`: what it sends leaves the socket only then. */
-  readonly hasEnd?: boolean
-}
-
 /**
- * Closes records, and lets them go when TCP has them. A record of an operation that has an `end` waits for it, as in a
- * socket whose send buffer is full; other records are sent at once. Records leave in the order in which they were closed.
+ * Closes records, and lets them go when TCP has them. The last record of an operation that has an `end` waits for it, as in
+ * a socket whose send buffer is full; other records are sent at once. Records leave in the order in which they were closed,
+ * so what comes behind a record that waits, waits too.
  * @kernel net/tls/tls_sw.c: tls_push_record, tls_tx_records; net/tls/tls_main.c: tls_push_sg
  */
 export class TlsTransmit {
@@ -64,9 +59,17 @@ export class TlsTransmit {
   }
 
   /** The socket has room now: every closed record goes. @kernel net/tls/tls_sw.c: tls_tx_records */
-  sendNow(io: EndingOperation, socket: number): void {
-    if (io.hasEnd === true) return
+  sendNow(io: Operation, socket: number): void {
+    if (io.hasEnd) return
     while (this.sockets.txFirst[socket] !== NONE) this.send(io, socket)
+  }
+
+  /** A further record of the operation begins: TCP has taken those before it, unless an earlier operation still waits. */
+  sendBefore(io: Operation, socket: number): void {
+    const { sockets, records } = this
+    const first = sockets.txFirst[socket]
+    if (first === NONE || records.operation[first] !== io.number) return
+    while (sockets.txFirst[socket] !== NONE) this.send(io, socket)
   }
 
   /** The operation ends: its records go, and those before them. */

@@ -1,6 +1,9 @@
 import type { TlsProtInfo } from './prot-info.ts'
 import { sealRecord, tlsKeys } from './tls-crypto.ts'
 
+/** Records of a socket that are kept to be looked at: the last ones. */
+const SENT_MAX = 1024
+
 /**
  * What goes over the wire of each socket, where pages hold bytes: the sealed records that were sent, and those that the
  * peer sent. Where nobody queued any for a socket, its peer sends as much as is read, of {@link peerBytes}.
@@ -16,7 +19,7 @@ export class TlsWire {
     this.info = info
   }
 
-  /** Sealed records that a socket (id of the file, -1 the anonymous one) gave to TCP, oldest first. */
+  /** The last sealed records that a socket (id of the file, -1 the anonymous one) gave to TCP, at most 1024, oldest first. */
   sent(file: number): readonly Uint8Array[] {
     return this.sentByFile.get(file) ?? []
   }
@@ -32,6 +35,7 @@ export class TlsWire {
   send(file: number, record: Uint8Array): void {
     const sent = this.sentByFile.get(file) ?? []
     sent.push(record)
+    if (sent.length > SENT_MAX) sent.shift()
     this.sentByFile.set(file, sent)
   }
 

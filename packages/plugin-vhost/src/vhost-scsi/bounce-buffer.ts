@@ -9,7 +9,7 @@ import { IOV_ITER_BYTES, IOVEC_BYTES } from './scsi-limits.ts'
  */
 export class BounceBuffer {
   private readonly lists: Scatterlists
-  /** The iterator that a read is copied back through is allocated too: since 6.15. */
+  /** The iterator that a read is copied back through is allocated too: since 6.18. */
   private readonly allocatesIter: boolean
 
   constructor(lists: Scatterlists, allocatesIter: boolean) {

@@ -4,18 +4,18 @@ import { IovIter, type Scatterlists, SegmentTable, SG_NONE, SgTable } from '@pin
 export class Command {
   /** From 1. @kernel se_cmd.map_tag */
   readonly tag: number
-  /** List of the data; its `hold` is what is held on the guest's pages. @kernel tvc_sgl, tvc_sgl_count; since 6.15 table */
+  /** List of the data; its `hold` is what is held on the guest's pages. @kernel tvc_sgl, tvc_sgl_count; since 6.18 table */
   readonly table = new SgTable()
-  /** List of the protection information. @kernel tvc_prot_sgl, tvc_prot_sgl_count; since 6.15 prot_table */
+  /** List of the protection information. @kernel tvc_prot_sgl, tvc_prot_sgl_count; since 6.18 prot_table */
   readonly protTable = new SgTable()
-  /** Arrays that were there before; SG_NONE for none. @kernel tvc_sgl, tvc_prot_sgl; since 6.15 sgl, prot_sgl */
+  /** Arrays that were there before; SG_NONE for none. @kernel tvc_sgl, tvc_prot_sgl; since 6.18 sgl, prot_sgl */
   readonly sgl: number
   readonly protSgl: number
   /** The entries of {@link table} are pages of the host's. @kernel copied_iov */
   isCopied = false
-  /** Where a copied read goes in the end. @kernel saved_iter; since 6.15 read_iter */
+  /** Where a copied read goes in the end. @kernel saved_iter; since 6.18 read_iter */
   readonly readIter = new IovIter()
-  /** Bytes of the copied iovec array; 0 when there is none. @kernel saved_iter_addr; since 6.15 read_iov */
+  /** Bytes of the copied iovec array; 0 when there is none. @kernel saved_iter_addr; since 6.18 read_iov */
   readIovBytes = 0
   private readIov: SegmentTable | null = null
 

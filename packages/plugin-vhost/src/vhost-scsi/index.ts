@@ -45,7 +45,7 @@ export const vhostScsi = defineConsumer({
     },
     {
       name: 'inline-sg-cnt',
-      summary: 'entries that each command has of its own (inline_sg_cnt); since 6.15, before it was 2048',
+      summary: 'entries that each command has of its own (inline_sg_cnt); since 6.18, before it was 2048',
       unit: 'entries',
       default: SGLS_MAX,
       min: 0,

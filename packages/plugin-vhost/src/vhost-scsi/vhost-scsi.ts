@@ -10,6 +10,7 @@ import {
   type Ledger,
   MAX_RW_COUNT,
   type Operation,
+  REASON_PUT_SHORT,
   Scatterlists,
   type SgTable,
   sgAllocTableChained,
@@ -51,11 +52,11 @@ const RESP_IOVS = 1024
  * referenced, not pinned, in every version up to mainline.
  *
  * Since 6.12, a command of more than 256 entries with a piece that is not whole 512-byte sectors lets its pages go again
- * and is copied through fresh pages: at once for a write, at completion for a read. 6.1 passes it on as it is. Since 6.15
+ * and is copied through fresh pages: at once for a write, at completion for a read. 6.1 passes it on as it is. Since 6.18
  * the entries beyond those that a command has of its own come from the pools.
  *
  * @kernel drivers/vhost/scsi.c: vhost_scsi_handle_vq, vhost_scsi_mapal, vhost_scsi_complete_cmd_work. 6.18: taken as 7.3,
- *   whose form came with 6.15.
+ *   whose form is that of a series of December 2024.
  */
 export class VhostScsi implements Consumer {
   private readonly ledger: Ledger
@@ -250,7 +251,7 @@ export class VhostScsi implements Consumer {
     const lost = this.putsShort && !isBorrowed(io.hold) ? pagesNotPut(io.list) : 0
     if (lost > 0) {
       // Nobody has this part of the hold any more.
-      this.ledger.split(io.hold, lost)
+      this.ledger.mark(this.ledger.split(io.hold, lost), REASON_PUT_SHORT)
       this.counts[LOST_PAGES] += lost
     }
     this.ledger.letGo(io.hold)
@@ -260,6 +261,7 @@ export class VhostScsi implements Consumer {
     const { table } = command
     const error = this.bounceBuffer.fill(io, command)
     if (error < 0) return error
+    io.isBounced = true
     this.counts[BOUNCED]++
     this.counts[BOUNCE_PAGES] += table.nents
     if (io.observer !== null)
@@ -283,7 +285,7 @@ export class VhostScsi implements Consumer {
   }
 
   /**
-   * Before 6.15 each command has both lists, a page array and one for its response; since then the page array is the
+   * Before 6.18 each command has both lists, a page array and one for its response; since then the page array is the
    * queue's, and the second list is there for protection information only.
    * @kernel drivers/vhost/scsi.c: vhost_scsi_setup_vq_cmds
    */

@@ -62,6 +62,8 @@ export interface Hold {
 interface Piece {
   readonly segment: number
   readonly key: string
+  /** A page that was taken before; absent: the one of that name. */
+  readonly page?: Page
   readonly offset: number
   readonly length: number
 }
@@ -173,7 +175,7 @@ export class Iter {
   end: number
   private readonly world: World
   private readonly row: Row
-  private readonly pieces: readonly Piece[]
+  private pieces: readonly Piece[]
 
   constructor(world: World, row: Row) {
     this.world = world
@@ -208,7 +210,9 @@ export class Iter {
   /** What is left of the segments, whatever the count says; of a queue, whole folios. */
   rest(): Piece[] {
     const isQueue = this.type === 'folioq'
-    return this.left(Number.POSITIVE_INFINITY).map((piece) => (isQueue ? { ...piece, length: PAGE - piece.offset } : piece))
+    return this.left(Number.POSITIVE_INFINITY).map((piece) =>
+      isQueue ? { ...piece, length: PAGE - piece.offset } : piece,
+    )
   }
 
   /** Pages of a file that the page cache has, from the next byte's on; and where that byte is in its page. */
@@ -274,13 +278,22 @@ export class Iter {
   /** dup_iter */
   dup(): Iter {
     const copy = new Iter(this.world, this.row)
+    copy.pieces = this.pieces
     copy.position = this.position
     copy.end = this.end
     return copy
   }
 
-  toEntry({ key, offset, length }: Piece): Entry {
-    return { page: this.world.page(key), offset, length }
+  toEntry({ key, page, offset, length }: Piece): Entry {
+    return { page: page ?? this.world.page(key), offset, length }
+  }
+
+  /** A bvec iterator over pages that were taken: one bvec each. */
+  static ofEntries(world: World, isDest: boolean, entries: readonly Entry[]): Iter {
+    const iter = new Iter(world, { op: isDest ? 'read' : 'write', iter: 'bvec', segs: [] })
+    iter.pieces = entries.map((entry, segment) => ({ segment, key: '', ...entry }))
+    iter.end = entries.reduce((sum, { length }) => sum + length, 0)
+    return iter
   }
 }
 

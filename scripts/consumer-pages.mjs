@@ -1,0 +1,223 @@
+// Fills in the generated parts of docs/consumers/*.md: what the code itself knows of each consumer of a plugin, and what it
+// takes of each type of iterator. `<!-- generated: PART NAME -->` … `<!-- end -->`; the prose around them is written by hand.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ITER_TYPE_NAMES, KERNEL_VERSIONS, QUIRKS } from '../packages/core/dist/index.js'
+import { CASES } from './consumer-cases.mjs'
+import { ownershipRows } from './consumer-ownership.mjs'
+import { comparedCells, DIFFERENCES, listedFor } from './ownership-reference.mjs'
+import { withOutputs } from './readme-output.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+export const FOLDER = `${root}docs/consumers/`
+
+/** Every consumer that a plugin of this repository brings, in order: { definition, packageName }. */
+export async function pluginConsumers() {
+  const found = []
+  for (const folder of readdirSync(`${root}packages`).filter((name) => name.startsWith('plugin-'))) {
+    const { name } = JSON.parse(readFileSync(`${root}packages/${folder}/package.json`, 'utf8'))
+    const { default: register } = await import(pathToFileURL(`${root}packages/${folder}/dist/register.js`).href)
+    for (const definition of (await register()).consumers) found.push({ definition, packageName: name })
+  }
+  return found
+}
+
+/** Names of the pages, README.md first. */
+export function pageNames() {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.md'))
+    .sort((a, b) => Number(b === 'README.md') - Number(a === 'README.md') || a.localeCompare(b))
+}
+
+export const readPage = (name) => readFileSync(`${FOLDER}${name}`, 'utf8')
+
+/** Names of the consumers that a page is about. */
+export function consumersOf(text) {
+  return [...text.matchAll(/<!-- generated: about (\S+) -->/g)].map(([, name]) => name)
+}
+
+const cell = (text) => String(text).replaceAll('|', '\\|')
+
+function table(head, rows) {
+  const line = (cells) => `| ${cells.map(cell).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+/** `6.1: get-pages; 6.12, 6.18, mainline: extract`. */
+function byVersion(textOf) {
+  const groups = new Map()
+  for (const version of KERNEL_VERSIONS) {
+    const value = textOf(version)
+    groups.set(value, [...(groups.get(value) ?? []), version])
+  }
+  if (groups.size === 1) return [...groups.keys()][0]
+  return [...groups].map(([value, versions]) => `${versions.join(', ')}: ${value}`).join('; ')
+}
+
+const grouped = (number) => number.toLocaleString('en-US')
+
+const PARTS = {
+  about: ({ definition: { name, summary, kernel, accepts, entriesMax, kernelPolicy }, packageName }) =>
+    table(
+      ['', ''],
+      [
+        ['name', `\`${name}\`, of \`${packageName}\``],
+        ['what it is', summary],
+        ['kernel', kernel],
+        ['iterators', accepts.join(' ')],
+        ['longest list', entriesMax === 0x7fffffff ? 'no limit' : `${grouped(entriesMax)} entries`],
+        ['policy of the kernel', byVersion((version) => `\`${kernelPolicy(version)}\``)],
+      ],
+    ),
+  takes: async (consumer) => takesTable(await ownershipRows(consumer.definition)),
+  options: ({ definition: { name, options = [] } }) =>
+    options.length === 0
+      ? 'None.'
+      : table(
+          ['option', 'what it is', 'default', 'from', 'to'],
+          options.map((option) => [
+            `\`-O ${name}.${option.name}=N\``,
+            `${option.summary}${option.unit === '' ? '' : ` (${option.unit})`}${option.powerOfTwo ? '; a power of two' : ''}`,
+            grouped(option.default),
+            grouped(option.min),
+            grouped(option.max),
+          ]),
+        ),
+  limits: ({ definition: { limits = [] } }) =>
+    limits.length === 0
+      ? 'None of its own.'
+      : table(
+          ['limit', 'most', 'of what', 'kernel'],
+          limits.map(({ name, max, unit, summary, kernel }) => [
+            `\`${name}\``,
+            `${grouped(max)} ${unit}`,
+            summary,
+            kernel,
+          ]),
+        ),
+  avoided: ({ definition: { avoided } }) => avoided,
+  counters: ({ definition: { counters = [] } }) =>
+    table(
+      ['counter', 'what it counts'],
+      counters.map(({ name, summary }) => [`\`${name}\``, summary]),
+    ),
+}
+
+const TYPES = ITER_TYPE_NAMES
+
+/** A version that does not have a type says nothing of it: 6.1 has no folio queues, and pipes only 6.1. */
+const isMissing = (kernel, type) => (type === 'folioq' ? kernel === '6.1' : type === 'pipe' && kernel !== '6.1')
+
+/** What both rows say, where what one of them says nothing of is the other's; null where they differ. */
+function merged(one, other) {
+  const cells = { ...one.cells }
+  for (const type of TYPES) {
+    if (isMissing(other.kernel, type)) continue
+    if (one.versions.every((kernel) => isMissing(kernel, type))) cells[type] = other.cells[type]
+    else if (cells[type] !== other.cells[type]) return null
+  }
+  return { ...one, versions: [...one.versions, other.kernel], cells }
+}
+
+/** Rows of consumers; versions that do the same share one. `heads`: columns before the usual ones. */
+function takesTable(rows, heads = []) {
+  const shown = []
+  for (const row of rows) {
+    const at = shown.findIndex(
+      (other) => [...heads, 'name'].every((key) => other[key] === row[key]) && merged(other, row) !== null,
+    )
+    if (at === -1) shown.push({ ...row, versions: [row.kernel] })
+    else shown[at] = merged(shown[at], row)
+  }
+  return table(
+    [...heads, 'operation', 'kernel', ...TYPES],
+    shown.map((row) => [
+      ...heads.map((key) => row[key]),
+      row.name,
+      row.versions.length === KERNEL_VERSIONS.length ? 'all' : row.versions.join(' '),
+      ...TYPES.map((type) => row.cells[type]),
+    ]),
+  )
+}
+
+function quirksTable(names) {
+  return table(
+    ['quirk', 'has it', 'what a kernel with it does', 'what the model does without'],
+    names.map((name) => {
+      const quirk = QUIRKS.find((one) => one.name === name)
+      if (quirk === undefined) throw new Error(`there is no quirk ${name}`)
+      return [`\`${name}\``, quirk.versions.join(' ') || 'none', `${quirk.summary} (${quirk.source})`, quirk.without]
+    }),
+  )
+}
+
+function indexTable(consumers) {
+  const pages = pageNames().map((page) => ({ page, names: consumersOf(readPage(page)) }))
+  return table(
+    ['consumer', 'what it is'],
+    consumers.map(({ definition: { name, summary } }) => {
+      const page = pages.find(({ names }) => names.includes(name))?.page
+      return [page === undefined ? `\`${name}\`` : `[${name}](${page})`, summary]
+    }),
+  )
+}
+
+async function ownershipTable(consumers) {
+  const rows = []
+  for (const { definition } of consumers) {
+    for (const row of await ownershipRows(definition)) rows.push({ consumer: definition.name, ...row })
+  }
+  return takesTable(rows, ['consumer'])
+}
+
+async function differencesTable(consumers) {
+  const rows = new Map()
+  for (const { definition } of consumers) rows.set(definition.name, await ownershipRows(definition))
+  const cells = comparedCells((name) => rows.get(name))
+  return table(
+    ['consumer', 'kernel', 'specified', 'does', 'why'],
+    DIFFERENCES.map((difference) => {
+      const columns = Object.entries(difference.columns)
+      const saysOf = (column) => cells.find((one) => listedFor(one) === difference && one.column === column)?.says
+      return [
+        difference.name,
+        difference.kernels.length === KERNEL_VERSIONS.length ? 'all' : difference.kernels.join(' '),
+        columns.map(([column]) => `${column}: ${saysOf(column)}`).join('; '),
+        columns.map(([column, does]) => `${column}: ${does}`).join('; '),
+        difference.why,
+      ]
+    }),
+  )
+}
+
+async function part(consumers, name, argument) {
+  if (name === 'differences') return differencesTable(consumers)
+  if (name === 'index') return indexTable(consumers)
+  if (name === 'ownership') return ownershipTable(consumers)
+  if (name === 'quirks') return quirksTable(argument.split(' '))
+  const consumer = consumers.find(({ definition }) => definition.name === argument)
+  if (consumer === undefined) throw new Error(`there is no consumer "${argument}"`)
+  if (PARTS[name] === undefined) throw new Error(`there is no part "${name}"`)
+  return PARTS[name](consumer)
+}
+
+/** A page with its generated parts as they are today. */
+export async function withParts(text, consumers) {
+  const pattern = /<!-- generated: (\S+) ?(.*?) -->\n[\s\S]*?<!-- end -->/g
+  let result = ''
+  let end = 0
+  for (const match of text.matchAll(pattern)) {
+    const [whole, name, argument] = match
+    const marker = whole.slice(0, whole.indexOf('-->') + 3)
+    result += `${text.slice(end, match.index)}${marker}\n${await part(consumers, name, argument)}\n<!-- end -->`
+    end = match.index + whole.length
+  }
+  return withOutputs(result + text.slice(end))
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const consumers = await pluginConsumers()
+  for (const name of pageNames()) writeFileSync(`${FOLDER}${name}`, await withParts(readPage(name), consumers))
+  const without = consumers.filter(({ definition }) => CASES[definition.name] === undefined)
+  for (const { definition } of without) console.error(`${definition.name} has no entry in scripts/consumer-cases.mjs`)
+}
