@@ -1,6 +1,7 @@
 // Puts the real output of the commands that README.md shows between its `<!-- output: … -->` marks.
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -9,7 +10,7 @@ const readme = `${root}README.md`
 /** README.md with the outputs of today. */
 export function withOutputs(text) {
   return text.replace(/<!-- output: pinscope (.*?) -->\n```\n[\s\S]*?```\n/g, (_, command) => {
-    const args = ['packages/cli/bin/run.js', ...command.split(' ')]
+    const args = ['packages/cli/bin/run.js', ...command.split(' ').flatMap(expanded)]
     const { stdout, status } = spawnSync(process.execPath, args, {
       cwd: root,
       encoding: 'utf8',
@@ -18,6 +19,14 @@ export function withOutputs(text) {
     if (status !== 0) throw new Error(`pinscope ${command} exited with ${status}`)
     return `<!-- output: pinscope ${command} -->\n\`\`\`\n$ pinscope ${command}\n${stdout.trimEnd()}\n\`\`\`\n`
   })
+}
+
+/** As a shell would: `traces/*` and `traces/*.csv`. */
+function expanded(word) {
+  const [, folder, ending] = /^(.*)\/\*(.*)$/.exec(word) ?? []
+  if (folder === undefined) return [word]
+  const names = readdirSync(join(root, folder)).filter((name) => !name.startsWith('.') && name.endsWith(ending))
+  return names.sort().map((name) => `${folder}/${name}`)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

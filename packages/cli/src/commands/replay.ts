@@ -20,7 +20,8 @@ export default class Replay extends Command {
       multiple: true,
       required: true,
       ignoreStdin: true,
-      description: 'Trace files (.csv, .gz or .zst); - is standard input.',
+      description:
+        'Trace files (.csv, .gz or .zst); - is standard input. Among several, folders and files that end in .md or .json are passed over: `traces/*` will do.',
     }),
   }
   static override flags = {

@@ -17,12 +17,34 @@ export interface TraceInput {
 /** Big enough that reading costs nothing beside parsing, small enough to feel Ctrl-C at once. */
 const CHUNK_BYTES = 1 << 18
 
-/** Opens every input, so that a missing file is told before a long replay starts. */
+/** Names told on one line. */
+const LISTED_MAX = 4
+
+/**
+ * Opens every input, so that a missing file is told before a long replay starts. Where several traces are named, folders
+ * and files that end in .md or .json are passed over with a word on stderr: a shell's `traces/*` brings them.
+ */
 export function openInputs(names: readonly string[]): TraceInput[] {
   if (names.filter((name) => name === '-').length > 1) {
     throw new UsageError('standard input (-) can be read once only')
   }
-  return names.map(openInput)
+  const traces = names.filter((name) => !isBesideTraces(name))
+  if (traces.length < 2 || traces.length === names.length) return names.map(openInput)
+  const others = names.filter(isBesideTraces)
+  process.stderr.write(`passed over, no traces: ${listed(others)}\n`)
+  return traces.map(openInput)
+}
+
+/** What `traces/*` brings besides traces: folders, pages to read, reports. Named alone it is an error, as anything else. */
+function isBesideTraces(name: string): boolean {
+  if (name === '-') return false
+  return /\.(md|json)$/i.test(name) || (statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false)
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.length <= LISTED_MAX ? names : names.slice(0, LISTED_MAX - 1)
+  const rest = names.length - shown.length
+  return `${shown.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`
 }
 
 /** Opens one input. A file that is missing, a folder, or not readable is a TraceError without a line. */

@@ -133,8 +133,8 @@ class AlgHash implements Consumer {
     if (pages === 0) return EIO
     const bytes = this.chunk.take(io, pages, MAX_RW_COUNT)
     if (bytes < 0) return bytes
-    if (io.iter.countBytes > 0) io.limitHit()
-    else if (!this.allocResult(io, socket)) return ENOMEM
+    if (io.iter.countBytes === 0) return this.allocResult(io, socket) ? bytes : ENOMEM
+    if (this.chunk.nents === pages) io.limitHit()
     return bytes
   }
 

@@ -220,6 +220,8 @@ export class NetfsCrypt implements Consumer {
     const blocks = (before + bytes + after) / blockBytes
     const buffer = this.allocate(io, blocks * blockBytes)
     if (buffer < 0) return buffer
+    // Of a read that is short, what arrives is copied.
+    if (isRead && io.recordedResult < bytes) io.iter.truncate(Math.max(io.recordedResult, 0))
     if (!this.copy(io, buffer, before, isRead)) return isRead || io.policy.isLegacy ? EFAULT : EIO
     let entries = 0
     lists.startDest()

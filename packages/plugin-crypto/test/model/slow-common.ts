@@ -9,6 +9,7 @@ export const EBUSY = -16
 export const EFAULT = -14
 export const EINVAL = -22
 export const ENOSPC = -28
+export const EOPNOTSUPP = -95
 
 export type IterName = 'ubuf' | 'iovec' | 'kvec' | 'bvec' | 'xarray' | 'folioq' | 'discard'
 export type Version = '6.1' | '6.12' | '6.18' | 'mainline'

@@ -58,6 +58,7 @@ export class NetfsDirect {
     if (bytes < 0) return bytes
     this.counts[NETFS_REQUESTS]++
     this.client.begin(io, bytes)
+    if (!isRead && bytes > this.wsize) io.limitHit()
     const result = isRead ? this.read(io) : this.write(io)
     if (result < 0) this.client.settle(io)
     if (this.client.pending === 0) this.end(io, isRead)

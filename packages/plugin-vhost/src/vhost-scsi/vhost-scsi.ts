@@ -182,6 +182,8 @@ export class VhostScsi implements Consumer {
     if (!io.fits(count, SGLS_MAX)) return EINVAL
     if (!this.allocTable(table, count, command.sgl)) return ENOMEM
     const mapped = this.mapIovToSgl(io, table, this.bounces && count > UNALIGNED_SGLS_MAX)
+    // Misaligned, and more entries than one bio has.
+    if (mapped === EINVAL) io.limitHit()
     const error = mapped === EINVAL ? this.bounce(io, command) : mapped
     if (error < 0) {
       this.freeTable(table)
