@@ -34,6 +34,21 @@ brings it. It holds each page with a reference, where bio pins, and it refuses t
     args: ['replay', 'traces/made/four-policies.csv', '-c', 'bio', '-c', 'vhost-scsi'],
   },
   {
+    title: 'What would TLS, 9p or a cipher have done with it?',
+    words: `
+The same I/O through every consumer, under the extraction of today and that of kernels before 6.3: what each holds on
+the pages, what it copies, what it builds. A lane a line.`,
+    args: ['replay', 'traces/fio-libaio-randrw.csv', '-c', 'all', '-p', 'extract', '-p', 'get-pages'],
+  },
+  {
+    title: 'Kernel TLS, against what a kernel did',
+    words: `
+Nine operations on TLS sockets, recorded in Linux 6.1 with the calls that each made. Data that fills a record, or ends
+the message, is sealed from the program's own pages, with a reference on each until the record has left; the rest is
+copied. Tests compare these calls one by one, with the live count of every page.`,
+    args: ['replay', 'traces/ground-truth/consumers-6.1-ktls.csv'],
+  },
+  {
     title: 'One operation, drawn',
     words: `
 A vectored write of three misaligned segments to a raw disk. Its pages are pinned first; only then does the block

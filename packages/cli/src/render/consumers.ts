@@ -14,11 +14,7 @@ function consumerText(terminal: Terminal, consumer: ListedConsumer): string {
     title,
     ...paragraph(terminal, '', consumer.summary),
     ...paragraph(terminal, 'kernel', consumer.kernel),
-    ...paragraph(
-      terminal,
-      'accepts',
-      `${consumer.accepts.join(' ')}; at most ${counted(consumer.entriesMax, 'entry', 'entries')} in a list`,
-    ),
+    ...paragraph(terminal, 'accepts', `${consumer.accepts.join(' ')}; ${listLength(consumer.entriesMax)}`),
     ...paragraph(terminal, 'avoided', consumer.avoided),
     ...list(terminal, 'options', consumer.options.map(optionText(consumer.name))),
     ...list(terminal, 'limits', consumer.limits.map(limitText)),
@@ -28,6 +24,15 @@ function consumerText(terminal: Terminal, consumer: ListedConsumer): string {
       consumer.counters.map(({ name, summary }) => `${name}: ${summary}`),
     ),
   ].join('\n')
+}
+
+/** What a consumer says whose lists may be of any length. */
+const ENTRIES_UNLIMITED = 0x7fffffff
+
+function listLength(entriesMax: number): string {
+  return entriesMax >= ENTRIES_UNLIMITED
+    ? 'lists of any length'
+    : `at most ${counted(entriesMax, 'entry', 'entries')} in a list`
 }
 
 function list(terminal: Terminal, label: string, items: readonly string[]): string[] {

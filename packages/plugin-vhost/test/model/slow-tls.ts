@@ -74,7 +74,9 @@ export class SlowTls implements Twin {
   /** TCP takes what the operation sent, and what was closed before it. */
   complete({ row, number }: Operation): void {
     const socket = this.socketOf(row.file ?? '')
-    this.transmit(socket, number)
+    const { result = 0 } = row
+    if (row.op === 'write' && result < 0) socket.error = result
+    else this.transmit(socket, number)
   }
 
   close(): void {
@@ -118,6 +120,8 @@ export class SlowTls implements Twin {
       if (row.file !== undefined && (row.result ?? -1) < 0) return socket.error
       this.reset(socket)
     }
+    // A short send took no more than this.
+    if (row.result !== undefined && row.result >= 0) iter.end = Math.min(iter.end, row.result)
     if (splices && !isNew) return this.sendPages(op, socket, has('more'))
     return this.sendmsg(op, socket, !has('more'), splices)
   }
@@ -421,7 +425,7 @@ export class SlowTls implements Twin {
       copied += bytes
       if (bytes < content) socket.kept.push(content - bytes)
     }
-    return copied > 0 ? copied : error
+    return copied > 0 ? copied : error < 0 ? error : Math.min(result, 0)
   }
 
   private get padding(): number {
