@@ -21,6 +21,14 @@ for (const as of ['library', 'tuned']) {
   }
 }
 
+console.log('\nAn operation of 16 pages in each consumer, as a multiple of the same in null.')
+const consumers = spawnSync(process.execPath, [fileURLToPath(new URL('consumers.mjs', import.meta.url))], {
+  encoding: 'utf8',
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
+for (const { consumer, ratio } of JSON.parse(consumers.stdout))
+  console.log(`${consumer.padEnd(16)} ${ratio.toFixed(1)}`)
+
 const { stdout } = spawnSync(process.execPath, [fileURLToPath(new URL('read.mjs', import.meta.url))], {
   encoding: 'utf8',
   stdio: ['ignore', 'pipe', 'inherit'],

@@ -162,13 +162,15 @@ export class TlsConsumer implements Consumer {
    * without a file are of many connections.
    */
   private sendError(io: Operation, socket: number): number {
+    const refused = flagsError(io)
+    if (refused < 0) return refused
     const { sockets } = this
     const error = sockets.error[socket]
     if (error < 0) {
       if (io.file >= 0 && !(io.recordedResult > 0)) return error
       this.release(io, socket)
     }
-    return flagsError(io)
+    return 0
   }
 
   private release(io: Operation, socket: number): void {
