@@ -1,4 +1,4 @@
-// The ownership table of the reference (consumers.md, section 16), cell by cell as it stands there, and what the cells that
+// The ownership table of the specification of consumers (section 16), cell by cell as it stands there, and what the cells that
 // differ from the code come from: a place in the kernel for each, looked up in its sources.
 
 /** Columns of the reference, and the types of iterators that each of them is about. */

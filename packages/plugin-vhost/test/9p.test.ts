@@ -533,7 +533,7 @@ describe('every step that can fail', () => {
   })
 })
 
-// consumers.md 16, row "9p zc"; through netfs user memory is pinned as well.
+// The table of ownership, row "9p zc"; through netfs user memory is pinned as well.
 describe('what is taken on each iterator type', () => {
   const shapes = [
     { row: { op: 'read' }, bytes: 2 * P },

@@ -2,7 +2,7 @@ import { type RowsOptions, replayRows, type TestRow } from '@pinscope/core/testi
 import { describe, expect, it } from 'vitest'
 import { tls } from '../src/tls/tls.ts'
 
-// A device that seals: consumers.md 6.3. @kernel net/tls/tls_device.c: tls_push_data, tls_append_frag
+// A device that seals. @kernel net/tls/tls_device.c: tls_push_data, tls_append_frag
 
 const KERNELS = ['6.1', '6.12', '6.18', 'mainline'] as const
 const A = 0x7f0000000000

@@ -3,7 +3,7 @@ import { type RowsOptions, replayRows, type TestRow } from '@pinscope/core/testi
 import { describe, expect, it } from 'vitest'
 import { tls } from '../src/tls/tls.ts'
 
-// Receiving: consumers.md 6.2, TR1 and TR2, and when a record is opened in the memory of the reader.
+// Receiving: TR1 and TR2, and when a record is opened in the memory of the reader.
 // @kernel net/tls/tls_sw.c: tls_sw_recvmsg, tls_decrypt_sg, tls_setup_from_iter, process_rx_list
 
 const KERNELS = ['6.1', '6.12', '6.18', 'mainline'] as const

@@ -3,7 +3,7 @@ import { type RowsOptions, replayRows, type TestRow } from '@pinscope/core/testi
 import { describe, expect, it } from 'vitest'
 import { tls } from '../src/tls/tls.ts'
 
-// Sending: consumers.md 6.1, TL1 to TL3, and the order in which tls_sw_sendmsg decides between zero copy and copy.
+// Sending: TL1 to TL3, and the order in which tls_sw_sendmsg decides between zero copy and copy.
 // @kernel net/tls/tls_sw.c: tls_sw_sendmsg (6.1), tls_sw_sendmsg_locked; net/core/skmsg.c
 
 const KERNELS = ['6.1', '6.12', '6.18', 'mainline'] as const

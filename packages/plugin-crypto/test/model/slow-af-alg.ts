@@ -331,11 +331,12 @@ export class SlowCipherSocket implements Twin {
       }
       const wanted = Math.min(bytesMax - request.rxBytes, iter.count)
       const seglen = since(version, '6.12') ? Math.min(wanted, room) : wanted
-      if (request.rsgls++ > 0) {
+      if (request.rsgls > 0) {
         const size = SIZES[version].rsgl
         if (!this.charge(request.socket, size)) return ENOMEM
         request.omem += size
       }
+      request.rsgls++
       const got =
         policy === 'get-pages' ? extract(world, iter, MAX_PAGES, seglen) : extractToSg(world, iter, seglen, MAX_PAGES)
       if (typeof got === 'number') return got
@@ -594,7 +595,9 @@ export class SlowHashSocket implements Twin {
       world.data.zeroCopyBytes += got.bytes
       hashed += got.bytes
       for (const hold of got.holds) world.drop(hold)
-      if (got.entries.length === pages && iter.count > 0) world.entries.limitHits++
+      // 6.1 has a list of 16; later ones make it as long as there are pages.
+      const room = since(world.setup.version, '6.12') ? pages : MAX_PAGES
+      if (got.entries.length === room && iter.count > 0) world.entries.limitHits++
     }
     socket.more = isMore
     return hashed

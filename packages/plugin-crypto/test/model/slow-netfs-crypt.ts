@@ -35,7 +35,7 @@ export class SlowNetfsCrypt implements Twin {
   submit({ iter, number, row }: Operation): number {
     if (iter.count === 0) return 0
     const request: Request = { holds: [], folios: 0, arrays: 0 }
-    const bytes = this.start(iter, request)
+    const bytes = this.start(iter, request, row.result)
     if (bytes < 0) this.release(request)
     else this.requests.set(number, request)
     // A short transfer is not noticed before it is over.
@@ -56,12 +56,12 @@ export class SlowNetfsCrypt implements Twin {
     return this.world.setup.options['block-size'] ?? 4096
   }
 
-  private start(iter: Iter, request: Request): number {
+  private start(iter: Iter, request: Request, result?: number): number {
     const { policy, options } = this.world.setup
     const isOld = policy === 'get-pages'
     const isWhole = iter.count % this.blockBytes === 0 && !this.isMisaligned(iter)
     const isInPlace = iter.isDest || options['in-place'] === 1
-    if (!isWhole || (isOld && !isInPlace)) return this.throughCopy(iter, request)
+    if (!isWhole || (isOld && !isInPlace)) return this.throughCopy(iter, request, result)
     if (isOld) return this.pageArrays(iter, request)
     return isInPlace ? this.inPlace(iter, request) : this.intoBounce(iter, request)
   }
@@ -141,11 +141,13 @@ export class SlowNetfsCrypt implements Twin {
   }
 
   /** All blocks that the range touches, in bounce folios. */
-  private throughCopy(iter: Iter, request: Request): number {
+  private throughCopy(iter: Iter, request: Request, result = iter.count): number {
     const bytes = iter.count
+    // Only what has arrived is copied out.
+    const wanted = iter.isDest ? Math.min(Math.max(result, 0), bytes) : bytes
     const blocks = Math.ceil(bytes / this.blockBytes)
     this.allocate(request, blocks * this.blockBytes)
-    if (iter.copy(bytes) < bytes) return this.world.setup.policy === 'get-pages' || iter.isDest ? EFAULT : EIO
+    if (iter.copy(wanted) < wanted) return this.world.setup.policy === 'get-pages' || iter.isDest ? EFAULT : EIO
     for (let i = 0; i < blocks; i++) this.world.built(this.dest(i * this.blockBytes))
     return bytes
   }

@@ -13,7 +13,7 @@ const OFFSETS = [0, 0, 0, 16, 0x100, 512, 0x800, 4095]
 const LENGTHS = [1, 15, 16, 100, 512, 1000, 4095, 4096, 4096, 4097, 8192, 12_288, 16_384, 16_385, 40_000, 70_000]
 
 /** Memory of an iterator type: segments in the form that a trace has. */
-function memoryOf(iter: IterName, parts: readonly Part[]): readonly (readonly number[])[] {
+export function memoryOf(iter: IterName, parts: readonly Part[]): readonly (readonly number[])[] {
   const one = parts.slice(0, 1)
   switch (iter) {
     case 'ubuf':

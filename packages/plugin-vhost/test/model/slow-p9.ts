@@ -53,6 +53,8 @@ export class SlowP9 implements Twin {
   submit({ iter, number, row }: Operation): number {
     if (iter.count === 0) return 0
     this.pending = null
+    // Once an operation, however many messages it takes.
+    if (iter.count > this.bytesMax) this.world.entries.limitHits++
     this.server = row.result === undefined ? Number.POSITIVE_INFINITY : Math.max(row.result, 0)
     const error = (row.result ?? 0) < 0 ? row.result! : 0
     const pins: Hold[] = []
@@ -162,9 +164,6 @@ export class SlowP9 implements Twin {
   /** Requests one after the other, each as far as the message goes. */
   private transfer(iter: Iter, answer: number): { bytes: number; error: number } {
     let total = 0
-    // Once a call, however many messages it takes; netfs cuts writes down before.
-    const isCut = !iter.isDest && since(this.world.setup.version, '6.12')
-    if (iter.count > this.bytesMax && !isCut) this.world.entries.limitHits++
     while (iter.count > 0) {
       const wanted = Math.min(iter.count, this.bytesMax)
       const start = iter.position

@@ -74,9 +74,7 @@ export class SlowTls implements Twin {
   /** TCP takes what the operation sent, and what was closed before it. */
   complete({ row, number }: Operation): void {
     const socket = this.socketOf(row.file ?? '')
-    const { result = 0 } = row
-    if (row.op === 'write' && result < 0) socket.error = result
-    else this.transmit(socket, number)
+    this.transmit(socket, number)
   }
 
   close(): void {
@@ -112,6 +110,8 @@ export class SlowTls implements Twin {
     const { version, quirks } = this.world.setup
     const has = (flag: 'more' | 'eor' | 'splice') => row.flags?.includes(flag) === true
     const isNew = since(version, '6.12')
+    // A send that failed: how far it had come, the trace does not tell.
+    if ((row.result ?? 0) < 0) return row.result!
     if (has('eor') && !isNew) return EOPNOTSUPP
     if (has('eor') && has('more')) return EINVAL
     const splices = has('splice') && (isNew ? !isUser(iter.type) || quirks['tls-splice-user'] === true : iter.type === 'bvec')
@@ -385,17 +385,20 @@ export class SlowTls implements Twin {
     const { world } = this
     const length = iter.count
     const { result = length } = row
+    if (result < 0) return result
     // A read that is shorter than asked for tells where a record ended.
-    const coming = result < length ? Math.max(result, 0) : Number.POSITIVE_INFINITY
+    const coming = result < length ? result : Number.POSITIVE_INFINITY
     let copied = 0
     let error = 0
     while (copied < Math.min(length, coming) && socket.kept.length > 0) {
-      const bytes = Math.min(socket.kept[0]!, length - copied)
+      const bytes = Math.min(socket.kept[0]!, Math.min(length, coming) - copied)
       if (!this.copyOut(iter, bytes)) return copied > 0 ? copied : EFAULT
       copied += bytes
       socket.kept[0]! -= bytes
       if (socket.kept[0] === 0) socket.kept.shift()
     }
+    // What was taken for more of a record than there was.
+    if (copied === coming) socket.kept = []
     while (copied < length && error === 0) {
       const payload = this.nextPayload(coming - copied)
       if (payload === 0) break
@@ -425,7 +428,7 @@ export class SlowTls implements Twin {
       copied += bytes
       if (bytes < content) socket.kept.push(content - bytes)
     }
-    return copied > 0 ? copied : error < 0 ? error : Math.min(result, 0)
+    return copied > 0 ? copied : error
   }
 
   private get padding(): number {

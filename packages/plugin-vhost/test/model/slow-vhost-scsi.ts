@@ -143,6 +143,7 @@ export class SlowVhostScsi implements Twin {
   /** A fresh page for each entry the scatterlist would have had, filled one after the other. */
   private copy(command: Command, iter: Iter, count: number): number {
     const { world } = this
+    world.entries.limitHits++
     const left = iter.count
     const bounce = Array.from({ length: count }, (_, i) => Math.max(Math.min(PAGE, left - i * PAGE), 0))
     if (iter.isDest) {
