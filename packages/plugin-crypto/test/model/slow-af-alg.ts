@@ -10,6 +10,7 @@ import {
   type Iter,
   type Operation,
   PAGE,
+  type Page,
   type Row,
   since,
   type Twin,
@@ -30,13 +31,8 @@ const SIZES = {
   mainline: { areq: 728, rsgl: 592, ctx: 120, optmem: 131_072 },
 } as const
 
-/** A page that the socket allocated, by its references. */
-interface OwnPage {
-  references: number
-}
-
 interface TxEntry {
-  page: OwnPage | null
+  page: Page | null
   offset: number
   length: number
 }
@@ -49,7 +45,7 @@ interface Request {
   rsgls: number
   rxEntries: number
   rxBytes: number
-  readonly tsgl: OwnPage[]
+  readonly tsgl: Page[]
   hasTsgl: boolean
 }
 
@@ -63,8 +59,8 @@ interface Socket {
   more: boolean
   init: boolean
   isEncrypting: boolean
-  inFlight: number
-  omem: number
+  /** Requests that are not freed. */
+  readonly requests: Set<Request>
 }
 
 /** The two kinds of cipher sockets. */
@@ -118,8 +114,7 @@ export class SlowCipherSocket implements Twin {
       more: false,
       init: false,
       isEncrypting: this.world.setup.options.decrypt !== 1,
-      inFlight: 0,
-      omem: SIZES[this.world.setup.version].ctx,
+      requests: new Set(),
     }
     this.sockets.set(name, socket)
     return socket
@@ -166,13 +161,13 @@ export class SlowCipherSocket implements Twin {
       let part = 0
       do {
         part = Math.min(bytes, PAGE)
-        world.allocate()
+        const page = world.allocPage()
         if (!copyFull(iter, part)) {
-          world.free()
+          world.putOwn(page)
           error = EFAULT
           break
         }
-        block.push({ page: { references: 1 }, offset: 0, length: part })
+        block.push({ page, offset: 0, length: part })
         entries++
         bytes -= part
         socket.used += part
@@ -211,27 +206,29 @@ export class SlowCipherSocket implements Twin {
     const last = socket.blocks.at(-1)
     if (last !== undefined && last.length < BLOCK_ENTRIES) return true
     if (last !== undefined) this.world.entries.limitHits++
-    if (!this.charge(socket, BLOCK_BYTES)) return false
+    const others = [...socket.requests].reduce((sum, { omem }) => sum + omem, 0)
+    if (!this.charge(socket, others, BLOCK_BYTES)) return false
     socket.blocks.push([])
     return true
   }
 
-  /** sock_kmalloc */
-  private charge(socket: Socket, bytes: number): boolean {
-    const max = this.world.setup.options['optmem-max'] || SIZES[this.world.setup.version].optmem
-    const free = socket.overtakenBlocks * BLOCK_BYTES
-    if (bytes > max || socket.omem - free + bytes >= max) {
+  /** sock_kmalloc: the socket itself, its blocks and what requests have may not be more than optmem_max. */
+  private charge(socket: Socket, ofRequests: number, bytes: number): boolean {
+    const { ctx, optmem } = SIZES[this.world.setup.version]
+    const max = this.world.setup.options['optmem-max'] || optmem
+    const held = ctx + (socket.blocks.length - socket.overtakenBlocks) * BLOCK_BYTES + ofRequests
+    if (bytes > max || held + bytes >= max) {
       this.world.entries.limitHits++
       return false
     }
-    socket.omem += bytes
     this.world.allocate()
     return true
   }
 
-  private uncharge(socket: Socket, bytes: number): void {
-    socket.omem -= bytes
-    this.world.free()
+  private chargeRequest(request: Request, bytes: number): boolean {
+    if (!this.charge(request.socket, request.omem, bytes)) return false
+    request.omem += bytes
+    return true
   }
 
   /** Queues bytes that a send put there which the trace does not show, and ends that message. */
@@ -250,8 +247,7 @@ export class SlowCipherSocket implements Twin {
       }
       if (!this.allocBlock(socket)) return
       const part = Math.min(left, PAGE)
-      this.world.allocate()
-      socket.blocks.at(-1)!.push({ page: { references: 1 }, offset: 0, length: part })
+      socket.blocks.at(-1)!.push({ page: this.world.allocPage(), offset: 0, length: part })
       socket.used += part
       left -= part
       socket.merge = part % PAGE !== 0
@@ -284,13 +280,11 @@ export class SlowCipherSocket implements Twin {
       this.inFlight.delete(op.number)
       this.freeResources(before)
     }
-    if (socket.inFlight > 0 && (op.row.result ?? -1) < 0) return EBUSY
-    const size = SIZES[this.world.setup.version].areq
-    if (!this.charge(socket, size)) return ENOMEM
-    socket.inFlight++
+    // One whose result tells that it was not refused was of another socket.
+    if (socket.requests.size > 0 && (op.row.result ?? -1) < 0) return EBUSY
     const request: Request = {
       socket,
-      omem: size,
+      omem: 0,
       holds: [],
       rsgls: 0,
       rxEntries: 0,
@@ -298,6 +292,8 @@ export class SlowCipherSocket implements Twin {
       tsgl: [],
       hasTsgl: false,
     }
+    if (!this.chargeRequest(request, SIZES[this.world.setup.version].areq)) return ENOMEM
+    socket.requests.add(request)
     const bytes = this.cipher.receive(op, request)
     if (bytes >= 0 && this.cipher.isAsync) this.inFlight.set(op.number, request)
     else this.freeResources(request)
@@ -315,7 +311,8 @@ export class SlowCipherSocket implements Twin {
     const asked = result === undefined ? iter.count : Math.min(result - received, iter.count)
     const wanted = Math.min(asked, this.rcvbuf())
     const total = this.cipher.bytesToSend(socket, wanted)
-    this.queueUnseen(socket, Math.max(Math.min(total - socket.used, this.room(socket)), 0))
+    const queued = Math.min(total, bufferBytes(this.world.setup.options.sndbuf))
+    this.queueUnseen(socket, Math.max(queued - socket.used, 0))
     return 0
   }
 
@@ -323,6 +320,7 @@ export class SlowCipherSocket implements Twin {
   getRsgl({ iter }: Operation, request: Request, bytesMax: number): number {
     const { world } = this
     const { version, policy } = world.setup
+    let isFull = false
     while (bytesMax > request.rxBytes && iter.count > 0) {
       const room = this.rcvbuf() - request.rxBytes
       if (room < PAGE) {
@@ -331,11 +329,8 @@ export class SlowCipherSocket implements Twin {
       }
       const wanted = Math.min(bytesMax - request.rxBytes, iter.count)
       const seglen = since(version, '6.12') ? Math.min(wanted, room) : wanted
-      if (request.rsgls > 0) {
-        const size = SIZES[version].rsgl
-        if (!this.charge(request.socket, size)) return ENOMEM
-        request.omem += size
-      }
+      if (isFull) world.entries.limitHits++
+      if (request.rsgls > 0 && !this.chargeRequest(request, SIZES[version].rsgl)) return ENOMEM
       request.rsgls++
       const got =
         policy === 'get-pages' ? extract(world, iter, MAX_PAGES, seglen) : extractToSg(world, iter, seglen, MAX_PAGES)
@@ -343,7 +338,7 @@ export class SlowCipherSocket implements Twin {
       request.holds.push(...('holds' in got ? got.holds : got.hold === null ? [] : [got.hold]))
       request.rxEntries += got.entries.length
       request.rxBytes += got.bytes
-      if (got.entries.length === MAX_PAGES && bytesMax > request.rxBytes && iter.count > 0) world.entries.limitHits++
+      isFull = got.entries.length === MAX_PAGES
     }
     return request.rxBytes
   }
@@ -352,8 +347,7 @@ export class SlowCipherSocket implements Twin {
   pullTx(request: Request, bytes: number): number {
     const { socket } = request
     const entries = Math.max(this.countTsgl(socket, bytes), 1)
-    if (!this.charge(socket, entries * SG_BYTES)) return ENOMEM
-    request.omem += entries * SG_BYTES
+    if (!this.chargeRequest(request, entries * SG_BYTES)) return ENOMEM
     request.hasTsgl = true
     this.pull(socket, bytes, request.tsgl)
     this.world.built(request.rxEntries + entries)
@@ -373,7 +367,7 @@ export class SlowCipherSocket implements Twin {
     return count
   }
 
-  private pull(socket: Socket, bytes: number, into: OwnPage[] | null): void {
+  private pull(socket: Socket, bytes: number, into: Page[] | null): void {
     let left = bytes
     socket.overtaken = Math.max(socket.overtaken - bytes, 0)
     while (socket.blocks.length > 0) {
@@ -382,7 +376,7 @@ export class SlowCipherSocket implements Twin {
         if (page === null) continue
         const part = Math.min(left, entry.length)
         if (into !== null && part > 0) {
-          page.references++
+          page.held++
           into.push(page)
         }
         entry.length -= part
@@ -390,32 +384,27 @@ export class SlowCipherSocket implements Twin {
         left -= part
         socket.used -= part
         if (entry.length > 0) return
-        this.putPage(page)
+        this.world.putOwn(page)
         entry.page = null
       }
       socket.blocks.shift()
-      this.uncharge(socket, BLOCK_BYTES)
+      this.world.free()
       socket.overtakenBlocks = Math.max(socket.overtakenBlocks - 1, 0)
     }
     if (socket.used === 0) socket.merge = false
     socket.init = socket.more
   }
 
-  private putPage(page: OwnPage): void {
-    if (--page.references === 0) this.world.free()
-  }
-
   /** af_alg_free_resources */
   private freeResources(request: Request): void {
     const { socket } = request
     for (const hold of request.holds) this.world.drop(hold)
-    for (const page of request.tsgl) this.putPage(page)
+    for (const page of request.tsgl) this.world.putOwn(page)
     if (request.hasTsgl) this.world.free()
     // The request itself, and every receive list but the first, which is part of it.
     this.world.free()
     for (let i = 1; i < request.rsgls; i++) this.world.free()
-    socket.omem -= request.omem
-    socket.inFlight--
+    socket.requests.delete(request)
   }
 }
 

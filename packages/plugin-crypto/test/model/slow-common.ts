@@ -146,6 +146,23 @@ export class World {
     this.allocations.made++
   }
 
+  /** alloc_page: a page of the consumer's own, with one reference. */
+  allocPage(): Page {
+    this.allocations.made++
+    const page: Page = { owned: 1, held: 0 }
+    this.pages.push(page)
+    return page
+  }
+
+  /** put_page of one of those; the last reference frees it. */
+  putOwn(page: Page): void {
+    if (page.held > 0) page.held--
+    else {
+      page.owned = 0
+      this.allocations.freed++
+    }
+  }
+
   free(): void {
     this.allocations.freed++
   }

@@ -53,13 +53,12 @@ export class SlowP9 implements Twin {
   submit({ iter, number, row }: Operation): number {
     if (iter.count === 0) return 0
     this.pending = null
-    // Once an operation, however many messages it takes.
-    if (iter.count > this.bytesMax) this.world.entries.limitHits++
     this.server = row.result === undefined ? Number.POSITIVE_INFINITY : Math.max(row.result, 0)
     const error = (row.result ?? 0) < 0 ? row.result! : 0
     const pins: Hold[] = []
     let result: number
     if (!since(this.world.setup.version, '6.12')) {
+      this.countLong(iter)
       const { bytes, error: ended } = this.transfer(iter, error)
       result = bytes > 0 ? bytes : ended
     } else result = this.throughNetfs(iter, pins, error)
@@ -89,6 +88,11 @@ export class SlowP9 implements Twin {
     return Math.min(Math.max(options.msize || standard, 4096), MSIZE_MAX) - HEADER
   }
 
+  /** Once an operation, however many messages it takes. */
+  private countLong(iter: Iter): void {
+    if (iter.count > this.bytesMax) this.world.entries.limitHits++
+  }
+
   // --- netfs
 
   /** User memory becomes bvecs of a page each, which are pinned; a fault ends that, the first one as an error. */
@@ -108,6 +112,7 @@ export class SlowP9 implements Twin {
       }
       whole = Iter.ofEntries(world, iter.isDest, entries)
     }
+    this.countLong(whole)
     if (iter.isDest) {
       const { bytes, error } = this.transfer(whole, answer)
       return error < 0 ? error : bytes

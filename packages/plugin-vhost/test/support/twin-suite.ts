@@ -1,0 +1,57 @@
+import type { ConsumerDefinition } from '@pinscope/core'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Policy, Row, Setup, Twin, Version, World } from '../model/slow-common.ts'
+import { type Choices, hasTypes, POLICIES, rowsOf, VERSIONS } from './random-rows.ts'
+import { SMALL_CASES, STEP, smallCase } from './small-cases.ts'
+import { fast, slow } from './twin.ts'
+
+/** A consumer and its twin, and what they are compared over. */
+export interface TwinSuite {
+  readonly name: string
+  readonly make: (world: World) => Twin
+  readonly options: readonly Readonly<Record<string, number>>[]
+  readonly choices: Choices
+  /** Rows of its own kind, besides those of the choices. */
+  readonly rows?: fc.Arbitrary<Row[]>
+  readonly small: number
+  readonly random: number
+}
+
+const SEED = 20_261_121
+
+/** Compares a consumer with its twin over small cases and random traces. */
+export function compareTwins(definition: ConsumerDefinition, suite: TwinSuite): void {
+  const agree = async (rows: readonly Row[], setup: Setup, name = '') => {
+    expect(await fast(definition, rows, setup), name).toEqual(slow(suite.make, rows, setup))
+  }
+
+  describe(suite.name, () => {
+    it(`${suite.small} small cases, spread evenly`, async () => {
+      for (let i = 0, index = 0; i < suite.small; i++, index = (index + STEP * 7919) % SMALL_CASES) {
+        const one = smallCase(index)
+        if (one === null) continue
+        const options = suite.options[i % suite.options.length]!
+        const setup = { version: one.version, policy: one.policy, options, quirks: {} }
+        await agree(one.rows, setup, `case ${index}: ${JSON.stringify({ ...one, options })}`)
+      }
+    })
+
+    it(`${suite.random} random traces`, async () => {
+      const rows = suite.rows === undefined ? rowsOf(suite.choices) : fc.oneof(rowsOf(suite.choices), suite.rows)
+      const setup = fc.record({
+        version: fc.constantFrom<Version>(...VERSIONS),
+        policy: fc.constantFrom<Policy>(...POLICIES),
+        options: fc.constantFrom(...suite.options),
+      })
+      const property = fc.asyncProperty(rows, setup, async (list, one) => {
+        fc.pre(hasTypes(one.version, list))
+        await agree(list, { ...one, quirks: {} })
+      })
+      await fc.assert(property, {
+        numRuns: Number(process.env.TWIN_RUNS ?? suite.random),
+        seed: Number(process.env.TWIN_SEED ?? SEED),
+      })
+    })
+  })
+}
