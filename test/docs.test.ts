@@ -45,7 +45,7 @@ it('the consumer of docs/writing-a-consumer.md works as it stands', async () => 
   expect(lanes[0]).toMatchObject({
     errors: 1,
     pins: { acquired: 66, released: 66, open: 0 },
-    entries: { built: 66, perOperationMax: 64 },
+    entries: { built: 66, perOperationMax: 66 },
     counters: { requests: 2 },
     leaksTotal: 0,
   })

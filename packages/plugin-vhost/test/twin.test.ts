@@ -54,6 +54,8 @@ const SUITES: readonly TwinSuite[] = [
       { async: 1 },
       { async: 1, 'record-size': 1000 },
       { async: 1, version: 13 },
+      { device: 1 },
+      { device: 1, 'zerocopy-sendfile': 1 },
     ],
     choices: { iters, flags: ['more', 'splice', 'eor'], files, ends, results, partsMax: 20 },
     small: 1000,

@@ -56,6 +56,15 @@ export class SlowTlsReceive {
       if (payload === 0) break
       const content = payload - this.padding
       const canPlace = iter.type !== 'kvec' && (!this.isVersion13 || options['expect-no-pad'] !== 0)
+      if (canPlace && payload <= left && this.isDevice) {
+        // The device has opened it: the CPU copies.
+        if (!copyOut(iter, payload)) {
+          socket.error = EBADMSG
+          return { bytes: done, error: EFAULT }
+        }
+        done += payload
+        continue
+      }
       if (canPlace && payload <= left) {
         if (!this.place(iter, payload)) {
           socket.error = EBADMSG
@@ -69,7 +78,7 @@ export class SlowTlsReceive {
         // Opened in vain: the last byte is padding.
         if (!(world.setup.quirks['tls-retry-no-revert'] ?? world.setup.version === '6.1')) iter.position -= payload
       }
-      world.built(1 + fragsOf(payload + (this.isVersion13 ? 22 : 29)))
+      if (!this.isDevice) world.built(1 + fragsOf(payload + (this.isVersion13 ? 22 : 29)))
       const bytes = Math.min(content, left)
       if (this.isAsync) {
         this.toCopy += bytes
@@ -140,6 +149,10 @@ export class SlowTlsReceive {
 
   private get isVersion13(): boolean {
     return this.world.setup.options.version === 13
+  }
+
+  private get isDevice(): boolean {
+    return this.world.setup.options.device === 1 && !this.isVersion13
   }
 
   /** The cipher of TLS 1.3 is always waited for. */

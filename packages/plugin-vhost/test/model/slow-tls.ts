@@ -13,6 +13,7 @@ import {
   type World,
 } from './slow-common.ts'
 import { FRAGS_MAX, type Message, SlowSkMsg, sizeOf } from './slow-sk-msg.ts'
+import { type DeviceRecord, SlowTlsDevice } from './slow-tls-device.ts'
 import { type ReceivingSocket, SlowTlsReceive } from './slow-tls-receive.ts'
 
 const RECORD_MAX = 16_384
@@ -20,6 +21,8 @@ const RECORD_MAX = 16_384
 interface Record {
   readonly plain: Message
   readonly encrypted: Message
+  /** What a device seals has this, and no plaintext of its own. */
+  readonly device: DeviceRecord | null
   /** Operation that closed it. */
   operation: number
 }
@@ -32,17 +35,19 @@ interface Socket extends ReceivingSocket {
   isAsync: boolean
 }
 
-/** net/tls/tls_sw.c: a socket in software. consumers.md 6. */
+/** net/tls/tls_sw.c, tls_device.c: kTLS sockets. consumers.md 6. */
 export class SlowTls implements Twin {
   private readonly world: World
   private readonly messages: SlowSkMsg
   private readonly receiver: SlowTlsReceive
+  private readonly device: SlowTlsDevice
   private readonly sockets = new Map<string, Socket>()
 
   constructor(world: World) {
     this.world = world
     this.messages = new SlowSkMsg(world)
     this.receiver = new SlowTlsReceive(world)
+    this.device = new SlowTlsDevice(world, this.messages)
   }
 
   submit(op: Operation): number {
@@ -96,6 +101,11 @@ export class SlowTls implements Twin {
       if (row.file !== undefined && row.result === undefined) return socket.error
       this.freeRecords(socket)
       Object.assign(socket, { kept: [], error: 0, isAsync: false })
+    }
+    if (this.isDevice) {
+      const splices = has('splice') && canSplice && this.world.setup.options['zerocopy-sendfile'] === 1
+      const records = { open: () => this.begin(op, socket).device!, push: () => this.push(op, socket) }
+      return this.device.send(iter, records, has('more'), splices)
     }
     if (!has('splice') || !canSplice) return this.sendmsg(op, socket, !has('more'), false)
     return isNew ? this.sendmsg(op, socket, !has('more'), true) : this.sendPages(op, socket)
@@ -228,10 +238,22 @@ export class SlowTls implements Twin {
     if (socket.open === null) {
       const waits = this.isAsync || socket.queue.some(({ operation }) => operation !== op.number)
       if (!waits) this.transmit(socket, op.number)
-      socket.open = { plain: [], encrypted: [], operation: 0 }
-      this.world.allocate()
+      socket.open = this.create()
     }
     return socket.open
+  }
+
+  private create(): Record {
+    if (this.isDevice) {
+      const device = this.device.create()
+      return { plain: device.frags, encrypted: [], device, operation: 0 }
+    }
+    this.world.allocate()
+    return { plain: [], encrypted: [], device: null, operation: 0 }
+  }
+
+  private get isDevice(): boolean {
+    return this.world.setup.options.device === 1 && this.world.setup.options.version !== 13
   }
 
   private get isAsync(): boolean {
@@ -261,7 +283,8 @@ export class SlowTls implements Twin {
     socket.open = null
   }
 
-  private freeRecord({ plain, encrypted }: Record): void {
+  private freeRecord({ plain, encrypted, device }: Record): void {
+    for (const hold of device?.ofTcp ?? []) this.world.drop(hold)
     this.messages.trim(encrypted, 0)
     this.messages.trim(plain, 0)
     this.world.free()
