@@ -15,6 +15,7 @@ const ends = [undefined, undefined, 0, 1500, 2500, 'never'] as const
 const results = [undefined, undefined, undefined, 16, 8, 3, 0, -11]
 const flags = ['more', 'nowait', 'splice'] as const
 const socket = { iters, flags, files, ends, results }
+const spliced = { ...socket, iters: [...iters, 'bvec' as const, 'bvec' as const, 'bvec' as const] }
 const file = { ...socket, flags: [] }
 
 const SUITES: readonly TwinSuite[] = [
@@ -33,6 +34,28 @@ const SUITES: readonly TwinSuite[] = [
     choices: socket,
     small: 800,
     random: 400,
+  },
+  {
+    name: 'af-alg-skcipher',
+    make: (world) => new SlowCipherSocket(world, 'skcipher'),
+    options: [{}, {}, { sndbuf: 20_000 }, { 'optmem-max': 6000 }],
+    quirks: [{ 'alg-tx-sendpage': true }, { 'alg-tx-splice': true }],
+    choices: spliced,
+    small: 300,
+    random: 300,
+  },
+  {
+    name: 'af-alg-aead',
+    make: (world) => new SlowCipherSocket(world, 'aead'),
+    options: [{}, { assoclen: 20 }, { assoclen: 20, decrypt: 1 }, { decrypt: 1, authsize: 64 }],
+    quirks: [
+      { 'alg-aead-in-place': true },
+      { 'alg-aead-in-place': true, 'alg-tx-sendpage': true },
+      { 'alg-aead-in-place': true, 'alg-tx-splice': true },
+    ],
+    choices: spliced,
+    small: 300,
+    random: 300,
   },
   {
     name: 'af-alg-hash',

@@ -131,10 +131,18 @@ export class AlgSend {
     const error = tx.allocTsgl(io, socket)
     if (error !== 0) return this.stop(error)
     const left = io.iter.countBytes
-    if (way === SENDPAGE) return this.splice(io, socket, left, 1)
+    if (way === SENDPAGE) return this.sendpage(io, socket, left)
     const room = sockets.room(socket)
     const bytes = left < room ? left : room
     return way === SPLICE ? this.splice(io, socket, bytes, tx.entriesLeft(socket)) : this.copyPages(io, socket, bytes)
+  }
+
+  /** One page: a call of its own, which tells that others follow (MSG_SENDPAGE_NOTLAST). @kernel crypto/af_alg.c: af_alg_sendpage (before 6.5) */
+  private sendpage(io: Operation, socket: number, left: number): number {
+    const listed = this.splice(io, socket, left, 1)
+    const isMore = (io.flags & FLAG_MORE) !== 0 || io.iter.countBytes > 0
+    if (listed > 0) this.sockets.more[socket] = isMore ? 1 : 0
+    return listed
   }
 
   /** The send goes on with an empty budget used. @kernel crypto/af_alg.c: af_alg_wait_for_wmem */

@@ -16,7 +16,7 @@ import {
   type Twin,
   type World,
 } from './slow-common.ts'
-import { extractToSg } from './slow-sg.ts'
+import { extractToSg, type Sg } from './slow-sg.ts'
 
 const MAX_PAGES = 16
 const BLOCK_ENTRIES = 126
@@ -33,6 +33,8 @@ const SIZES = {
 
 interface TxEntry {
   page: Page | null
+  /** The page is one of the iterator, with a reference, and not one of the socket's own. */
+  readonly isSpliced: boolean
   offset: number
   length: number
 }
@@ -45,7 +47,7 @@ interface Request {
   rsgls: number
   rxEntries: number
   rxBytes: number
-  readonly tsgl: Page[]
+  readonly tsgl: { page: Page; isSpliced: boolean }[]
   hasTsgl: boolean
 }
 
@@ -124,7 +126,13 @@ export class SlowCipherSocket implements Twin {
 
   private sendmsg({ iter, row }: Operation, socket: Socket): number {
     const { world } = this
+    const { quirks } = world.setup
     const isMore = row.flags?.includes('more') === true
+    const isSplice = row.flags?.includes('splice') === true
+    if (isSplice && quirks['alg-tx-sendpage'] === true && iter.type === 'bvec')
+      return this.sendpages({ iter, row }, socket)
+    const isListed = isSplice && quirks['alg-tx-splice'] === true
+    if (isListed && iter.type !== 'bvec') return EINVAL
     if (socket.init && !socket.more && socket.used > 0) {
       if ((row.result ?? -1) < 0) return EINVAL
       this.pull(socket, socket.used, null)
@@ -136,7 +144,7 @@ export class SlowCipherSocket implements Twin {
     let error = 0
     let entries = 0
     while (iter.count > 0 && error === 0) {
-      if (socket.merge) {
+      if (socket.merge && !isListed) {
         const entry = lastEntry(socket)!
         const bytes = Math.min(iter.count, PAGE - entry.offset - entry.length)
         if (!copyFull(iter, bytes)) error = EFAULT
@@ -148,6 +156,7 @@ export class SlowCipherSocket implements Twin {
         }
         continue
       }
+      socket.merge = false
       if (this.room(socket) < PAGE) {
         error = this.waitForRoom(row, socket, copied)
         if (error !== 0) break
@@ -158,6 +167,14 @@ export class SlowCipherSocket implements Twin {
         break
       }
       const block = socket.blocks.at(-1)!
+      if (isListed) {
+        const listed = extractToSg(world, iter, bytes, BLOCK_ENTRIES - block.length) as Sg
+        for (const { page, offset, length } of listed.entries) this.list(socket, page, offset, length)
+        // world.bare -= listed.entries.length
+        copied += listed.bytes
+        entries += listed.entries.length
+        continue
+      }
       let part = 0
       do {
         part = Math.min(bytes, PAGE)
@@ -167,7 +184,7 @@ export class SlowCipherSocket implements Twin {
           error = EFAULT
           break
         }
-        block.push({ page, offset: 0, length: part })
+        block.push({ page, isSpliced: false, offset: 0, length: part })
         entries++
         bytes -= part
         socket.used += part
@@ -178,6 +195,42 @@ export class SlowCipherSocket implements Twin {
     if (error === 0) socket.more = isMore
     world.built(entries)
     return copied > 0 ? copied : error === WAITED ? 0 : error
+  }
+
+  /** Before 6.5: af_alg_sendpage() for each bvec, in the quirk's words; it does not look at `init`. */
+  private sendpages({ iter, row }: { iter: Iter; row: Row }, socket: Socket): number {
+    const { world } = this
+    const isMore = row.flags?.includes('more') === true
+    let sent = 0
+    while (iter.count > 0) {
+      if (!socket.more && socket.used > 0) {
+        if ((row.result ?? -1) < 0) return sent > 0 ? sent : EINVAL
+        this.pull(socket, socket.used, null)
+      }
+      if (this.room(socket) < PAGE) {
+        const error = this.waitForRoom(row, socket, sent)
+        if (error !== 0) return sent > 0 ? sent : error === WAITED ? 0 : error
+      }
+      if (!this.allocBlock(socket)) return sent > 0 ? sent : ENOMEM
+      socket.merge = false
+      const pieces = iter.segment()
+      const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+      this.list(socket, iter.toEntry(pieces[0]!).page, pieces[0]!.offset, length)
+      world.bare += pieces.length
+      world.built(1)
+      iter.position += length
+      sent += length
+      socket.more = isMore || iter.count > 0
+    }
+    return sent
+  }
+
+  /** An entry for bytes where they are: of many pages only the first has the reference. */
+  private list(socket: Socket, page: Page, offset: number, length: number): void {
+    this.world.take('ref', [page])
+    this.world.data.zeroCopyBytes += length
+    socket.blocks.at(-1)!.push({ page, isSpliced: true, offset, length })
+    socket.used += length
   }
 
   /** A send that waits goes on: what is queued is received later in the trace. */
@@ -247,7 +300,7 @@ export class SlowCipherSocket implements Twin {
       }
       if (!this.allocBlock(socket)) return
       const part = Math.min(left, PAGE)
-      socket.blocks.at(-1)!.push({ page: this.world.allocPage(), offset: 0, length: part })
+      socket.blocks.at(-1)!.push({ page: this.world.allocPage(), isSpliced: false, offset: 0, length: part })
       socket.used += part
       left -= part
       socket.merge = part % PAGE !== 0
@@ -344,47 +397,61 @@ export class SlowCipherSocket implements Twin {
   }
 
   /** The request's own array of transmit entries, filled from the front of the list. */
-  pullTx(request: Request, bytes: number): number {
+  pullTx(request: Request, bytes: number, offset?: number): number {
     const { socket } = request
-    const entries = Math.max(this.countTsgl(socket, bytes), 1)
+    const entries = Math.max(this.countTsgl(socket, bytes, offset), 1)
     if (!this.chargeRequest(request, entries * SG_BYTES)) return ENOMEM
     request.hasTsgl = true
-    this.pull(socket, bytes, request.tsgl)
+    this.pull(socket, bytes, request.tsgl, offset)
     this.world.built(request.rxEntries + entries)
     return 0
   }
 
-  /** Entries that were taken whole and have no page any more count too, with no bytes. */
-  private countTsgl(socket: Socket, bytes: number): number {
+  /** Entries that were taken whole and have no page any more count too, with no bytes; not so where an offset was asked for. */
+  private countTsgl(socket: Socket, bytes: number, offset?: number): number {
     if (bytes === 0) return 0
     let count = 0
     let left = bytes
+    let skipped = offset ?? 0
     for (const entry of socket.blocks.flat()) {
+      if (offset !== undefined && skipped >= entry.length) {
+        skipped -= entry.length
+        left -= entry.length
+        continue
+      }
+      // Where the offset is, too few bytes are counted: the array may be an entry longer than needed.
+      const after = entry.length - skipped
+      skipped = 0
       count++
-      if (entry.length >= left) return count
-      left -= entry.length
+      if (after >= left) return count
+      left -= after
     }
     return count
   }
 
-  private pull(socket: Socket, bytes: number, into: Page[] | null): void {
+  /** Takes bytes off the front; `into` gets those from an offset on, with a reference of its own. */
+  pull(socket: Socket, bytes: number, into: Request['tsgl'] | null, offset = 0): void {
     let left = bytes
+    let skipped = offset
     socket.overtaken = Math.max(socket.overtaken - bytes, 0)
     while (socket.blocks.length > 0) {
       for (const entry of socket.blocks[0]!) {
-        const { page } = entry
+        const { page, isSpliced } = entry
         if (page === null) continue
         const part = Math.min(left, entry.length)
-        if (into !== null && part > 0) {
-          page.held++
-          into.push(page)
+        if (into !== null && skipped >= part) skipped -= part
+        else if (into !== null) {
+          skipped = 0
+          if (isSpliced) this.world.take('ref', [page])
+          else page.held++
+          into.push({ page, isSpliced })
         }
         entry.length -= part
         entry.offset += part
         left -= part
         socket.used -= part
         if (entry.length > 0) return
-        this.world.putOwn(page)
+        this.putPage(page, isSpliced)
         entry.page = null
       }
       socket.blocks.shift()
@@ -395,11 +462,16 @@ export class SlowCipherSocket implements Twin {
     socket.init = socket.more
   }
 
+  private putPage(page: Page, isSpliced: boolean): void {
+    if (isSpliced) this.world.drop({ kind: 'ref', pages: [page] })
+    else this.world.putOwn(page)
+  }
+
   /** af_alg_free_resources */
   private freeResources(request: Request): void {
     const { socket } = request
     for (const hold of request.holds) this.world.drop(hold)
-    for (const page of request.tsgl) this.world.putOwn(page)
+    for (const { page, isSpliced } of request.tsgl) this.putPage(page, isSpliced)
     if (request.hasTsgl) this.world.free()
     // The request itself, and every receive list but the first, which is part of it.
     this.world.free()
@@ -462,6 +534,21 @@ function aead(all: SlowCipherSocket, world: World): Cipher {
   const assoclen = options.assoclen ?? 0
   const authsize = options.authsize ?? 16
   const tagIn = (socket: Socket) => (socket.isEncrypting ? 0 : authsize)
+  /** Before 2026: all is copied into the receive list, and the cipher works there. */
+  const encryptInPlace = (request: Request, processed: number, out: number) => {
+    all.pull(request.socket, processed, null)
+    world.built(request.rxEntries)
+    world.data.copiedBytes += processed
+    world.data.zeroCopyBytes += out - processed
+    return out
+  }
+  /** The tag stays where it was sent to, chained behind the receive list. */
+  const decryptInPlace = (request: Request, processed: number, out: number) => {
+    const error = all.pullTx(request, processed, processed - authsize)
+    if (error !== 0) return error
+    world.data.copiedBytes += out
+    return out
+  }
   return {
     isAsync: version !== 'mainline',
     mustWait: (socket) => !socket.init || socket.more,
@@ -478,11 +565,16 @@ function aead(all: SlowCipherSocket, world: World): Cipher {
       if (listed < 0) return listed
       if (listed < out) {
         const less = out - listed
-        if (text < less + tagIn(socket)) return EINVAL
+        const isInPlace = world.setup.quirks['alg-aead-in-place'] === true
+        if (text < less + (isInPlace ? 0 : tagIn(socket))) return EINVAL
         text -= less
         out -= less
       }
-      const error = all.pullTx(request, text + assoclen)
+      const processed = text + assoclen
+      if (world.setup.quirks['alg-aead-in-place'] === true) {
+        return socket.isEncrypting ? encryptInPlace(request, processed, out) : decryptInPlace(request, processed, out)
+      }
+      const error = all.pullTx(request, processed)
       if (error !== 0) return error
       world.data.copiedBytes += assoclen
       world.data.zeroCopyBytes += out - assoclen

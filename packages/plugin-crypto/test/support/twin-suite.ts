@@ -11,6 +11,8 @@ export interface TwinSuite {
   readonly name: string
   readonly make: (world: World) => Twin
   readonly options: readonly Readonly<Record<string, number>>[]
+  /** Quirks to be on; without it those of the version. */
+  readonly quirks?: readonly Setup['quirks'][]
   readonly choices: Choices
   /** Rows of its own kind, besides those of the choices. */
   readonly rows?: fc.Arbitrary<Row[]>
@@ -26,14 +28,16 @@ export function compareTwins(definition: ConsumerDefinition, suite: TwinSuite): 
     expect(await fast(definition, rows, setup), name).toEqual(slow(suite.make, rows, setup))
   }
 
+  const quirks = suite.quirks ?? [{}]
+
   describe(suite.name, () => {
     it(`${suite.small} small cases, spread evenly`, async () => {
       for (let i = 0, index = 0; i < suite.small; i++, index = (index + STEP * 7919) % SMALL_CASES) {
         const one = smallCase(index)
         if (one === null) continue
         const options = suite.options[i % suite.options.length]!
-        const setup = { version: one.version, policy: one.policy, options, quirks: {} }
-        await agree(one.rows, setup, `case ${index}: ${JSON.stringify({ ...one, options })}`)
+        const setup = { version: one.version, policy: one.policy, options, quirks: quirks[i % quirks.length]! }
+        await agree(one.rows, setup, `case ${index}: ${JSON.stringify({ rows: one.rows, ...setup })}`)
       }
     })
 
@@ -43,10 +47,11 @@ export function compareTwins(definition: ConsumerDefinition, suite: TwinSuite): 
         version: fc.constantFrom<Version>(...VERSIONS),
         policy: fc.constantFrom<Policy>(...POLICIES),
         options: fc.constantFrom(...suite.options),
+        quirks: fc.constantFrom(...quirks),
       })
       const property = fc.asyncProperty(rows, setup, async (list, one) => {
         fc.pre(hasTypes(one.version, list))
-        await agree(list, { ...one, quirks: {} })
+        await agree(list, one)
       })
       await fc.assert(property, {
         numRuns: Number(process.env.TWIN_RUNS ?? suite.random),

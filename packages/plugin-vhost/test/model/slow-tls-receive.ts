@@ -41,8 +41,9 @@ export class SlowTlsReceive {
     this.holds = []
     this.toCopy = 0
     const { bytes, error } = this.records(iter, socket, length - copied, coming - copied)
-    const done = bytes + this.finish(iter, socket)
-    return copied + done > 0 ? copied + done : error
+    const late = this.finish(iter, socket)
+    const done = copied + bytes + Math.max(late, 0)
+    return done > 0 ? done : Math.min(error, late)
   }
 
   /** Records until the read is full: bytes that are there, those not counted that are still to be copied. */
@@ -95,7 +96,7 @@ export class SlowTlsReceive {
     return { bytes: done, error: 0 }
   }
 
-  /** The asynchronous requests have ended: pages are put, and what was opened into buffers is copied. */
+  /** The asynchronous requests have ended: pages are put, and what was opened into buffers is copied: bytes, or -EFAULT. */
   private finish(iter: Iter, socket: ReceivingSocket): number {
     for (const hold of this.holds) this.world.drop(hold)
     let copied = 0
