@@ -1,12 +1,13 @@
 import { describe } from 'vitest'
+import type { IterName } from '../../core/test/consumer-twin/slow-common.ts'
+import { compareTwins, type TwinSuite } from '../../core/test/consumer-twin/twin-suite.ts'
 import register from '../src/register.ts'
-import { SlowCipherSocket, SlowHashSocket } from './model/slow-af-alg.ts'
+import { SlowCipherSocket } from './model/slow-af-alg.ts'
+import { SlowHashSocket } from './model/slow-af-alg-hash.ts'
 import { SlowChecksum } from './model/slow-checksum.ts'
-import type { IterName } from './model/slow-common.ts'
 import { SlowNetfsCrypt } from './model/slow-netfs-crypt.ts'
 import { SlowSkcipherWalk } from './model/slow-skcipher-walk.ts'
 import { SlowSmb3Transform } from './model/slow-smb3-transform.ts'
-import { compareTwins, type TwinSuite } from './support/twin-suite.ts'
 
 const iters: readonly IterName[] = ['ubuf', 'ubuf', 'iovec', 'iovec', 'kvec', 'bvec', 'xarray', 'folioq', 'discard']
 const files = ['', 'a', 'b']

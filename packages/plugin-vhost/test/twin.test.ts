@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe } from 'vitest'
+import { mapRow, USER } from '../../core/test/consumer-twin/random-rows.ts'
+import type { IterName, Row } from '../../core/test/consumer-twin/slow-common.ts'
+import { compareTwins, type TwinSuite } from '../../core/test/consumer-twin/twin-suite.ts'
 import register from '../src/register.ts'
-import type { IterName, Row } from './model/slow-common.ts'
 import { SlowP9 } from './model/slow-p9.ts'
 import { SlowTls } from './model/slow-tls.ts'
 import { SlowVhostScsi } from './model/slow-vhost-scsi.ts'
-import { mapRow, USER } from './support/random-rows.ts'
-import { compareTwins, type TwinSuite } from './support/twin-suite.ts'
 
 const iters: readonly IterName[] = ['ubuf', 'ubuf', 'iovec', 'iovec', 'kvec', 'bvec', 'xarray', 'folioq', 'discard']
 const files = ['', 'a', 'b']

@@ -1,4 +1,4 @@
-import { EFAULT, type Operation, type Twin, type World } from './slow-common.ts'
+import { EFAULT, type Operation, type Twin, type World } from '../../../core/test/consumer-twin/slow-common.ts'
 
 /** iterate_and_advance over all of the data, where it lies: nothing is listed or taken. Data in part has no sum. */
 export class SlowChecksum implements Twin {

@@ -8,7 +8,7 @@ import {
   PAGE,
   type Twin,
   type World,
-} from './slow-common.ts'
+} from '../../../core/test/consumer-twin/slow-common.ts'
 import { extractToSg } from './slow-sg.ts'
 
 const ENTRIES_MAX = 16

@@ -1,4 +1,14 @@
-import { EFAULT, EIO, type Entry, extract, type Hold, type Iter, isUser, PAGE, type World } from './slow-common.ts'
+import {
+  EFAULT,
+  EIO,
+  type Entry,
+  extract,
+  type Hold,
+  type Iter,
+  isUser,
+  PAGE,
+  type World,
+} from '../../../core/test/consumer-twin/slow-common.ts'
 
 /** What one call of extract_iter_to_sg() appended; an errno, or 0 bytes, with nothing held. */
 export interface Sg {

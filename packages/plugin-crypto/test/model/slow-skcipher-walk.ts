@@ -1,4 +1,13 @@
-import { EINVAL, type Entry, type Hold, type Operation, PAGE, since, type Twin, type World } from './slow-common.ts'
+import {
+  EINVAL,
+  type Entry,
+  type Hold,
+  type Operation,
+  PAGE,
+  since,
+  type Twin,
+  type World,
+} from '../../../core/test/consumer-twin/slow-common.ts'
 import { extractToSg, getPagesToSg } from './slow-sg.ts'
 
 interface Sizes {

@@ -9,7 +9,7 @@ import {
   PAGE,
   type Twin,
   type World,
-} from './slow-common.ts'
+} from '../../../core/test/consumer-twin/slow-common.ts'
 import { extractToSg } from './slow-sg.ts'
 
 const MAX_ORDER = 9

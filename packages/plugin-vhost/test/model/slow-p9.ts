@@ -10,7 +10,7 @@ import {
   since,
   type Twin,
   type World,
-} from './slow-common.ts'
+} from '../../../core/test/consumer-twin/slow-common.ts'
 
 const RING = 128
 const HEADER = 24

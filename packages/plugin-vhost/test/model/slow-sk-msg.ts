@@ -1,4 +1,11 @@
-import { EFAULT, ENOSPC, extract, type Hold, type Iter, type World } from './slow-common.ts'
+import {
+  EFAULT,
+  ENOSPC,
+  extract,
+  type Hold,
+  type Iter,
+  type World,
+} from '../../../core/test/consumer-twin/slow-common.ts'
 
 export const FRAGS_MAX = 17
 const FRAG_BYTES = 32_768

@@ -1,4 +1,12 @@
-import { EFAULT, EIO, type Hold, type Iter, type Page, since, type World } from './slow-common.ts'
+import {
+  EFAULT,
+  EIO,
+  type Hold,
+  type Iter,
+  type Page,
+  since,
+  type World,
+} from '../../../core/test/consumer-twin/slow-common.ts'
 import type { Message, SlowSkMsg } from './slow-sk-msg.ts'
 
 const RECORD_MAX = 16_384

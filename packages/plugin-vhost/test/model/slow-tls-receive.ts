@@ -1,4 +1,12 @@
-import { EFAULT, extract, type Hold, type Iter, type Operation, PAGE, type World } from './slow-common.ts'
+import {
+  EFAULT,
+  extract,
+  type Hold,
+  type Iter,
+  type Operation,
+  PAGE,
+  type World,
+} from '../../../core/test/consumer-twin/slow-common.ts'
 
 const RECORD_MAX = 16_384
 const EBADMSG = -74

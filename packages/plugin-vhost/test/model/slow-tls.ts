@@ -11,7 +11,7 @@ import {
   since,
   type Twin,
   type World,
-} from './slow-common.ts'
+} from '../../../core/test/consumer-twin/slow-common.ts'
 import { FRAGS_MAX, type Message, SlowSkMsg, sizeOf } from './slow-sk-msg.ts'
 import { type DeviceRecord, SlowTlsDevice } from './slow-tls-device.ts'
 import { type ReceivingSocket, SlowTlsReceive } from './slow-tls-receive.ts'

@@ -1,8 +1,8 @@
 import type { ConsumerDefinition } from '@pinscope/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Policy, Row, Setup, Twin, Version, World } from '../model/slow-common.ts'
 import { type Choices, hasTypes, POLICIES, rowsOf, VERSIONS } from './random-rows.ts'
+import type { Policy, Row, Setup, Twin, Version, World } from './slow-common.ts'
 import { SMALL_CASES, STEP, smallCase } from './small-cases.ts'
 import { fast, slow } from './twin.ts'
 

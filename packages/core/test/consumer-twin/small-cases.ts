@@ -1,5 +1,5 @@
-import type { IterName, Policy, Row, Version } from '../model/slow-common.ts'
 import { memoryOf, POLICIES, VERSIONS } from './random-rows.ts'
+import type { IterName, Policy, Row, Version } from './slow-common.ts'
 
 /** One or two operations over the same memory, on one socket. */
 export interface SmallCase {

@@ -1,15 +1,6 @@
 import type { ConsumerDefinition } from '@pinscope/core'
 import { replayRows, type TestRow } from '@pinscope/core/testing'
-import {
-  type Figures,
-  type IterName,
-  type Row,
-  run,
-  type Setup,
-  STEP,
-  type Twin,
-  type World,
-} from '../model/slow-common.ts'
+import { type Figures, type IterName, type Row, run, type Setup, STEP, type Twin, type World } from './slow-common.ts'
 
 /** The figures of the consumer itself. */
 export async function fast(definition: ConsumerDefinition, rows: readonly Row[], setup: Setup): Promise<Figures> {

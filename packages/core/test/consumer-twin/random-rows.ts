@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type Flag, type IterName, PAGE, type Policy, type Row, type Version } from '../model/slow-common.ts'
+import { type Flag, type IterName, PAGE, type Policy, type Row, type Version } from './slow-common.ts'
 
 export const VERSIONS: readonly Version[] = ['6.1', '6.12', '6.18', 'mainline']
 export const POLICIES: readonly Policy[] = ['get-pages', 'viro-2022', 'extract', 'folio']

@@ -1,0 +1,81 @@
+export const PAGE = 4096
+export const EIO = -5
+export const EAGAIN = -11
+export const ENOMEM = -12
+export const EBUSY = -16
+export const EFAULT = -14
+export const EINVAL = -22
+export const ENOSPC = -28
+export const EOPNOTSUPP = -95
+
+export type IterName = 'ubuf' | 'iovec' | 'kvec' | 'bvec' | 'xarray' | 'folioq' | 'discard'
+export type Version = '6.1' | '6.12' | '6.18' | 'mainline'
+export type Policy = 'get-pages' | 'viro-2022' | 'extract' | 'folio'
+export type Flag = 'more' | 'splice' | 'eor' | 'nowait'
+export type Kind = 'pin' | 'ref'
+
+/** A row in plain words. `map` rows make memory that cannot be had; segments as in a trace. */
+export interface Row {
+  readonly event?: 'map'
+  readonly access?: 'none' | 'read' | 'write'
+  readonly op?: 'read' | 'write'
+  readonly iter?: IterName
+  readonly segs: readonly (readonly number[])[]
+  readonly flags?: readonly Flag[]
+  readonly file?: string
+  /** ns after the row; absent: at once. */
+  readonly end?: number | 'never'
+  readonly result?: number
+  /** Bytes asked for, where it is less than the segments hold; `discard` has nothing else. */
+  readonly len?: number
+}
+
+/** What one lane is made of. */
+export interface Setup {
+  readonly version: Version
+  readonly policy: Policy
+  readonly options: Readonly<Record<string, number>>
+  readonly quirks: Readonly<Record<string, boolean>>
+}
+
+export interface Page {
+  /** 1 for the reference of who has it without the I/O: the mapping, the page cache, the kernel. 0 once it was unmapped. */
+  owned: 0 | 1
+  /** References and pins of operations. */
+  held: number
+}
+
+export interface Entry {
+  readonly page: Page
+  readonly offset: number
+  readonly length: number
+}
+
+/** References of one kind on pages, taken together. */
+export interface Hold {
+  readonly kind: Kind
+  readonly pages: readonly Page[]
+}
+
+export interface Piece {
+  readonly segment: number
+  readonly key: string
+  /** A page that was taken before; absent: the one of that name. */
+  readonly page?: Page
+  readonly offset: number
+  readonly length: number
+}
+
+const ORDER: readonly Version[] = ['6.1', '6.12', '6.18', 'mainline']
+
+export function since(version: Version, first: Version): boolean {
+  return ORDER.indexOf(version) >= ORDER.indexOf(first)
+}
+
+export function isUser(type: IterName): boolean {
+  return type === 'ubuf' || type === 'iovec'
+}
+
+export function userKey(page: number): string {
+  return `user ${page}`
+}

@@ -1,0 +1,104 @@
+import { type Hold, type Kind, PAGE, type Page, type Row, type Setup, userKey } from './slow-rows.ts'
+
+/** Every page, and every sum of the report. */
+export class World {
+  readonly setup: Setup
+  readonly pins = { acquired: 0, released: 0, open: 0, peak: 0 }
+  readonly refs = { acquired: 0, released: 0, open: 0, peak: 0 }
+  readonly data = { zeroCopyBytes: 0, copiedBytes: 0 }
+  readonly entries = { built: 0, perOperationMax: 0, limitHits: 0 }
+  readonly allocations = { made: 0, freed: 0 }
+  readonly sums = { operations: 0, errors: 0, bytes: 0 }
+  bare = 0
+  /** Entries built for the operation at work. */
+  builtNow = 0
+  /** Pages of files that the page cache has. */
+  readonly cached = new Set<string>()
+  private readonly pages: Page[] = []
+  private readonly current = new Map<string, Page>()
+  private readonly access = new Map<string, 'none' | 'read' | 'write'>()
+
+  constructor(setup: Setup) {
+    this.setup = setup
+  }
+
+  page(key: string): Page {
+    const known = this.current.get(key)
+    if (known !== undefined) return known
+    const page: Page = { owned: 1, held: 0 }
+    this.pages.push(page)
+    this.current.set(key, page)
+    return page
+  }
+
+  /** What was mapped there is not any more; whoever holds pages of it still has them. */
+  map(row: Row): void {
+    for (const [at, length] of row.segs) {
+      for (let page = Math.floor(at! / PAGE); page < (at! + length!) / PAGE; page++) {
+        this.access.set(userKey(page), row.access ?? 'write')
+        const old = this.current.get(userKey(page))
+        if (old !== undefined) old.owned = 0
+        this.current.delete(userKey(page))
+      }
+    }
+  }
+
+  accessOf(key: string): 'none' | 'read' | 'write' {
+    return this.access.get(key) ?? 'write'
+  }
+
+  take(kind: Kind, pages: readonly Page[]): Hold {
+    const side = kind === 'pin' ? this.pins : this.refs
+    for (const page of pages) page.held += kind === 'pin' ? 1024 : 1
+    side.acquired += pages.length
+    side.open += pages.length
+    side.peak = Math.max(side.peak, side.open)
+    return { kind, pages }
+  }
+
+  drop({ kind, pages }: Hold): void {
+    const side = kind === 'pin' ? this.pins : this.refs
+    for (const page of pages) page.held -= kind === 'pin' ? 1024 : 1
+    side.released += pages.length
+    side.open -= pages.length
+  }
+
+  allocate(): void {
+    this.allocations.made++
+  }
+
+  /** alloc_page: a page of the consumer's own, with one reference. */
+  allocPage(): Page {
+    this.allocations.made++
+    const page: Page = { owned: 1, held: 0 }
+    this.pages.push(page)
+    return page
+  }
+
+  /** put_page of one of those; the last reference frees it. */
+  putOwn(page: Page): void {
+    if (page.held > 0) page.held--
+    else {
+      page.owned = 0
+      this.allocations.freed++
+    }
+  }
+
+  free(): void {
+    this.allocations.freed++
+  }
+
+  built(entries: number): void {
+    this.entries.built += entries
+    this.builtNow += entries
+    this.entries.perOperationMax = Math.max(this.entries.perOperationMax, this.builtNow)
+  }
+
+  /** Reference counts above 1, page by page. */
+  refcounts(): number[] {
+    return this.pages
+      .map(({ owned, held }) => owned + held)
+      .filter((refcount) => refcount > 1)
+      .sort((a, b) => a - b)
+  }
+}
