@@ -83,7 +83,7 @@ export class Ledger {
     return makeHold(slot, this.holds.generation[slot], retention)
   }
 
-  /** Counts pages that are listed, or adopted, with nothing taken. */
+  /** Counts pages that are listed, or adopted, with nothing taken; below zero, pages that got a reference after all. */
   bare(pages: number): void {
     this.totals[BARE_PAGES] += pages
   }

@@ -102,6 +102,8 @@ export class TxLists {
       const sg = this.sgl[block] + this.cur[block]++
       lists.bits[sg] |= SG_SPLICED
       io.ledger.getPage(lists.page[sg])
+      // It was listed with nothing taken. The entry's pages behind it stay so.
+      io.ledger.bare(-1)
     }
     sockets.used[socket] += bytes
   }

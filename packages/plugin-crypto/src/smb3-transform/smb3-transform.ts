@@ -84,7 +84,8 @@ export class Smb3Transform implements Consumer {
   /** The answer is there: 6.1 puts its pages. */
   complete(io: Operation): void {
     io.letGoOfKept()
-    this.arrays.freeAll(io, io.scratch)
+    if (io.scratch < 0) this.buffers.release(io, -io.scratch)
+    else this.arrays.freeAll(io, io.scratch)
     io.scratch = 0
   }
 
@@ -244,7 +245,8 @@ export class Smb3Transform implements Consumer {
     if (pages < 0) return pages
     let error = EFAULT
     if (this.copy(io, pages)) error = isRead ? this.decryptPages(io, pages, bytes) : this.encryptPages(io, bytes)
-    this.buffers.release(io, pages)
+    // Its pages stay until the answer.
+    io.scratch = -pages
     return error < 0 ? error : bytes
   }
 

@@ -223,9 +223,10 @@ export class SlowCipherSocket implements Twin {
     return sent
   }
 
-  /** An entry for bytes where they are: of many pages only the first has the reference. All count as bare, as extracted. */
+  /** An entry for bytes where they are: of many pages only the first has the reference; those behind it are bare. */
   private list(socket: Socket, page: Page, offset: number, length: number): void {
     this.world.take('ref', [page])
+    this.world.bare--
     this.world.data.zeroCopyBytes += length
     socket.blocks.at(-1)!.push({ page, isSpliced: true, offset, length })
     socket.used += length

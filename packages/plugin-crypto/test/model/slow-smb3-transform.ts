@@ -92,7 +92,7 @@ export class SlowSmb3Transform implements Twin {
   /** 6.1: one message for each array of pages that one call gives. */
   private pageArrays(iter: Iter, number: number): number {
     const { world } = this
-    if (iter.type === 'kvec') return this.throughOwnPages(iter)
+    if (iter.type === 'kvec') return this.throughOwnPages(iter, number)
     const kept = { holds: [] as Hold[], arrays: 0 }
     let bytes = 0
     let error = 0
@@ -119,9 +119,13 @@ export class SlowSmb3Transform implements Twin {
   }
 
   /** 6.1: the pages of a kvec are not taken; what is written is copied a second time to be encrypted. */
-  private throughOwnPages(iter: Iter): number {
+  private throughOwnPages(iter: Iter, number: number): number {
     const { world } = this
     const bytes = iter.count
+    // The array and its pages stay until the answer.
+    const kept = { holds: [] as Hold[], arrays: 1 + Math.ceil(bytes / PAGE) }
+    for (let i = 0; i < kept.arrays; i++) world.allocate()
+    this.kept.set(number, kept)
     iter.copy(bytes)
     if (!iter.isDest) world.data.copiedBytes += bytes
     world.built(this.headers + Math.ceil(bytes / PAGE) + 1)
