@@ -35,3 +35,6 @@ export function pageOffsetOf(address: number): number {
 export function pagesSpanned(offsetBytes: number, lengthBytes: number): number {
   return Math.ceil((offsetBytes + lengthBytes) / PAGE_SIZE)
 }
+
+/** Bytes of a pointer, on the 64-bit machines that are modelled: an element of a page array. */
+export const POINTER_BYTES = 8

@@ -2,6 +2,7 @@ import {
   CONSUMER_API_VERSION,
   type Consumer,
   type ConsumerCounter,
+  countersOf,
   crc32c,
   defineConsumer,
   EFAULT,
@@ -74,7 +75,7 @@ class Checksum implements Consumer {
   complete(): void {}
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+    return countersOf(COUNTERS, this.counts)
   }
 }
 

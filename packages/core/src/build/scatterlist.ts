@@ -16,6 +16,9 @@ export const SG_NONE = 0
 /** Page of an entry that has none, where the kernel has NULL. */
 export const SG_NO_PAGE = -1
 
+/** Bytes of an entry. @kernel include/linux/scatterlist.h: struct scatterlist (64-bit, with DMA fields) */
+export const SCATTERLIST_BYTES = 32
+
 /** Entries of a list that one allocation holds at most: a page of 32-byte entries. @kernel include/linux/scatterlist.h: SG_MAX_SINGLE_ALLOC (64-bit) */
 export const SG_MAX_SINGLE_ALLOC = 128
 /** Entries of a chunk of the pools. @kernel include/linux/scatterlist.h: SG_CHUNK_SIZE */

@@ -108,3 +108,11 @@ export interface ConsumerDefinition {
 export function defineConsumer(definition: ConsumerDefinition): ConsumerDefinition {
   return definition
 }
+
+/** The declared counters by name, with the value of each slot: what `counters()` of a consumer returns. */
+export function countersOf(
+  declared: readonly ConsumerCounter[],
+  counts: Float64Array,
+): Readonly<Record<string, number>> {
+  return Object.fromEntries(declared.map(({ name }, slot) => [name, counts[slot]]))
+}

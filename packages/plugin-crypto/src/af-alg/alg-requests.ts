@@ -6,6 +6,7 @@ import {
   type Hold,
   type Ledger,
   type Operation,
+  SCATTERLIST_BYTES,
   type Scatterlists,
   SG_NO_PAGE,
   SG_NONE,
@@ -13,7 +14,7 @@ import {
 import type { AlgSockets } from './alg-sockets.ts'
 import { BUSY, REQUESTS, RSGLS, RSGLS_ALLOCATED } from './counters.ts'
 
-import { ALG_MAX_PAGES, type AlgSizes, SCATTERLIST_BYTES } from './limits.ts'
+import { ALG_MAX_PAGES, type AlgSizes } from './limits.ts'
 import { socketOmem, sockKmalloc } from './sock-kmalloc.ts'
 import type { TxLists } from './tx-lists.ts'
 import { wentWell } from './unseen.ts'

@@ -1,6 +1,7 @@
 import {
   type Consumer,
   type ConsumerEnvironment,
+  countersOf,
   ENOMEM,
   ITER_SOURCE,
   isSince,
@@ -88,7 +89,7 @@ export class CipherSocket implements Consumer {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(CIPHER_COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+    return countersOf(CIPHER_COUNTERS, this.counts)
   }
 
   private recvmsg(io: Operation, socket: number): number {

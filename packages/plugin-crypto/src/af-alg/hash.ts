@@ -4,6 +4,7 @@ import {
   type ConsumerCounter,
   type ConsumerEnvironment,
   type ConsumerOption,
+  countersOf,
   defineConsumer,
   EFAULT,
   EIO,
@@ -94,7 +95,7 @@ class AlgHash implements Consumer {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+    return countersOf(COUNTERS, this.counts)
   }
 
   /** @kernel crypto/algif_hash.c: hash_sendmsg (since 6.5) */

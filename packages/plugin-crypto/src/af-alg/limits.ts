@@ -1,13 +1,10 @@
-import type { ConsumerLimit, ConsumerOption, KernelVersion } from '@pinscope/core'
+import { type ConsumerLimit, type ConsumerOption, type KernelVersion, SCATTERLIST_BYTES } from '@pinscope/core'
 
 /** Most entries of one receive list, and of one chunk that is hashed. @kernel include/crypto/if_alg.h: ALG_MAX_PAGES */
 export const ALG_MAX_PAGES = 16
 
 /** Most entries of one block of the transmit list: a page, less its head and a link. @kernel include/crypto/if_alg.h: MAX_SGL_ENTS */
 export const MAX_SGL_ENTS = 126
-
-/** Bytes of an entry. @kernel include/linux/scatterlist.h: struct scatterlist (64-bit, with DMA length) */
-export const SCATTERLIST_BYTES = 32
 
 /** Bytes of a block of the transmit list: its head and 127 entries. @kernel include/crypto/if_alg.h: struct af_alg_tsgl */
 export const TSGL_BYTES = 24 + (MAX_SGL_ENTS + 1) * SCATTERLIST_BYTES

@@ -1,4 +1,4 @@
-import { CONSUMER_API_VERSION, type ConsumerOption, defineConsumer, ITER_TYPE_NAMES } from '@pinscope/core'
+import { CONSUMER_API_VERSION, type ConsumerOption, defineConsumer, flagOption, ITER_TYPE_NAMES } from '@pinscope/core'
 import { BLOCK_ENTRIES_MAX } from './block-lists.ts'
 import { CRYPT_COUNTERS } from './counters.ts'
 import { FOLIO_ORDER_MAX } from './folio-buffers.ts'
@@ -15,7 +15,7 @@ const OPTIONS: readonly ConsumerOption[] = [
     powerOfTwo: true,
     header: null,
   },
-  flag('in-place', '1: a write is encrypted in its own pages, and not into bounce folios'),
+  flagOption('in-place', '1: a write is encrypted in its own pages, and not into bounce folios'),
   {
     name: 'bounce-order',
     summary: 'largest order of the bounce folios',
@@ -26,16 +26,15 @@ const OPTIONS: readonly ConsumerOption[] = [
     powerOfTwo: false,
     header: null,
   },
-  flag('cipher', 'where pages hold bytes (--verify-data): 0 is AES-256-XTS, 1 AES-256-CBC with ciphertext stealing'),
-  flag(
+  flagOption(
+    'cipher',
+    'where pages hold bytes (--verify-data): 0 is AES-256-XTS, 1 AES-256-CBC with ciphertext stealing',
+  ),
+  flagOption(
     'copy-misaligned',
     '1: copy first, too, where memory is not aligned to blocks (as the proposal does, because a cipher may copy it anyway)',
   ),
 ]
-
-function flag(name: string, summary: string): ConsumerOption {
-  return { name, summary, unit: 'flag', default: 0, min: 0, max: 1, powerOfTwo: false, header: null }
-}
 
 /** netfs-crypt: a proposal, see {@link NetfsCrypt}. */
 export const netfsCrypt = defineConsumer({

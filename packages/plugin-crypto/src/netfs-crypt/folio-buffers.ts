@@ -7,12 +7,10 @@ import {
   type Operation,
   PAGE_KINDS,
   PAGE_SIZE,
+  POINTER_BYTES,
   type Scatterlists,
   SG_NONE,
 } from '@pinscope/core'
-
-/** Bytes of a pointer: an element of a page array. */
-export const POINTER_BYTES = 8
 
 /** Largest order of the folios of such a buffer. @kernel include/linux/pagemap.h: MAX_PAGECACHE_ORDER (x86-64, huge pages on) */
 export const FOLIO_ORDER_MAX = 9

@@ -2,6 +2,7 @@ import {
   alignment,
   type Consumer,
   type ConsumerEnvironment,
+  countersOf,
   EFAULT,
   EIO,
   HOLD_NONE,
@@ -99,7 +100,7 @@ export class NetfsCrypt implements Consumer {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(CRYPT_COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+    return countersOf(CRYPT_COUNTERS, this.counts)
   }
 
   private release(io: Operation): void {

@@ -6,9 +6,9 @@ import {
   type Operation,
   PAGE_LIST_MAX,
   PAGE_OFFSET_MASK,
+  POINTER_BYTES,
   pagesSpanned,
 } from '@pinscope/core'
-import { POINTER_BYTES } from './folio-buffers.ts'
 
 /** No array: the end of a chain. */
 export const NO_ARRAYS = 0

@@ -6,27 +6,33 @@ import {
   type ConsumerOption,
   defineConsumer,
   ENOMEM,
+  flagOption,
   ITER_DEST,
   ITER_TYPE_NAMES,
+  numberOption,
   type Operation,
   PAGE_SIZE,
   pagesSpanned,
+  SCATTERLIST_BYTES,
   SG_NONE,
 } from '@pinscope/core'
-import { IterList, SG_BYTES } from './iter-list.ts'
+import { IterList } from './iter-list.ts'
 import { SkcipherWalk, STEP_COPY, STEP_DIFF, STEP_FAST, STEP_SLOW } from './skcipher-walk.ts'
 
 const STEP_NAMES = ['FAST', 'DIFF', 'COPY', 'SLOW']
 
 const OPTIONS: readonly ConsumerOption[] = [
-  option('block-size', 'block of the cipher: less than one at the end is -EINVAL', 'bytes', 16, 1, 256),
-  option('walk-size', 'worked on at a time; at least a block', 'bytes', 1, 1, PAGE_SIZE / 8),
-  { ...option('alignmask', 'alignment that the cipher wants, as a mask', 'bytes', 0, 0, 127), powerOfTwo: false },
-  { ...option('in-place', '1: one list is both; 0: the other one is own pages', 'flag', 1, 0, 1), powerOfTwo: false },
   {
-    ...option('dst-offset', 'where the own pages begin to be used', 'bytes', 0, 0, PAGE_SIZE - 1),
-    powerOfTwo: false,
+    ...numberOption('block-size', 'block of the cipher: less than one at the end is -EINVAL', 'bytes', 16, 1, 256),
+    powerOfTwo: true,
   },
+  {
+    ...numberOption('walk-size', 'worked on at a time; at least a block', 'bytes', 1, 1, PAGE_SIZE / 8),
+    powerOfTwo: true,
+  },
+  numberOption('alignmask', 'alignment that the cipher wants, as a mask', 'bytes', 0, 0, 127),
+  flagOption('in-place', '1: one list is both; 0: the other one is own pages', 1),
+  numberOption('dst-offset', 'where the own pages begin to be used', 'bytes', 0, 0, PAGE_SIZE - 1),
 ]
 
 const COUNTERS: readonly ConsumerCounter[] = [
@@ -113,7 +119,7 @@ class SkcipherWalkConsumer implements Consumer {
   private allocate(io: Operation, bytes: number): boolean {
     const { lists } = this.list
     const pages = pagesSpanned(this.dstOffset, bytes)
-    if (!io.allocate(SG_BYTES * pages)) return false
+    if (!io.allocate(SCATTERLIST_BYTES * pages)) return false
     this.own = lists.take(pages)
     lists.initTable(this.own, pages)
     this.ownPages = 0
@@ -137,20 +143,9 @@ class SkcipherWalkConsumer implements Consumer {
     const pages = lists.nents(this.own)
     for (let i = 0; i < this.ownPages; i++) io.owned.put(lists.page[this.own + i])
     lists.give(this.own, pages)
-    io.free(SG_BYTES * pages)
+    io.free(SCATTERLIST_BYTES * pages)
     this.own = SG_NONE
   }
-}
-
-function option(
-  name: string,
-  summary: string,
-  unit: string,
-  byDefault: number,
-  min: number,
-  max: number,
-): ConsumerOption {
-  return { name, summary, unit, default: byDefault, min, max, powerOfTwo: true, header: null }
 }
 
 /** skcipher-walk. */

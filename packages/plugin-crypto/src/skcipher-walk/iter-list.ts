@@ -6,15 +6,13 @@ import {
   type Ledger,
   type Memory,
   type Operation,
+  SCATTERLIST_BYTES,
   Scatterlists,
   SG_NONE,
   SgTable,
   SgViolations,
   tellScatterlist,
 } from '@pinscope/core'
-
-/** Bytes of a scatterlist entry. @kernel include/linux/scatterlist.h: struct scatterlist (64-bit, with DMA fields) */
-export const SG_BYTES = 32
 
 const PAGES_MAX = 0x7fffffff
 
@@ -43,7 +41,7 @@ export class IterList {
     const { table, lists } = this
     const wanted = io.iter.countBytes
     this.room = Math.max(io.iter.npages(PAGES_MAX), 1)
-    if (!io.allocate(SG_BYTES * this.room)) {
+    if (!io.allocate(SCATTERLIST_BYTES * this.room)) {
       this.room = 0
       return ENOMEM
     }
@@ -65,7 +63,7 @@ export class IterList {
     const { table } = this
     if (table.hold !== HOLD_NONE) this.toSg.letGo(table)
     this.lists.give(table.sgl, this.room)
-    io.free(SG_BYTES * this.room)
+    io.free(SCATTERLIST_BYTES * this.room)
     table.sgl = SG_NONE
     this.room = 0
   }

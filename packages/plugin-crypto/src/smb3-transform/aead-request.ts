@@ -2,13 +2,13 @@ import {
   ENOMEM,
   type Operation,
   RETAIN_NONE,
+  SCATTERLIST_BYTES,
   type Scatterlists,
   SG_NO_PAGE,
   SG_NONE,
   SgTable,
   tellScatterlist,
 } from '@pinscope/core'
-import { SG_BYTES } from '../skcipher-walk/iter-list.ts'
 
 /** Bytes of the transform header that are not encrypted data and not its associated data either: its signature included. @kernel fs/smb/client/smb2ops.c: smb2_get_aead_req (skip) */
 export const TRANSFORM_SKIP_BYTES = 20
@@ -48,7 +48,7 @@ export class AeadRequest {
   begin(io: Operation, dataPages: number): number {
     const { table, lists } = this
     const room = this.kvecs + dataPages + 1
-    if (!io.allocate(REQUEST_BYTES + SG_BYTES * room)) return ENOMEM
+    if (!io.allocate(REQUEST_BYTES + SCATTERLIST_BYTES * room)) return ENOMEM
     this.room = room
     table.clear()
     // One more than the kernel has: where the data takes all that is left, the signature is written behind its end.
@@ -93,7 +93,7 @@ export class AeadRequest {
   /** The cipher is done. @kernel fs/smb/client/smb2ops.c: crypt_message (kfree_sensitive) */
   free(io: Operation): void {
     const { table } = this
-    io.free(REQUEST_BYTES + SG_BYTES * this.room)
+    io.free(REQUEST_BYTES + SCATTERLIST_BYTES * this.room)
     this.lists.give(table.sgl, this.room + 1)
     table.sgl = SG_NONE
   }

@@ -1,23 +1,32 @@
-import { CONSUMER_API_VERSION, type ConsumerOption, defineConsumer, ITER_TYPE_NAMES } from '@pinscope/core'
+import {
+  CONSUMER_API_VERSION,
+  type ConsumerOption,
+  defineConsumer,
+  ITER_TYPE_NAMES,
+  numberOption,
+} from '@pinscope/core'
 import { TRANSFORM_SKIP_BYTES } from './aead-request.ts'
 import { SMB3_COUNTERS, Smb3Transform } from './smb3-transform.ts'
 
 const OPTIONS: readonly ConsumerOption[] = [
-  option('kvecs', 'header kvecs of a message, the transform header first', 'kvecs', 2, 1, 16),
-  option('first-kvec-bytes', 'the transform header: 52 in every dialect', 'bytes', 52, TRANSFORM_SKIP_BYTES + 1, 4096),
-  option('kvec-bytes', 'each further header: 112 for a write request, 80 for a read response', 'bytes', 112, 1, 4096),
+  numberOption('kvecs', 'header kvecs of a message, the transform header first', 'kvecs', 2, 1, 16),
+  numberOption(
+    'first-kvec-bytes',
+    'the transform header: 52 in every dialect',
+    'bytes',
+    52,
+    TRANSFORM_SKIP_BYTES + 1,
+    4096,
+  ),
+  numberOption(
+    'kvec-bytes',
+    'each further header: 112 for a write request, 80 for a read response',
+    'bytes',
+    112,
+    1,
+    4096,
+  ),
 ]
-
-function option(
-  name: string,
-  summary: string,
-  unit: string,
-  byDefault: number,
-  min: number,
-  max: number,
-): ConsumerOption {
-  return { name, summary, unit, default: byDefault, min, max, powerOfTwo: false, header: null }
-}
 
 /** smb3-transform. */
 export const smb3Transform = defineConsumer({

@@ -2,6 +2,7 @@ import {
   type Consumer,
   type ConsumerCounter,
   type ConsumerEnvironment,
+  countersOf,
   EFAULT,
   EIO,
   ITER_DEST,
@@ -90,7 +91,7 @@ export class Smb3Transform implements Consumer {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(SMB3_COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+    return countersOf(SMB3_COUNTERS, this.counts)
   }
 
   /** @kernel fs/smb/client/smb2ops.c: decrypt_raw_data */

@@ -1,4 +1,4 @@
-import { CONSUMER_API_VERSION, type ConsumerOption, defineConsumer, ITER_TYPE_NAMES } from '@pinscope/core'
+import { CONSUMER_API_VERSION, defineConsumer, flagOption, ITER_TYPE_NAMES, numberOption } from '@pinscope/core'
 import { P9Consumer } from './p9-consumer.ts'
 import { P9_COUNTERS } from './p9-counters.ts'
 import { COPIED_BYTES_MAX, MSIZE_MAX, P9_NOTAG, POOL_PAGES_DEFAULT, R_HEADER_BYTES, VIRTQUEUE_NUM } from './p9-sizes.ts'
@@ -21,30 +21,30 @@ export const p9 = defineConsumer({
     'copyBytes: payload that the device reaches in place, which would be copied through the message. entries and ' +
     'allocations: none, since each request has a page array, and the table of the ring is always filled from it.',
   options: [
-    option(
+    numberOption(
       'msize',
+      'size of a message (msize=); 0 is the default: 131072, since 6.12 131096',
+      'bytes',
       0,
       0,
       MSIZE_MAX,
-      'bytes',
-      'size of a message (msize=); 0 is the default: 131072, since 6.12 131096',
     ),
-    option(
+    numberOption(
       'pool-pages',
+      'that all mounts may have pinned (p9_max_pages); as told for 4 GiB of memory',
+      'pages',
       POOL_PAGES_DEFAULT,
       1,
       INT_MAX,
-      'pages',
-      'that all mounts may have pinned (p9_max_pages); as told for 4 GiB of memory',
     ),
-    option('indirect', 1, 0, 1, '0 or 1', 'requests have tables of their own (VIRTIO_RING_F_INDIRECT_DESC)'),
-    option(
+    flagOption('indirect', 'requests have tables of their own (VIRTIO_RING_F_INDIRECT_DESC)', 1),
+    numberOption(
       'rerror-bytes',
+      'of an error answer: 11 is the RLERROR of 9P2000.L, older protocols send a text',
+      'bytes',
       R_HEADER_BYTES,
       R_HEADER_BYTES,
       MSIZE_MAX,
-      'bytes',
-      'of an error answer: 11 is the RLERROR of 9P2000.L, older protocols send a text',
     ),
   ],
   limits: [
@@ -77,14 +77,3 @@ export const p9 = defineConsumer({
   kernelPolicy: () => 'get-pages',
   create: (environment) => new P9Consumer(environment),
 })
-
-function option(
-  name: string,
-  standard: number,
-  min: number,
-  max: number,
-  unit: string,
-  summary: string,
-): ConsumerOption {
-  return { name, summary, unit, default: standard, min, max, powerOfTwo: false, header: null }
-}

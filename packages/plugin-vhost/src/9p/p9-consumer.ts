@@ -1,4 +1,4 @@
-import { type Consumer, type ConsumerEnvironment, isSince, type Operation } from '@pinscope/core'
+import { type Consumer, type ConsumerEnvironment, countersOf, isSince, type Operation } from '@pinscope/core'
 import { NetfsDirect } from './netfs-direct.ts'
 import { P9Client } from './p9-client.ts'
 import { P9_COUNTERS } from './p9-counters.ts'
@@ -68,7 +68,7 @@ export class P9Consumer implements Consumer {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(P9_COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+    return countersOf(P9_COUNTERS, this.counts)
   }
 
   /** 6.1: what was moved before an error is the result. */

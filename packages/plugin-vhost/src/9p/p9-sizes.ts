@@ -36,8 +36,6 @@ export const P9_NOTAG = 65535
 /** A quarter of the pages of a 4 GiB machine, of which nr_free_buffer_pages() has a little less. */
 export const POOL_PAGES_DEFAULT = 262144
 
-/** @kernel sizeof(struct page *), sizeof(struct bio_vec), sizeof(struct vring_desc), 64-bit */
-export const POINTER_BYTES = 8
 export const BIO_VEC_BYTES = 16
 export const VRING_DESC_BYTES = 16
 

@@ -28,9 +28,6 @@ export const SKB_BYTES = 552
 /** Bytes of the request and of `struct tls_decrypt_ctx`, before its scatterlist. @kernel net/tls/tls_sw.c: struct tls_decrypt_ctx */
 export const DECRYPT_CTX_BYTES = 120
 
-/** Bytes of an entry of a scatterlist. @kernel include/linux/scatterlist.h: struct scatterlist (with DMA fields) */
-export const SCATTERLIST_BYTES = 32
-
 /** Sizes, in bytes, that a TLS version gives the records of AES-GCM-128. @kernel include/net/tls.h: struct tls_prot_info */
 export interface TlsProtInfo {
   /** Bytes before the payload: header, and in TLS 1.2 the explicit nonce. */

@@ -4,7 +4,9 @@ import {
   type ConsumerEnvironment,
   type ConsumerLimit,
   type ConsumerOption,
+  countersOf,
   defineConsumer,
+  flagOption,
   ITER_DEST,
   isSince,
   type Operation,
@@ -26,7 +28,7 @@ const OPTIONS: readonly ConsumerOption[] = [
   {
     name: 'version',
     summary: 'TLS version, 12 or 13',
-    unit: 'version',
+    unit: '12 or 13',
     default: 12,
     min: 12,
     max: 13,
@@ -43,20 +45,16 @@ const OPTIONS: readonly ConsumerOption[] = [
     powerOfTwo: false,
     header: 'tls-record-size',
   },
-  flag(
+  flagOption(
     'expect-no-pad',
     'the reader asked for TLS 1.3 records in its memory (TLS_RX_EXPECT_NO_PAD); a new socket: 0',
     1,
   ),
-  flag('padded', 'TLS 1.3 records that are received end in a byte of padding'),
-  flag('async', 'the cipher works asynchronously'),
-  flag('device', 'a device seals and opens the records; TLS 1.2 only'),
-  flag('zerocopy-sendfile', 'the device sends spliced pages from where they are (TLS_TX_ZEROCOPY_RO)'),
+  flagOption('padded', 'TLS 1.3 records that are received end in a byte of padding'),
+  flagOption('async', 'the cipher works asynchronously'),
+  flagOption('device', 'a device seals and opens the records; TLS 1.2 only'),
+  flagOption('zerocopy-sendfile', 'the device sends spliced pages from where they are (TLS_TX_ZEROCOPY_RO)'),
 ]
-
-function flag(name: string, summary: string, byDefault = 0): ConsumerOption {
-  return { name, summary, unit: '0 or 1', default: byDefault, min: 0, max: 1, powerOfTwo: false, header: null }
-}
 
 const LIMITS: readonly ConsumerLimit[] = [
   {
@@ -154,7 +152,7 @@ export class TlsConsumer implements Consumer {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(TLS_COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+    return countersOf(TLS_COUNTERS, this.counts)
   }
 
   /**

@@ -19,15 +19,10 @@ export const SECTOR_SIZE = 512
 /** Protection information of one sector. @kernel include/linux/t10-pi.h: struct t10_pi_tuple */
 export const PROT_TUPLE_BYTES = 8
 
-/** @kernel sizeof(struct scatterlist), 64-bit with DMA lengths and flags */
-export const SCATTERLIST_BYTES = 32
 /** @kernel sizeof(struct iov_iter), 64-bit */
 export const IOV_ITER_BYTES = 40
 /** @kernel sizeof(struct iovec), 64-bit */
 export const IOVEC_BYTES = 16
-/** @kernel sizeof(struct page *), 64-bit */
-export const POINTER_BYTES = 8
-
 /**
  * Bytes of protection information at the start of a guest's memory of `totalBytes`: eight for each whole sector that has
  * its eight bytes there. What is no whole sector at the end is data, so that the data is never less than it.

@@ -1,5 +1,4 @@
-import { type Operation, type Scatterlists, SG_NONE, SgAllocator } from '@pinscope/core'
-import { SCATTERLIST_BYTES } from './scsi-limits.ts'
+import { type Operation, SCATTERLIST_BYTES, type Scatterlists, SG_NONE, SgAllocator } from '@pinscope/core'
 
 const SMALLEST_POOL = 8
 

@@ -1,6 +1,7 @@
 import {
   type Consumer,
   type ConsumerEnvironment,
+  countersOf,
   EFAULT,
   EINVAL,
   ENOMEM,
@@ -10,7 +11,9 @@ import {
   type Ledger,
   MAX_RW_COUNT,
   type Operation,
+  POINTER_BYTES,
   REASON_PUT_SHORT,
+  SCATTERLIST_BYTES,
   Scatterlists,
   type SgTable,
   sgAllocTableChained,
@@ -32,16 +35,7 @@ import {
   SCSI_COUNTERS,
   TASK_SET_FULL,
 } from './scsi-counters.ts'
-import {
-  IOVEC_BYTES,
-  POINTER_BYTES,
-  PROT_SGLS_MAX,
-  protectionBytes,
-  SCATTERLIST_BYTES,
-  SGLS_MAX,
-  UNALIGNED_SGLS_MAX,
-  UPAGES_MAX,
-} from './scsi-limits.ts'
+import { IOVEC_BYTES, PROT_SGLS_MAX, protectionBytes, SGLS_MAX, UNALIGNED_SGLS_MAX, UPAGES_MAX } from './scsi-limits.ts'
 import { SgChunks } from './sg-chunks.ts'
 
 /** Segments of one iovec, at most: each command of 6.1 and 6.12 has an array of them for its response. @kernel UIO_MAXIOV */
@@ -132,7 +126,7 @@ export class VhostScsi implements Consumer {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(SCSI_COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+    return countersOf(SCSI_COUNTERS, this.counts)
   }
 
   /**

@@ -5,7 +5,7 @@ import { HOLD_NONE } from '../../ledger/hold.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { PageStore } from '../../memory/page-store.ts'
 import { MAX_RW_COUNT } from '../../units.ts'
-import type { Consumer, ConsumerEnvironment } from '../consumer.ts'
+import { type Consumer, type ConsumerEnvironment, countersOf } from '../consumer.ts'
 import type { Operation } from '../operation.ts'
 import { adoptedIsMisaligned, bioIsMisaligned, pieceIsMisaligned } from './bio-alignment.ts'
 import {
@@ -77,7 +77,7 @@ export class BioConsumer implements Consumer {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries(BIO_COUNTERS.map(({ name }, slot) => [name, this.counts[slot]]))
+    return countersOf(BIO_COUNTERS, this.counts)
   }
 
   /**
