@@ -1,6 +1,6 @@
-import { type RowsOptions, replayRows, type TestRow } from '@pinscope/core/testing'
+import type { RowsOptions, TestRow } from '@pinscope/core/testing'
 import { describe, expect, it } from 'vitest'
-import { tls } from '../src/tls/tls.ts'
+import { watchedTls } from './support/watched-tls.ts'
 
 // A device that seals. @kernel net/tls/tls_device.c: tls_push_data, tls_append_frag
 
@@ -23,10 +23,9 @@ function pieces(count: number, bytes: number): string {
 }
 
 async function send(rows: readonly TestRow[], options: RowsOptions) {
-  const result = await replayRows(tls, rows, options)
-  const { allocations, counters } = result.report
-  expect(allocations).toMatchObject({ freed: allocations?.made, openBytes: 0 })
-  return { ...result, counters }
+  const result = await watchedTls(rows, options)
+  expect(result.report.allocations).toBeDefined()
+  return result
 }
 
 describe('copied', () => {
@@ -60,7 +59,10 @@ describe('copied', () => {
 
 describe('spliced pages attached', () => {
   it.each(KERNELS)('a reference on each frag, and one more while TCP is handed the record: %s', async (kernel) => {
-    const { results, report, counters, lists } = await send([splice('4096:512+20000')], { kernel, options: ZERO_COPY })
+    const { results, report, counters, lists } = await send([splice('4096:512+20000')], {
+      kernel,
+      options: ZERO_COPY,
+    })
     expect(results).toEqual([20_000])
     expect(report.refs).toEqual({ acquired: 14, released: 14, open: 0, longTerm: 0, peak: 10 })
     expect(report.pins).toMatchObject({ acquired: 0 })
@@ -80,7 +82,10 @@ describe('spliced pages attached', () => {
   })
 
   it.each(KERNELS)('what goes on where the last frag ends is no new one, and no new reference: %s', async (kernel) => {
-    const { report, counters } = await send([splice('4096:0+1000;4096:1000+2000')], { kernel, options: ZERO_COPY })
+    const { report, counters } = await send([splice('4096:0+1000;4096:1000+2000')], {
+      kernel,
+      options: ZERO_COPY,
+    })
     expect(report.refs).toMatchObject({ acquired: 2, released: 2, peak: 2 })
     expect(counters).toMatchObject({ recordsSent: 1, elementsMax: 3, splicedPages: 2 })
   })

@@ -1,7 +1,7 @@
 import type { KernelVersion } from '@pinscope/core'
-import { type RowsOptions, replayRows, type TestRow } from '@pinscope/core/testing'
+import type { RowsOptions, TestRow } from '@pinscope/core/testing'
 import { describe, expect, it } from 'vitest'
-import { tls } from '../src/tls/tls.ts'
+import { watchedTls } from './support/watched-tls.ts'
 
 // Receiving: TR1 and TR2, and when a record is opened in the memory of the reader.
 // @kernel net/tls/tls_sw.c: tls_sw_recvmsg, tls_decrypt_sg, tls_setup_from_iter, process_rx_list
@@ -18,33 +18,13 @@ function ubuf(offset: number, bytes: number, rest: TestRow = {}): TestRow {
   return read(`0x${(A + offset).toString(16)}+${bytes}`, { iter: 'ubuf', ...rest })
 }
 
-/** The rows through the consumer; `calls`: {maxpages, maxsize, bytes} of the extraction, `puts`: pages of each release. */
+/** {@link watchedTls}, with its calls as {maxpages, maxsize, bytes}. */
 async function receive(rows: readonly TestRow[], options: RowsOptions = {}) {
-  const calls: number[][] = []
-  const puts: number[] = []
-  const result = await replayRows(tls, rows, {
-    ...options,
-    prepare: (lane) => {
-      options.prepare?.(lane)
-      const { io } = lane
-      const extract = io.extract.bind(io)
-      io.extract = (pagesMax, bytesMax, flags) => {
-        const bytes = extract(pagesMax, bytesMax, flags)
-        calls.push([pagesMax, bytesMax, bytes])
-        return bytes
-      }
-      lane.ledger.observer = { released: (_, pages) => puts.push(pages) }
-    },
-  })
-  const { report } = result
-  const { allocations } = report
-  if (allocations !== undefined) expect(allocations).toMatchObject({ freed: allocations.made, openBytes: 0 })
+  const { calls, elements, ...result } = await watchedTls(rows, options)
   return {
     ...result,
-    calls,
-    puts,
-    counters: report.counters,
-    entries: result.lists.map(({ entries }) => entries.map((entry) => [entry.offsetBytes, entry.lengthBytes])),
+    calls: calls.map(({ pagesMax, bytesMax, bytes }) => [pagesMax, bytesMax, bytes]),
+    entries: elements,
   }
 }
 
