@@ -1,4 +1,5 @@
 import type { LaneReport } from '@pinscope/core'
+import { compared } from './lane-rows.ts'
 
 /** One column of the table with a line for each lane. */
 export interface LaneColumn {
@@ -250,7 +251,3 @@ export const LANE_COLUMN_GROUPS: readonly LaneColumnGroup[] = [
     ],
   },
 ]
-
-function compared(figure: (truth: LaneReport['groundTruth']) => number): LaneColumn['value'] {
-  return ({ groundTruth }) => (groundTruth.rows === 0 ? null : figure(groundTruth))
-}

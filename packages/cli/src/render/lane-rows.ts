@@ -112,6 +112,7 @@ export const GROUND_TRUTH_GROUP: MetricGroup = {
   ],
 }
 
-function compared(figure: (truth: LaneReport['groundTruth']) => number): Metric['value'] {
+/** A figure of the comparison with a kernel; null in a lane that is not compared. */
+export function compared(figure: (truth: LaneReport['groundTruth']) => number): Metric['value'] {
   return ({ groundTruth }) => (groundTruth.rows === 0 ? null : figure(groundTruth))
 }

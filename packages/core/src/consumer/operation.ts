@@ -215,6 +215,12 @@ export class Operation {
     return copied
   }
 
+  /** {@link copy} between the iterator and a page, from byte `offsetBytes` of it on. @kernel lib/iov_iter.c: copy_page_to_iter, copy_page_from_iter */
+  copyPage(page: number, offsetBytes: number, bytes: number): number {
+    const contents = this.memory.bytes
+    return this.copy(bytes, contents === null ? null : contents.piece(page, offsetBytes, bytes))
+  }
+
   /** References that the call took and tells nobody of: a leak of that kernel. @kernel quirk get-pages-empty-bvec */
   private loseReferences(): void {
     const hold = this.ledger.acquire(this.list)

@@ -47,7 +47,8 @@ const viro2022: ExtractionPolicy = {
   },
 }
 
-const extract: ExtractionPolicy = {
+/** What iov_iter_extract_pages() takes: for a stage that calls it whatever the lane's policy is. @kernel lib/iov_iter.c: iov_iter_extract_pages */
+export const EXTRACT: ExtractionPolicy = {
   name: 'extract',
   summary: 'user-backed: a pin on every page, both directions; else nothing',
   source: 'lib/iov_iter.c: iov_iter_extract_pages (since 6.3)',
@@ -65,11 +66,11 @@ const folio: ExtractionPolicy = {
   source: 'the compound-page variant asked for in the October 2022 thread; counts as mm/gup.c: memfd_pin_folios',
   perFolio: true,
   isLegacy: false,
-  retention: extract.retention,
+  retention: EXTRACT.retention,
 }
 
 /** Every policy, in the order in which lanes and lists show them. */
-export const POLICIES: readonly ExtractionPolicy[] = [getPages, viro2022, extract, folio]
+export const POLICIES: readonly ExtractionPolicy[] = [getPages, viro2022, EXTRACT, folio]
 
 /** The policy of that name, or undefined. */
 export function findPolicy(name: string): ExtractionPolicy | undefined {

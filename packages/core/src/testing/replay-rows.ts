@@ -1,5 +1,4 @@
 import type { ConsumerDefinition } from '../consumer/consumer.ts'
-import type { FaultName } from '../consumer/faults.ts'
 import type { OperationObserver } from '../consumer/operation.ts'
 import { Registry } from '../consumer/registry.ts'
 import type { PolicyName } from '../extract/policy.ts'
@@ -9,6 +8,7 @@ import type { KernelVersion } from '../kernel/version.ts'
 import type { Lane } from '../replay/lane.ts'
 import { laneReport } from '../replay/lane-report.ts'
 import { LaneSet } from '../replay/lane-set.ts'
+import type { FaultInjection } from '../replay/replay-options.ts'
 import type { LaneReport } from '../report/report.ts'
 import { EVENT_IO, type OpBatch } from '../trace/op-batch.ts'
 import { openTrace } from '../trace/open-trace.ts'
@@ -26,7 +26,7 @@ export interface RowsOptions {
   /** Lines of the trace's header. */
   readonly header?: readonly string[]
   /** The step that is to fail. */
-  readonly inject?: { readonly fault: FaultName; readonly at: number }
+  readonly inject?: FaultInjection
   /** Pages hold bytes: what this writes into each. */
   readonly fill?: (page: number, bytes: Uint8Array) => void
   /** Operations without completion are in flight, not leaked. */
@@ -76,12 +76,12 @@ export async function replayRows(
     kernel: options.kernel ?? (options.header?.some((line) => line.startsWith('kernel ')) ? null : 'mainline'),
     quirks: options.quirks ?? [],
     consumerOptions: { [definition.name]: options.options ?? {} },
+    faults: options.inject ?? null,
     inFlight: options.inFlight ?? false,
   })
   const [lane] = lanes
   invariant(lane !== undefined, 'replayRows: one consumer and one policy make a lane')
   if (options.fill !== undefined) lane.memory.holdBytes(options.fill)
-  if (options.inject !== undefined) lane.io.faults.inject(options.inject.fault, options.inject.at)
   options.prepare?.(lane)
   const listener = new Listener()
   const results: number[] = []

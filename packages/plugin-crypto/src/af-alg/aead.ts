@@ -5,8 +5,10 @@ import {
   type ConsumerOption,
   defineConsumer,
   EINVAL,
+  flagOption,
   ITER_TYPE_NAMES,
   isSince,
+  numberOption,
   type Operation,
   SG_NONE,
 } from '@pinscope/core'
@@ -14,28 +16,18 @@ import { CipherSocket, type CipherType } from './cipher-socket.ts'
 import { CIPHER_COUNTERS } from './counters.ts'
 import { CIPHER_LIMITS, CIPHER_OPTIONS, MAX_SGL_ENTS } from './limits.ts'
 
-const SIZE = { unit: 'bytes', min: 0, powerOfTwo: false, header: null } as const
-
 const OPTIONS: readonly ConsumerOption[] = [
   ...CIPHER_OPTIONS,
-  {
-    ...SIZE,
-    name: 'assoclen',
-    summary: 'ALG_SET_AEAD_ASSOCLEN: bytes at the start of each message that are authenticated only',
-    default: 0,
-    max: 65_536,
-  },
-  { ...SIZE, name: 'authsize', summary: 'ALG_SET_AEAD_AUTHSIZE: bytes of the tag', default: 16, max: 64 },
-  {
-    name: 'decrypt',
-    summary: 'ALG_SET_OP: 1 decrypts, 0 encrypts',
-    unit: '',
-    default: 0,
-    min: 0,
-    max: 1,
-    powerOfTwo: false,
-    header: null,
-  },
+  numberOption(
+    'assoclen',
+    'ALG_SET_AEAD_ASSOCLEN: bytes at the start of each message that are authenticated only',
+    'bytes',
+    0,
+    0,
+    65_536,
+  ),
+  numberOption('authsize', 'ALG_SET_AEAD_AUTHSIZE: bytes of the tag', 'bytes', 16, 0, 64),
+  flagOption('decrypt', 'ALG_SET_OP: 1 decrypts, 0 encrypts'),
 ]
 
 /**

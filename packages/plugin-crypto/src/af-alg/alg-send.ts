@@ -238,9 +238,7 @@ function wayOf({ flags, iter }: Operation): typeof COPY | typeof SENDPAGE | type
 
 /** Copies all of it or, as far as the iterator is concerned, nothing. @kernel include/linux/skbuff.h: memcpy_from_msg */
 function copyIn(io: Operation, page: number, at: number, bytes: number): boolean {
-  const contents = io.memory.bytes
-  const buffer = contents === null ? null : contents.bytesOf(page).subarray(at, at + bytes)
-  const copied = io.copy(bytes, buffer)
+  const copied = io.copyPage(page, at, bytes)
   if (copied === bytes) return true
   io.iter.revert(copied)
   return false

@@ -1,4 +1,10 @@
-import { type ConsumerLimit, type ConsumerOption, type KernelVersion, SCATTERLIST_BYTES } from '@pinscope/core'
+import {
+  type ConsumerLimit,
+  type ConsumerOption,
+  type KernelVersion,
+  numberOption,
+  SCATTERLIST_BYTES,
+} from '@pinscope/core'
 
 /** Most entries of one receive list, and of one chunk that is hashed. @kernel include/crypto/if_alg.h: ALG_MAX_PAGES */
 export const ALG_MAX_PAGES = 16
@@ -32,33 +38,38 @@ export const ALG_SIZES: Readonly<Record<KernelVersion, AlgSizes>> = {
   mainline: { areqBytes: 728, rsglBytes: 592, ctxBytes: 120, optmemBytes: 131_072 },
 }
 
-const BYTES = { unit: 'bytes', min: 0, max: 2 ** 30, powerOfTwo: false, header: null } as const
+/** Most bytes of an option: no buffer is larger. */
+const BYTES_MAX = 2 ** 30
 
 /** Of every AF_ALG consumer. */
-export const SNDBUF_OPTION: ConsumerOption = {
-  ...BYTES,
-  name: 'sndbuf',
-  min: 4608,
-  summary: 'SO_SNDBUF of the sockets: bytes that may be queued for a receive (hash: bytes in one chunk)',
-  default: SOCKET_BUFFER_BYTES,
-}
+export const SNDBUF_OPTION = numberOption(
+  'sndbuf',
+  'SO_SNDBUF of the sockets: bytes that may be queued for a receive (hash: bytes in one chunk)',
+  'bytes',
+  SOCKET_BUFFER_BYTES,
+  4608,
+  BYTES_MAX,
+)
 
 /** Of the two cipher consumers. */
 export const CIPHER_OPTIONS: readonly ConsumerOption[] = [
   SNDBUF_OPTION,
-  {
-    ...BYTES,
-    name: 'rcvbuf',
-    min: 2304,
-    summary: 'SO_RCVBUF of the sockets: bytes of receive lists that one request may have',
-    default: SOCKET_BUFFER_BYTES,
-  },
-  {
-    ...BYTES,
-    name: 'optmem-max',
-    summary: 'net.core.optmem_max: lists and requests of one socket; 0 is the default of the kernel version',
-    default: 0,
-  },
+  numberOption(
+    'rcvbuf',
+    'SO_RCVBUF of the sockets: bytes of receive lists that one request may have',
+    'bytes',
+    SOCKET_BUFFER_BYTES,
+    2304,
+    BYTES_MAX,
+  ),
+  numberOption(
+    'optmem-max',
+    'net.core.optmem_max: lists and requests of one socket; 0 is the default of the kernel version',
+    'bytes',
+    0,
+    0,
+    BYTES_MAX,
+  ),
 ]
 
 /** One chunk, or one receive list. */

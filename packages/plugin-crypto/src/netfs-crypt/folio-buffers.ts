@@ -2,10 +2,13 @@ import {
   ENOMEM,
   FOLIOQ_SLOTS,
   grown,
+  ITER_DEST,
   isSince,
   type KernelVersion,
   type Operation,
   PAGE_KINDS,
+  PAGE_OFFSET_MASK,
+  PAGE_SHIFT,
   PAGE_SIZE,
   POINTER_BYTES,
   type Scatterlists,
@@ -82,6 +85,26 @@ export class FolioBuffers {
     this.sgl[row] = SG_NONE
     this.next[row] = this.free
     this.free = row
+  }
+
+  /**
+   * Copies all of the iterator into a buffer or out of it, from byte `skip` of the buffer on, page by page; false when that
+   * ends early. What a read brings is not there: of one the copying only counts.
+   */
+  copy(io: Operation, row: number, skip = 0): boolean {
+    const { lists } = this
+    const isRead = io.iter.direction === ITER_DEST
+    let entry = this.sgl[row]
+    let offset = skip
+    while (io.iter.countBytes > 0) {
+      while (offset >= lists.lengthBytes[entry]) offset -= lists.lengthBytes[entry++]
+      const inPage = offset & PAGE_OFFSET_MASK
+      const part = Math.min(io.iter.countBytes, PAGE_SIZE - inPage)
+      const page = lists.page[entry] + (offset >> PAGE_SHIFT)
+      if ((isRead ? io.copy(part) : io.copyPage(page, inPage, part)) < part) return false
+      offset += part
+    }
+    return true
   }
 
   /** False when something cannot be had; what was had is in the row. */

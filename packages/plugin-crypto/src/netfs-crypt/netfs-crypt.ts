@@ -11,9 +11,6 @@ import {
   type Ledger,
   type Operation,
   PAGE_LIST_MAX,
-  PAGE_OFFSET_MASK,
-  PAGE_SHIFT,
-  PAGE_SIZE,
   Scatterlists,
 } from '@pinscope/core'
 import { BlockLists } from './block-lists.ts'
@@ -223,7 +220,7 @@ export class NetfsCrypt implements Consumer {
     if (buffer < 0) return buffer
     // Of a read that is short, what arrives is copied.
     if (isRead && io.recordedResult < bytes) io.iter.truncate(Math.max(io.recordedResult, 0))
-    if (!this.copy(io, buffer, before, isRead)) return isRead || io.policy.isLegacy ? EFAULT : EIO
+    if (!this.buffers.copy(io, buffer, before)) return isRead || io.policy.isLegacy ? EFAULT : EIO
     let entries = 0
     lists.startDest()
     for (let block = 0; block < blocks; block++) {
@@ -238,26 +235,6 @@ export class NetfsCrypt implements Consumer {
     else this.counts[ENCRYPTED] += blocks
     if (io.observer !== null) io.observer.note(`copied through ${blocks} blocks in bounce folios`)
     return bytes
-  }
-
-  /** Copies between the iterator and a buffer, from byte `skip` of that on, page by page; false when that ends early. */
-  private copy(io: Operation, buffer: number, skip: number, isRead: boolean): boolean {
-    const { buffers } = this
-    const { lists } = buffers
-    // What a read brings is not there yet.
-    const contents = isRead ? null : io.memory.bytes
-    let entry = buffers.sgl[buffer]
-    let offset = skip
-    while (io.iter.countBytes > 0) {
-      while (offset >= lists.lengthBytes[entry]) offset -= lists.lengthBytes[entry++]
-      const inPage = offset & PAGE_OFFSET_MASK
-      const part = Math.min(io.iter.countBytes, PAGE_SIZE - inPage)
-      const page = lists.page[entry] + (offset >> PAGE_SHIFT)
-      const view = contents === null ? null : contents.bytesOf(page).subarray(inPage, inPage + part)
-      if (io.copy(part, view) < part) return false
-      offset += part
-    }
-    return true
   }
 
   /** A buffer for the request at work, or -ENOMEM. */

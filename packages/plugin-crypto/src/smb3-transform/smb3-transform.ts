@@ -12,7 +12,6 @@ import {
   isUserBacked,
   type Operation,
   PAGE_LIST_MAX,
-  PAGE_SHIFT,
   PAGE_SIZE,
   Scatterlists,
   SgViolations,
@@ -116,31 +115,16 @@ export class Smb3Transform implements Consumer {
     return bytes
   }
 
-  /** @kernel fs/smb/client/smb2ops.c: smb3_init_transform_rq (6.12 and later) */
+  /** @kernel fs/smb/client/smb2ops.c: smb3_init_transform_rq, cifs_copy_iter_to_folioq (6.12 and later) */
   private encrypt(io: Operation): number {
     const bytes = io.iter.countBytes
     const buffer = this.buffers.alloc(io, bytes, this.folioOrder, false)
     if (buffer < 0) return buffer
-    let error = this.copy(io, buffer) ? 0 : EIO
+    let error = this.buffers.copy(io, buffer) ? 0 : EIO
     if (error === 0) error = this.begin(io, Math.ceil(bytes / PAGE_SIZE))
     if (error === 0) this.listBuffer(io, buffer, bytes, ENCRYPTED)
     this.buffers.release(io, buffer)
     return error < 0 ? error : bytes
-  }
-
-  /** Copies all of the iterator into a buffer, page by page; false when that ends early. @kernel fs/smb/client/smb2ops.c: cifs_copy_iter_to_folioq */
-  private copy(io: Operation, buffer: number): boolean {
-    const { sgl, folios, lists } = this.buffers
-    const contents = io.memory.bytes
-    for (let i = 0; i < folios[buffer]; i++) {
-      const head = lists.page[sgl[buffer] + i]
-      const pages = lists.lengthBytes[sgl[buffer] + i] >> PAGE_SHIFT
-      for (let page = head; page < head + pages && io.iter.countBytes > 0; page++) {
-        const part = Math.min(io.iter.countBytes, PAGE_SIZE)
-        if (io.copy(part, contents === null ? null : contents.bytesOf(page).subarray(0, part)) < part) return false
-      }
-    }
-    return true
   }
 
   /** The message with the data in a buffer: an entry a folio. @kernel lib/scatterlist.c: extract_folioq_to_sg */
@@ -245,7 +229,8 @@ export class Smb3Transform implements Consumer {
     const pages = this.buffers.alloc(io, bytes, 0, true)
     if (pages < 0) return pages
     let error = EFAULT
-    if (this.copy(io, pages)) error = isRead ? this.decryptPages(io, pages, bytes) : this.encryptPages(io, bytes)
+    if (this.buffers.copy(io, pages))
+      error = isRead ? this.decryptPages(io, pages, bytes) : this.encryptPages(io, bytes)
     // Its pages stay until the answer.
     io.scratch = -pages
     return error < 0 ? error : bytes

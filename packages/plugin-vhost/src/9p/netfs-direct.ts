@@ -1,6 +1,7 @@
 import {
   EIO,
   ENOMEM,
+  EXTRACT,
   HOLD_NONE,
   type Hold,
   ITER_BVEC,
@@ -13,7 +14,7 @@ import {
 } from '@pinscope/core'
 import type { P9Client } from './p9-client.ts'
 import { BVECS, DIRTIED_PAGES, NETFS_REQUESTS, NETFS_SUBREQUESTS } from './p9-counters.ts'
-import { BIO_VEC_BYTES, EXTRACT, type ObjectSizes, objectSizes } from './p9-sizes.ts'
+import { BIO_VEC_BYTES, type ObjectSizes, objectSizes } from './p9-sizes.ts'
 import type { RequestTable } from './request-table.ts'
 
 const NPAGES_MAX = 0x7fffffff

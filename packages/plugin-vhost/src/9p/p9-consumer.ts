@@ -26,7 +26,7 @@ export class P9Consumer implements Consumer {
       hasIndirect: options.indirect === 1,
       rerrorBytes: options['rerror-bytes'],
       p9ReqBytes: objectSizes(kernel).p9Req,
-      putsInFlight: quirks['p9-put-in-flight'] === true,
+      putsInFlight: quirks['p9-put-in-flight'],
       losesPoolPages: quirks['p9-extract-pool-leak'],
     })
     const bytesMax = messageBytes(kernel, options.msize) - P9_IOHDRSZ

@@ -1,7 +1,4 @@
-import { type ExtractionPolicy, findPolicy, isSince, type KernelVersion, PAGE_SIZE } from '@pinscope/core'
-
-/** What iov_iter_extract_pages() does, whatever the lane's policy is. @kernel lib/iov_iter.c: iov_iter_extract_pages */
-export const EXTRACT = findPolicy('extract') as ExtractionPolicy
+import { isSince, type KernelVersion, PAGE_SIZE } from '@pinscope/core'
 
 /** Entries of the table that a request is packed into, and of the ring. @kernel net/9p/trans_virtio.c: VIRTQUEUE_NUM */
 export const VIRTQUEUE_NUM = 128

@@ -3,6 +3,7 @@ import {
   EINTR,
   ENOMEM,
   ERESTARTSYS,
+  EXTRACT,
   type IovIter,
   ITER_BVEC,
   ITER_DEST,
@@ -30,7 +31,6 @@ import {
   ZC_REQUESTS,
 } from './p9-counters.ts'
 import {
-  EXTRACT,
   P9_NOTAG,
   P9_ZC_HDR_SZ,
   R_HEADER_BYTES,

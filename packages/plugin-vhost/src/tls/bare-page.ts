@@ -1,30 +1,6 @@
-import {
-  EFAULT,
-  EIO,
-  type ExtractionPolicy,
-  extractPages,
-  FAULT_NAMES,
-  HOLD_NONE,
-  type Hold,
-  isUserBacked,
-  type Operation,
-  PAGE_KINDS,
-  RETAIN_NONE,
-  RETAIN_PIN,
-} from '@pinscope/core'
+import { EIO, EXTRACT, HOLD_NONE, type Hold, type Operation, PAGE_KINDS } from '@pinscope/core'
 
 const KIND_SLAB = PAGE_KINDS.indexOf('slab')
-const FAULT_PAGE = FAULT_NAMES.indexOf('page')
-
-/** What iov_iter_extract_pages() takes, in every lane: nothing on the pages of kernel memory. */
-const EXTRACT: ExtractionPolicy = {
-  name: 'extract',
-  summary: 'a pin on user pages, else nothing',
-  source: 'lib/iov_iter.c: iov_iter_extract_pages',
-  perFolio: false,
-  isLegacy: false,
-  retention: (type) => (isUserBacked(type) ? RETAIN_PIN : RETAIN_NONE),
-}
 
 /**
  * Lists the iterator's next page, at most `bytes` bytes of it, with nothing taken: a splice attaches pages as they are,
@@ -36,17 +12,15 @@ const EXTRACT: ExtractionPolicy = {
  * @kernel lib/iov_iter.c: iov_iter_extract_pages; include/linux/net.h: sendpage_ok
  */
 export function listBarePage(io: Operation, bytes: number): number {
-  if (io.faults.fails(FAULT_PAGE)) return EFAULT
-  const part = extractPages(io.iter, EXTRACT, io.memory, io.list, 1, bytes)
+  const part = io.extract(1, bytes, 0, EXTRACT)
   if (part <= 0) return part === 0 ? EIO : part
+  if (io.hold !== HOLD_NONE) return part
+  // Listed here with nothing taken, and not counted so: it gets a reference, or is given back.
+  io.ledger.bare(-1)
   const page = io.list.page[0]
-  if (io.pages.kind[page] === KIND_SLAB || io.pages.refcount[io.pages.head[page]] < 1) {
-    io.iter.revert(part)
-    return EIO
-  }
-  // The pin that nobody will drop.
-  if (isUserBacked(io.iter.type)) io.ledger.acquire(io.list)
-  return part
+  if (io.pages.kind[page] !== KIND_SLAB && io.pages.refcount[io.pages.head[page]] >= 1) return part
+  io.iter.revert(part)
+  return EIO
 }
 
 /** The reference of whoever keeps the page. A count that would overflow takes nothing. @kernel include/linux/mm.h: get_page */

@@ -5,7 +5,6 @@ import { DECRYPT_CTX_BYTES, SKB_BYTES, type TlsProtInfo } from './prot-info.ts'
 import { copyOut, type RxSkbs } from './rx-skbs.ts'
 import { DECRYPT_RETRIES, NO_PAD_VIOLATIONS } from './tls-counters.ts'
 import { contentLength, openRecord, TLS_RECORD_TYPE_DATA, tlsKeys } from './tls-crypto.ts'
-import { retriesWithoutRevert } from './tls-quirks.ts'
 import { NONE, type TlsSockets } from './tls-sockets.ts'
 import type { TlsWire } from './tls-wire.ts'
 
@@ -66,7 +65,7 @@ export class TlsDecrypt {
     this.counts[DECRYPT_RETRIES]++
     if (this.tail === 0) this.counts[NO_PAD_VIOLATIONS]++
     if (io.observer !== null) io.observer.note('the record ends in padding: put, and opened again into own pages')
-    if (!retriesWithoutRevert(io.iter.kernel)) io.iter.revert(payload)
+    if (!io.iter.kernel.quirks['tls-retry-no-revert']) io.iter.revert(payload)
     return this.decrypt(io, socket, payload, false, isAsync)
   }
 

@@ -11,7 +11,6 @@ import {
   type Operation,
   PAGE_SIZE,
 } from '@pinscope/core'
-import { splicesUserPages } from './tls-quirks.ts'
 
 /**
  * 0, or the errno of flags that a TLS socket does not know. 6.1 has no MSG_EOR, and no version has MSG_ZEROCOPY.
@@ -31,7 +30,7 @@ export function flagsError({ flags, iter }: Operation): number {
 export function isSplice({ flags, iter }: Operation): boolean {
   if ((flags & FLAG_SPLICE) === 0) return false
   if (iter.kernel.version === '6.1') return iter.type === ITER_BVEC
-  return !isUserBacked(iter.type) || splicesUserPages(iter.kernel)
+  return !isUserBacked(iter.type) || iter.kernel.quirks['tls-splice-user']
 }
 
 /**

@@ -86,8 +86,6 @@ export class BounceBuffer {
 
   /** Between the page and the iterator, in the iterator's direction; true when all bytes were. */
   private copy(io: Operation, page: number, bytes: number): boolean {
-    if (bytes === 0) return true
-    const contents = io.memory.bytes
-    return io.copy(bytes, contents === null ? null : contents.bytesOf(page).subarray(0, bytes)) === bytes
+    return bytes === 0 || io.copyPage(page, 0, bytes) === bytes
   }
 }

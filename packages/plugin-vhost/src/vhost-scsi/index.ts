@@ -1,4 +1,4 @@
-import { CONSUMER_API_VERSION, defineConsumer } from '@pinscope/core'
+import { CONSUMER_API_VERSION, defineConsumer, flagOption, numberOption } from '@pinscope/core'
 import { SCSI_COUNTERS } from './scsi-counters.ts'
 import { PROT_SGLS_MAX, SGLS_MAX, TAGS_DEFAULT, UNALIGNED_SGLS_MAX, UPAGES_MAX } from './scsi-limits.ts'
 import { VhostScsi } from './vhost-scsi.ts'
@@ -23,36 +23,23 @@ export const vhostScsi = defineConsumer({
     'copyBytes: payload that the scatterlist reaches in guest memory, which the copy fallback would copy. entries and ' +
     'allocations: none, since it is itself the path from page array to scatterlist, over preallocated tables.',
   options: [
-    {
-      name: 'tags',
-      summary: 'commands that the virtqueue can have outstanding: its size (vq->num)',
-      unit: 'commands',
-      default: TAGS_DEFAULT,
-      min: 1,
-      max: TAGS_MAX,
-      powerOfTwo: false,
-      header: null,
-    },
-    {
-      name: 't10-pi',
-      summary: 'the memory begins with eight bytes of protection information for each 512 bytes of data',
-      unit: '0 or 1',
-      default: 0,
-      min: 0,
-      max: 1,
-      powerOfTwo: false,
-      header: null,
-    },
-    {
-      name: 'inline-sg-cnt',
-      summary: 'entries that each command has of its own (inline_sg_cnt); since 6.18, before it was 2048',
-      unit: 'entries',
-      default: SGLS_MAX,
-      min: 0,
-      max: SGLS_MAX,
-      powerOfTwo: false,
-      header: null,
-    },
+    numberOption(
+      'tags',
+      'commands that the virtqueue can have outstanding: its size (vq->num)',
+      'commands',
+      TAGS_DEFAULT,
+      1,
+      TAGS_MAX,
+    ),
+    flagOption('t10-pi', 'the memory begins with eight bytes of protection information for each 512 bytes of data'),
+    numberOption(
+      'inline-sg-cnt',
+      'entries that each command has of its own (inline_sg_cnt); since 6.15, before it was 2048',
+      'entries',
+      SGLS_MAX,
+      0,
+      SGLS_MAX,
+    ),
   ],
   limits: [
     limit('VHOST_SCSI_PREALLOC_SGLS', SGLS_MAX, 'entries', 'of the data of a command; -EINVAL beyond'),
