@@ -9,7 +9,7 @@ import { packageSources, ROOT, type Source } from './sources.ts'
  * (DESIGN.md section 1, but report before replay: the replay builds the report.)
  */
 const CORE_ORDER = [
-  ['units', 'errno', 'invariant', 'grown'],
+  ['units', 'errno', 'invariant', 'grown', 'row-pool'],
   ['kernel'],
   ['memory'],
   ['iter'],

@@ -82,6 +82,7 @@ export type * from './replay/replay-options.ts'
 export { UsageError } from './replay/usage-error.ts'
 export { mergeReports } from './report/merge-reports.ts'
 export * from './report/report.ts'
+export { RowPool } from './row-pool.ts'
 export type { Dictionary } from './trace/dictionary.ts'
 export {
   BACKING_NAMES,

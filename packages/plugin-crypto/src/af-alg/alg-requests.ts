@@ -6,6 +6,7 @@ import {
   type Hold,
   type Ledger,
   type Operation,
+  RowPool,
   SCATTERLIST_BYTES,
   type Scatterlists,
   SG_NO_PAGE,
@@ -13,7 +14,6 @@ import {
 } from '@pinscope/core'
 import type { AlgSockets } from './alg-sockets.ts'
 import { BUSY, REQUESTS, RSGLS, RSGLS_ALLOCATED } from './counters.ts'
-
 import { ALG_MAX_PAGES, type AlgSizes } from './limits.ts'
 import { socketOmem, sockKmalloc } from './sock-kmalloc.ts'
 import type { TxLists } from './tx-lists.ts'
@@ -44,17 +44,14 @@ export class AlgRequests {
   tsglEntries = new Int32Array(16)
   /** Bytes charged to the socket for it. */
   private omem = new Int32Array(16)
-  private nextRequest = new Int32Array(16)
-  private freeRequest = REQUEST_NONE
-  private requests = 1
+  private readonly requests = new RowPool(1)
 
   /** Of each receive list: its array of 17 entries, entries in use, what is held on their pages, and the next list. */
   sgl = new Int32Array(16)
   nents = new Int32Array(16)
   hold = new Int32Array(16)
   nextRsgl = new Int32Array(16)
-  private freeRsgl = REQUEST_NONE
-  private rsgls = 1
+  private readonly rsgls = new RowPool(1)
 
   constructor(lists: Scatterlists, sizes: AlgSizes, sockets: AlgSockets, tx: TxLists, counts: Float64Array) {
     this.lists = lists
@@ -140,15 +137,13 @@ export class AlgRequests {
       const next = this.nextRsgl[rsgl]
       this.freeSg(io.ledger, rsgl)
       if (rsgl !== first) io.free(sizes.rsglBytes)
-      this.nextRsgl[rsgl] = this.freeRsgl
-      this.freeRsgl = rsgl
+      this.rsgls.give(rsgl)
       rsgl = next
     }
     if (this.tsgl[request] !== SG_NONE) this.freeTsgl(io, request)
     io.free(sizes.areqBytes)
     this.sockets.inflight[this.socket[request]]--
-    this.nextRequest[request] = this.freeRequest
-    this.freeRequest = request
+    this.requests.give(request)
   }
 
   /** @kernel crypto/af_alg.c: af_alg_free_sg */
@@ -175,12 +170,8 @@ export class AlgRequests {
   }
 
   private takeRequest(): number {
-    let request = this.freeRequest
-    if (request !== REQUEST_NONE) this.freeRequest = this.nextRequest[request]
-    else {
-      request = this.requests++
-      if (request >= this.socket.length) this.growRequests()
-    }
+    const request = this.requests.take()
+    if (request >= this.socket.length) this.growRequests()
     this.firstRsgl[request] = REQUEST_NONE
     this.lastRsgl[request] = REQUEST_NONE
     this.entries[request] = 0
@@ -190,14 +181,10 @@ export class AlgRequests {
   }
 
   private takeRsgl(): number {
-    let rsgl = this.freeRsgl
-    if (rsgl !== REQUEST_NONE) this.freeRsgl = this.nextRsgl[rsgl]
-    else {
-      rsgl = this.rsgls++
-      if (rsgl >= this.sgl.length) this.growRsgls()
-      // One more than it holds, for the link.
-      this.sgl[rsgl] = this.lists.take(ALG_MAX_PAGES + 1)
-    }
+    const rsgl = this.rsgls.take()
+    if (rsgl >= this.sgl.length) this.growRsgls()
+    // A list keeps its array when it is free. One more than it holds, for the link.
+    if (this.sgl[rsgl] === SG_NONE) this.sgl[rsgl] = this.lists.take(ALG_MAX_PAGES + 1)
     this.nents[rsgl] = 0
     this.hold[rsgl] = HOLD_NONE
     this.nextRsgl[rsgl] = REQUEST_NONE
@@ -213,7 +200,6 @@ export class AlgRequests {
     this.tsgl = grown(this.tsgl, capacity)
     this.tsglEntries = grown(this.tsglEntries, capacity)
     this.omem = grown(this.omem, capacity)
-    this.nextRequest = grown(this.nextRequest, capacity)
   }
 
   private growRsgls(): void {

@@ -1,4 +1,4 @@
-import { ENOMEM, grown, type Operation, type Scatterlists, SG_NO_PAGE, SG_NONE } from '@pinscope/core'
+import { ENOMEM, grown, type Operation, RowPool, type Scatterlists, SG_NO_PAGE, SG_NONE } from '@pinscope/core'
 import type { AlgSockets } from './alg-sockets.ts'
 import { TX_BLOCKS, TX_PAGES } from './counters.ts'
 
@@ -27,8 +27,7 @@ export class TxLists {
   private sgl = new Int32Array(16)
   private cur = new Int32Array(16)
   private next = new Int32Array(16)
-  private free = BLOCK_NONE
-  private blocks = 1
+  private readonly blocks = new RowPool(1)
 
   constructor(lists: Scatterlists, sockets: AlgSockets, sizes: AlgSizes, counts: Float64Array) {
     this.lists = lists
@@ -233,19 +232,14 @@ export class TxLists {
     if (this.next[block] === BLOCK_NONE) sockets.lastBlock[socket] = BLOCK_NONE
     sockets.blocks[socket]--
     if (sockets.blocksOvertaken[socket] > 0) sockets.blocksOvertaken[socket]--
-    this.next[block] = this.free
-    this.free = block
+    this.blocks.give(block)
     io.free(TSGL_BYTES)
   }
 
   private take(): number {
-    let block = this.free
-    if (block !== BLOCK_NONE) this.free = this.next[block]
-    else {
-      block = this.blocks++
-      if (block >= this.sgl.length) this.grow()
-      this.sgl[block] = this.lists.take(MAX_SGL_ENTS + 1)
-    }
+    const block = this.blocks.take()
+    if (block >= this.sgl.length) this.grow()
+    if (this.sgl[block] === SG_NONE) this.sgl[block] = this.lists.take(MAX_SGL_ENTS + 1)
     this.cur[block] = 0
     this.next[block] = BLOCK_NONE
     return block

@@ -1,4 +1,4 @@
-import { grown } from '@pinscope/core'
+import { grown, RowPool } from '@pinscope/core'
 import type { ByteCrypt } from './byte-crypt.ts'
 import { NO_ARRAYS } from './page-arrays.ts'
 
@@ -16,14 +16,12 @@ export class CryptRequests {
   /** Where pages hold bytes: what is to be decrypted in place. */
   readonly places = new Map<number, ByteCrypt>()
 
-  private next = new Int32Array(64)
-  private free = 0
-  private used = 1
+  private readonly rows = new RowPool(1)
 
   /** A row with nothing in it. */
   take(): number {
-    const row = this.free !== 0 ? this.free : this.newRow()
-    if (row === this.free) this.free = this.next[row]
+    const row = this.rows.take()
+    if (row === this.buffer.length) this.grow()
     this.buffer[row] = NO_BUFFER
     this.arrays[row] = NO_ARRAYS
     this.blocks[row] = 0
@@ -33,17 +31,12 @@ export class CryptRequests {
   /** Gives a row back. */
   give(row: number): void {
     if (this.places.size > 0) this.places.delete(row)
-    this.next[row] = this.free
-    this.free = row
+    this.rows.give(row)
   }
 
-  private newRow(): number {
-    if (this.used === this.next.length) {
-      this.buffer = grown(this.buffer, 2 * this.buffer.length)
-      this.arrays = grown(this.arrays, 2 * this.arrays.length)
-      this.blocks = grown(this.blocks, 2 * this.blocks.length)
-      this.next = grown(this.next, 2 * this.next.length)
-    }
-    return this.used++
+  private grow(): void {
+    this.buffer = grown(this.buffer, 2 * this.buffer.length)
+    this.arrays = grown(this.arrays, 2 * this.arrays.length)
+    this.blocks = grown(this.blocks, 2 * this.blocks.length)
   }
 }

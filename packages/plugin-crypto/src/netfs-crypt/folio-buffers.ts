@@ -11,6 +11,7 @@ import {
   PAGE_SHIFT,
   PAGE_SIZE,
   POINTER_BYTES,
+  RowPool,
   type Scatterlists,
   SG_NONE,
 } from '@pinscope/core'
@@ -40,10 +41,7 @@ export class FolioBuffers {
   /** Bytes of one header (a queue segment, or the array), and headers allocated. */
   private headerBytes = new Int32Array(ROWS_FIRST)
   private headers = new Int32Array(ROWS_FIRST)
-  /** Of a row that is not in use: the next such one. */
-  private next = new Int32Array(ROWS_FIRST)
-  private free = 0
-  private used = 1
+  private readonly rows = new RowPool(1)
   /** @kernel include/linux/folio_queue.h: sizeof(struct folio_queue) */
   private readonly queueBytes: number
   /** Heads of folios that were freed, by order from 1 on: stacks. */
@@ -83,8 +81,7 @@ export class FolioBuffers {
     for (let i = 0; i < this.headers[row]; i++) io.free(this.headerBytes[row])
     this.lists.give(sgl, this.room[row])
     this.sgl[row] = SG_NONE
-    this.next[row] = this.free
-    this.free = row
+    this.rows.give(row)
   }
 
   /**
@@ -152,13 +149,9 @@ export class FolioBuffers {
   }
 
   private takeRow(): number {
-    const row = this.free
-    if (row !== 0) {
-      this.free = this.next[row]
-      return row
-    }
-    if (this.used === this.sgl.length) this.grow()
-    return this.used++
+    const row = this.rows.take()
+    if (row === this.sgl.length) this.grow()
+    return row
   }
 
   private grow(): void {
@@ -167,6 +160,5 @@ export class FolioBuffers {
     this.room = grown(this.room, 2 * this.room.length)
     this.headerBytes = grown(this.headerBytes, 2 * this.headerBytes.length)
     this.headers = grown(this.headers, 2 * this.headers.length)
-    this.next = grown(this.next, 2 * this.next.length)
   }
 }

@@ -8,6 +8,7 @@ import {
   PAGE_OFFSET_MASK,
   POINTER_BYTES,
   pagesSpanned,
+  RowPool,
 } from '@pinscope/core'
 
 /** No array: the end of a chain. */
@@ -21,14 +22,13 @@ export const NO_ARRAYS = 0
 export class PageArrays {
   private pages = new Int32Array(64)
   private next = new Int32Array(64)
-  private free = 0
-  private used = 1
+  private readonly rows = new RowPool(1)
 
   /** An array of `pages` pointers in front of a chain: the new chain, or -ENOMEM with the old one as it was. */
   alloc(io: Operation, pages: number, chain: number): number {
     if (!io.allocate(POINTER_BYTES * pages)) return ENOMEM
-    const row = this.free !== 0 ? this.free : this.newRow()
-    if (row === this.free) this.free = this.next[row]
+    const row = this.rows.take()
+    if (row === this.pages.length) this.grow()
     this.pages[row] = pages
     this.next[row] = chain
     return row
@@ -38,8 +38,7 @@ export class PageArrays {
   freeFirst(io: Operation, chain: number): number {
     io.free(POINTER_BYTES * this.pages[chain])
     const rest = this.next[chain]
-    this.next[chain] = this.free
-    this.free = chain
+    this.rows.give(chain)
     return rest
   }
 
@@ -49,12 +48,9 @@ export class PageArrays {
     while (rest !== NO_ARRAYS) rest = this.freeFirst(io, rest)
   }
 
-  private newRow(): number {
-    if (this.used === this.pages.length) {
-      this.pages = grown(this.pages, 2 * this.pages.length)
-      this.next = grown(this.next, 2 * this.next.length)
-    }
-    return this.used++
+  private grow(): void {
+    this.pages = grown(this.pages, 2 * this.pages.length)
+    this.next = grown(this.next, 2 * this.next.length)
   }
 }
 

@@ -1,4 +1,4 @@
-import { HOLD_NONE, type Hold } from '@pinscope/core'
+import { grown, HOLD_NONE, type Hold, RowPool } from '@pinscope/core'
 
 const FIRST_CAPACITY = 64
 
@@ -29,13 +29,12 @@ export class RequestTable {
   bvecs = new Int32Array(FIRST_CAPACITY)
   bvecBytes = new Int32Array(FIRST_CAPACITY)
 
-  private free = new Int32Array(FIRST_CAPACITY)
-  private freeCount = 0
-  private used = 1
+  private readonly rows = new RowPool(1)
 
   /** A row with nothing in it. */
   take(): number {
-    const row = this.freeCount > 0 ? this.free[--this.freeCount] : this.add()
+    const row = this.rows.take()
+    if (row === this.hold.length) this.grow()
     this.hold[row] = HOLD_NONE
     this.pages[row] = 0
     this.poolPages[row] = 0
@@ -47,43 +46,26 @@ export class RequestTable {
   }
 
   give(row: number): void {
-    this.free[this.freeCount++] = row
+    this.rows.give(row)
   }
 
   holdOf(row: number): Hold {
     return this.hold[row] as Hold
   }
 
-  private add(): number {
-    if (this.used === this.hold.length) this.grow()
-    return this.used++
-  }
-
   private grow(): void {
-    this.hold = doubled(this.hold)
-    this.pages = doubled(this.pages)
-    this.poolPages = doubled(this.poolPages)
-    this.arrayBytes = doubled(this.arrayBytes)
-    this.tcBytes = doubled(this.tcBytes)
-    this.rcBytes = doubled(this.rcBytes)
-    this.slots = doubled(this.slots)
-    this.indirectBytes = doubled(this.indirectBytes)
-    this.bvecs = doubled(this.bvecs)
-    this.bvecBytes = doubled(this.bvecBytes)
-    this.free = doubled(this.free)
-    this.isRead = doubledBytes(this.isRead)
-    this.isNetfs = doubledBytes(this.isNetfs)
+    const capacity = 2 * this.hold.length
+    this.hold = grown(this.hold, capacity)
+    this.pages = grown(this.pages, capacity)
+    this.poolPages = grown(this.poolPages, capacity)
+    this.arrayBytes = grown(this.arrayBytes, capacity)
+    this.tcBytes = grown(this.tcBytes, capacity)
+    this.rcBytes = grown(this.rcBytes, capacity)
+    this.slots = grown(this.slots, capacity)
+    this.indirectBytes = grown(this.indirectBytes, capacity)
+    this.bvecs = grown(this.bvecs, capacity)
+    this.bvecBytes = grown(this.bvecBytes, capacity)
+    this.isRead = grown(this.isRead, capacity)
+    this.isNetfs = grown(this.isNetfs, capacity)
   }
-}
-
-function doubled(column: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const longer = new Int32Array(column.length * 2)
-  longer.set(column)
-  return longer
-}
-
-function doubledBytes(column: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const longer = new Uint8Array(column.length * 2)
-  longer.set(column)
-  return longer
 }

@@ -1,4 +1,4 @@
-import { type Operation, PAGE_SIZE } from '@pinscope/core'
+import { type Operation, PAGE_SIZE, RowPool } from '@pinscope/core'
 import { holding } from './columns.ts'
 
 /** Bytes of a page frag: eight pages. @kernel include/net/sock.h: SKB_FRAG_PAGE_ORDER (32 KiB) */
@@ -24,9 +24,7 @@ export class PageFrags {
 
   /** Eight page rows a frag; the first has the count. */
   private rows = new Int32Array(8 * PAGES)
-  private free = new Int32Array(8)
-  private freeCount = 0
-  private count = 0
+  private readonly frags = new RowPool()
 
   /** The task's frag has room for `bytes`, or a new one is allocated: false when there is no memory. @kernel skb_page_frag_refill */
   refill(io: Operation, bytes: number): boolean {
@@ -58,7 +56,7 @@ export class PageFrags {
   put(io: Operation, frag: number): void {
     if (frag === FRAG_NONE || !io.owned.put(this.rows[frag * PAGES])) return
     for (let i = 1; i < PAGES; i++) io.owned.put(this.rows[frag * PAGES + i])
-    this.giveRow(frag)
+    this.frags.give(frag)
   }
 
   /** Writes into a frag, where pages hold bytes. */
@@ -85,22 +83,17 @@ export class PageFrags {
   }
 
   private alloc(io: Operation): number {
-    const frag = this.freeCount > 0 ? this.free[--this.freeCount] : this.count++
+    const frag = this.frags.take()
     this.rows = holding(this.rows, frag * PAGES + PAGES - 1)
     for (let i = 0; i < PAGES; i++) {
       const page = io.owned.alloc()
       if (page < 0) {
         while (--i >= 0) io.owned.put(this.rows[frag * PAGES + i])
-        this.giveRow(frag)
+        this.frags.give(frag)
         return FRAG_NONE
       }
       this.rows[frag * PAGES + i] = page
     }
     return frag
-  }
-
-  private giveRow(frag: number): void {
-    this.free = holding(this.free, this.freeCount)
-    this.free[this.freeCount++] = frag
   }
 }

@@ -1,4 +1,4 @@
-import { EFAULT, type Operation, PAGE_SIZE } from '@pinscope/core'
+import { EFAULT, type Operation, PAGE_SIZE, RowPool } from '@pinscope/core'
 import { holding } from './columns.ts'
 import { SKB_BYTES } from './prot-info.ts'
 import { NONE, type TlsSockets } from './tls-sockets.ts'
@@ -19,14 +19,12 @@ export class RxSkbs {
   private pages = new Int32Array(8 * PAGES)
   private pageCount = new Int32Array(8)
   private next = new Int32Array(8)
-  private free = new Int32Array(8)
-  private freeCount = 0
-  private count = 0
+  private readonly rows = new RowPool()
 
   /** Room for `bytes` bytes; NONE when there is no memory. @kernel net/core/skbuff.c: alloc_skb_with_frags */
   alloc(io: Operation, bytes: number): number {
     if (!io.allocate(SKB_BYTES)) return NONE
-    const skb = this.freeCount > 0 ? this.free[--this.freeCount] : this.count++
+    const skb = this.rows.take()
     this.grow(skb)
     const pages = Math.ceil(bytes / PAGE_SIZE)
     this.pageCount[skb] = 0
@@ -47,8 +45,7 @@ export class RxSkbs {
   give(io: Operation, skb: number): void {
     for (let i = 0; i < this.pageCount[skb]; i++) io.owned.put(this.pages[skb * PAGES + i])
     io.free(SKB_BYTES)
-    this.free = holding(this.free, this.freeCount)
-    this.free[this.freeCount++] = skb
+    this.rows.give(skb)
   }
 
   /** Frags of the buffer: its pages in powers of two, the largest first. @kernel net/core/skbuff.c: alloc_skb_with_frags (order at most 3) */

@@ -1,4 +1,4 @@
-import type { Operation } from '@pinscope/core'
+import { type Operation, RowPool } from '@pinscope/core'
 import { holding } from './columns.ts'
 import { PageFrags } from './page-frags.ts'
 import { TLS_REC_BYTES, TLS_RECORD_INFO_BYTES } from './prot-info.ts'
@@ -19,9 +19,7 @@ export class TlsRecords {
   operation = new Float64Array(8)
 
   private readonly recordBytes: number
-  private free = new Int32Array(8)
-  private freeCount = 0
-  private count = 0
+  private readonly rows = new RowPool()
 
   constructor(isDevice: boolean) {
     this.recordBytes = isDevice ? TLS_RECORD_INFO_BYTES : TLS_REC_BYTES
@@ -40,7 +38,7 @@ export class TlsRecords {
   /** A new record, or NONE when there is no memory. @kernel net/tls/tls_sw.c: tls_get_rec; tls_device.c: tls_create_new_record */
   take(io: Operation): number {
     if (!io.allocate(this.recordBytes)) return NONE
-    const record = this.freeCount > 0 ? this.free[--this.freeCount] : this.count++
+    const record = this.rows.take()
     this.next = holding(this.next, record)
     this.operation = holding(this.operation, record)
     this.msgs.init(this.plaintext(record))
@@ -53,8 +51,7 @@ export class TlsRecords {
     this.msgs.free(io, this.encrypted(record))
     this.msgs.free(io, this.plaintext(record))
     io.free(this.recordBytes)
-    this.free = holding(this.free, this.freeCount)
-    this.free[this.freeCount++] = record
+    this.rows.give(record)
   }
 
   /** Appends a closed record to the socket's list. */

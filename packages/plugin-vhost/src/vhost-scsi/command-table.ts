@@ -1,4 +1,4 @@
-import { IovIter, type Scatterlists, SegmentTable, SG_NONE, SgTable } from '@pinscope/core'
+import { IovIter, RowPool, type Scatterlists, SegmentTable, SG_NONE, SgTable } from '@pinscope/core'
 
 /** One command between its descriptor and its response. @kernel drivers/vhost/scsi.c: struct vhost_scsi_cmd */
 export class Command {
@@ -50,14 +50,11 @@ export class CommandTable {
   private readonly inlineEntries: number
   private readonly inlineProtEntries: number
   private readonly commands: Command[] = []
-  /** Tags that are free: the last one given back is used first. */
-  private readonly free: Int32Array
-  private freeCount = 0
+  private readonly tags = new RowPool(1)
 
   /** `inlineEntries`, `inlineProtEntries`: entries that each command has of its own; 0 for no array. */
-  constructor(lists: Scatterlists, tags: number, inlineEntries: number, inlineProtEntries: number) {
+  constructor(lists: Scatterlists, inlineEntries: number, inlineProtEntries: number) {
     this.lists = lists
-    this.free = new Int32Array(tags)
     this.inlineEntries = inlineEntries
     this.inlineProtEntries = inlineProtEntries
   }
@@ -65,7 +62,8 @@ export class CommandTable {
   /** A command with a tag, of which there must be one. @kernel drivers/vhost/scsi.c: vhost_scsi_get_cmd */
   take(): Command {
     this.outstanding++
-    return this.freeCount > 0 ? this.at(this.free[--this.freeCount]) : this.add()
+    const tag = this.tags.take()
+    return tag > this.commands.length ? this.add() : this.at(tag)
   }
 
   /** The command of a tag. */
@@ -79,7 +77,7 @@ export class CommandTable {
     command.isCopied = false
     command.table.clear()
     command.protTable.clear()
-    this.free[this.freeCount++] = command.tag
+    this.tags.give(command.tag)
   }
 
   private add(): Command {

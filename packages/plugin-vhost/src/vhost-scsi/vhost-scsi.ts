@@ -79,7 +79,7 @@ export class VhostScsi implements Consumer {
     this.tags = options.tags
     this.hasProt = options['t10-pi'] === 1
     this.inlineSgCnt = this.chains ? options['inline-sg-cnt'] : SGLS_MAX
-    this.commands = new CommandTable(this.lists, this.tags, this.inlineSgCnt, this.hasProt ? this.inlineSgCnt : 0)
+    this.commands = new CommandTable(this.lists, this.inlineSgCnt, this.hasProt ? this.inlineSgCnt : 0)
     this.bounceBuffer = new BounceBuffer(this.lists, this.chains)
     this.counts[PREALLOCATED_BYTES] = this.preallocatedBytes()
   }
