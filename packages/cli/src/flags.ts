@@ -48,7 +48,7 @@ export const laneFlags = {
   }),
   faults: Flags.string({
     helpValue: 'STEP@N',
-    summary: 'Make the Nth step of a kind fail, in each lane: alloc, page, copy, limit or complete.',
+    summary: 'Make the Nth step of a kind fail, in each lane: alloc, page, copy, limit, complete or map.',
     description:
       'alloc: an allocation of the consumer. page: a page taken out of the iterator. copy: a copy between the iterator and a buffer. limit: a list or a budget is full. complete: the I/O ends with -EIO. Steps are counted from 1, in each trace anew. What is not let go then is a leak, as ever. Such a lane is not compared with what a kernel counted.',
   }),

@@ -79,7 +79,7 @@ describe('exit status 2: usage, and input that cannot be read', () => {
     [['replay', CLEAN, '--fail-on', 'leek'], 'did you mean "leak"?', 'leak, violation, mismatch, error, none'],
     [['replay', CLEAN, '--fail-on', 'none,leak'], '"none" stands alone', ''],
     [['replay', CLEAN, '--faults', 'alloc'], '--faults "alloc": expected one STEP@N', '--faults alloc@1'],
-    [['replay', CLEAN, '--faults', 'alloc@1,page@2'], 'expected one STEP@N', 'alloc, page, copy, limit, complete'],
+    [['replay', CLEAN, '--faults', 'alloc@1,page@2'], 'expected one STEP@N', 'alloc, page, copy, limit, complete, map'],
     [['replay', CLEAN, '--faults', 'aloc@1'], 'unknown step of --faults "aloc": did you mean "alloc"?', 'There are: '],
     [['replay', CLEAN, '--faults', 'page@0'], '"0" is no number of a step, expected a whole number from 1', 'page@1'],
     [['replay', CLEAN, '--faults', 'page@1e3'], '"1e3" is no number of a step', ''],

@@ -23,7 +23,7 @@ const WORST: Partial<LaneReport> = {
   refOps: BIG,
   data: { zeroCopyBytes: BIG, copiedBytes: BIG },
   avoided: { copyBytes: BIG, entries: BIG, allocations: BIG },
-  entries: { built: BIG, perOperationMax: BIG, limitHits: BIG },
+  entries: { built: BIG, bytes: BIG, perOperationMax: BIG, limitHits: BIG },
   allocations: { made: BIG, freed: 0, bytes: BIG, openBytes: BIG, peakBytes: BIG },
   counters: { bios: BIG },
   leaksTotal: BIG,
@@ -76,7 +76,7 @@ describe('many lanes', () => {
       refs: { acquired: 14_662, released: 14_662, open: 0, longTerm: 0, peak: 17 },
       bare: { pages: 256 },
       data: { zeroCopyBytes: 46_123_456, copiedBytes: 99_999 },
-      entries: { built: 17_000, perOperationMax: 5, limitHits: 33 },
+      entries: { built: 17_000, bytes: 272_000, perOperationMax: 5, limitHits: 33 },
       allocations: { made: 932, freed: 932, bytes: 100_000, openBytes: 0, peakBytes: 4096 },
     }
     const text = drawn([

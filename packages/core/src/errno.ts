@@ -2,6 +2,8 @@
  * Error numbers as the kernel returns them: negative integers in the place of a byte count.
  * @kernel include/uapi/asm-generic/errno-base.h, errno.h
  */
+/** Operation not permitted. @kernel EPERM */
+export const EPERM = -1
 /** A signal came. @kernel EINTR */
 export const EINTR = -4
 /** I/O error. @kernel EIO */
@@ -26,10 +28,13 @@ export const EMSGSIZE = -90
 export const EOPNOTSUPP = -95
 /** Peer-to-peer memory that was not asked for. @kernel EREMOTEIO */
 export const EREMOTEIO = -121
+/** Not connected. @kernel ENOTCONN */
+export const ENOTCONN = -107
 /** A signal came, and the call is to be made again: never seen by a program. @kernel include/linux/errno.h: ERESTARTSYS */
 export const ERESTARTSYS = -512
 
 const NAMES: ReadonlyMap<number, string> = new Map([
+  [EPERM, 'EPERM'],
   [EINTR, 'EINTR'],
   [EIO, 'EIO'],
   [EAGAIN, 'EAGAIN'],
@@ -42,6 +47,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [EMSGSIZE, 'EMSGSIZE'],
   [EOPNOTSUPP, 'EOPNOTSUPP'],
   [EREMOTEIO, 'EREMOTEIO'],
+  [ENOTCONN, 'ENOTCONN'],
   [ERESTARTSYS, 'ERESTARTSYS'],
 ])
 

@@ -10,7 +10,7 @@ export * from './build/sg-miter.ts'
 export * from './build/sg-report.ts'
 export * from './build/sg-table.ts'
 export * from './consumer/consumer.ts'
-export { flagOption, numberOption } from './consumer/consumer-option.ts'
+export { flagOption, numberOption, wordOption } from './consumer/consumer-option.ts'
 export { FAULT_NAMES, type FaultName, Faults } from './consumer/faults.ts'
 export type { Operation } from './consumer/operation.ts'
 export { PluginError } from './consumer/plugin-error.ts'
@@ -51,6 +51,7 @@ export { type Kernel, kernelOf, type QuirkChange, type QuirkSwitches } from './k
 export { isQuirkName, QUIRKS, type Quirk, type QuirkName, quirksOf } from './kernel/quirks.ts'
 export { isSince, KERNEL_VERSIONS, type KernelVersion, kernelVersionOf } from './kernel/version.ts'
 export { Allocations } from './ledger/allocations.ts'
+export { DmaMaps } from './ledger/dma-maps.ts'
 export {
   type Borrowed,
   HOLD_NONE,

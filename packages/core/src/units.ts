@@ -38,3 +38,6 @@ export function pagesSpanned(offsetBytes: number, lengthBytes: number): number {
 
 /** Bytes of a pointer, on the 64-bit machines that are modelled: an element of a page array. */
 export const POINTER_BYTES = 8
+
+/** Bytes of a `struct bio_vec`. @kernel include/linux/bvec.h: struct bio_vec */
+export const BIO_VEC_BYTES = 16

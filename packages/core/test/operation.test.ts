@@ -66,7 +66,7 @@ describe('the sweep', () => {
 
   it('counts every step and finds nothing where all is let go', async () => {
     const sweep = await sweepFaults(consumerOf({}), rows)
-    expect(sweep.steps).toEqual({ alloc: 0, page: 2, copy: 0, limit: 0, complete: 1 })
+    expect(sweep.steps).toEqual({ alloc: 0, page: 2, copy: 0, limit: 0, complete: 1, map: 0 })
     expect(sweep.faults.map(({ fault, at, results }) => [fault, at, results])).toEqual([
       ['page', 1, [EFAULT]],
       ['page', 2, [EFAULT]],
@@ -277,5 +277,5 @@ describe('ownership cells', () => {
 })
 
 it('the kinds of faults are those of the steps', () => {
-  expect(FAULT_NAMES).toEqual(['alloc', 'page', 'copy', 'limit', 'complete'])
+  expect(FAULT_NAMES).toEqual(['alloc', 'page', 'copy', 'limit', 'complete', 'map'])
 })

@@ -287,7 +287,7 @@ describe('af_alg_get_rsgl', () => {
     expect(report.counters).toMatchObject({ requests: 1, receiveLists: 2, receiveListsAllocated: 1 })
     expect(report.data).toEqual({ zeroCopyBytes: 70_000, copiedBytes: 70_000 })
     // 18 pages in the transmit list, the receive lists' 18 entries, and the request's 18.
-    expect(report.entries).toEqual({ built: 18 + 18 + 18, perOperationMax: 36, limitHits: 1 })
+    expect(report.entries).toEqual({ built: 18 + 18 + 18, bytes: 54 * 32, perOperationMax: 36, limitHits: 1 })
   })
 
   const B = '0x7f1000000f80+256'

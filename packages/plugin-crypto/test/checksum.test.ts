@@ -83,7 +83,7 @@ describe('takes nothing', () => {
   it('and nothing can fail but the I/O itself', async () => {
     const rows = Object.entries(SEGMENTS).map(([iter, segs], i) => ({ op: 'read', iter, segs, ts: i, end: i + 9 }))
     const { steps, unclean } = await sweepFaults(checksum, rows)
-    expect(steps).toEqual({ alloc: 0, page: 0, copy: 0, limit: 0, complete: 6 })
+    expect(steps).toEqual({ alloc: 0, page: 0, copy: 0, limit: 0, complete: 6, map: 0 })
     expect(unclean).toEqual([])
   })
 })

@@ -51,7 +51,7 @@ describe.each(KERNELS)('worked examples, kernel %s', (kernel) => {
     expect(report.refs).toEqual({ acquired: 5, released: 5, open: 0, longTerm: 0, peak: 5 })
     expect(report.data).toEqual({ zeroCopyBytes: 16_384, copiedBytes: 0 })
     // The list has the AAD before them.
-    expect(report.entries).toEqual({ built: 6, perOperationMax: 6, limitHits: 0 })
+    expect(report.entries).toEqual({ built: 6, bytes: 6 * 32, perOperationMax: 6, limitHits: 0 })
     expect(counters).toMatchObject({ recordsReceived: 1, zeroCopyRecords: 1, copiedRecords: 0, decryptRetries: 0 })
   })
 

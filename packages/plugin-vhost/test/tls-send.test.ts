@@ -52,7 +52,7 @@ describe.each(EACH)('worked examples, kernel %s, version %i', (kernel, version) 
     expect(report.refs).toEqual({ acquired: 7, released: 7, open: 0, longTerm: 0, peak: 5 })
     expect(report.pins).toMatchObject({ acquired: 0 })
     expect(report.data).toEqual({ zeroCopyBytes: 20_000, copiedBytes: 0 })
-    expect(report.entries).toEqual({ built: 7, perOperationMax: 7, limitHits: 0 })
+    expect(report.entries).toEqual({ built: 7, bytes: 7 * 32, perOperationMax: 7, limitHits: 0 })
     expect(counters).toMatchObject({ recordsSent: 2, zeroCopyRecords: 2, copiedRecords: 0, elementsMax: 5 })
   })
 

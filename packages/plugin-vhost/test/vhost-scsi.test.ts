@@ -91,7 +91,7 @@ describe('vhost_scsi_mapal', () => {
     const { report } = await on(kernel, [VS1])
     expect(report).toMatchObject({ policy: 'get-pages', errors: 0, bytes: 0x4f00, pins: { acquired: 0 } })
     expect(report.refs).toEqual({ acquired: 5, released: 5, open: 0, longTerm: 0, peak: 5 })
-    expect(report.entries).toEqual({ built: 5, perOperationMax: 5, limitHits: 0 })
+    expect(report.entries).toEqual({ built: 5, bytes: 5 * 32, perOperationMax: 5, limitHits: 0 })
     expect(report.data).toEqual({ zeroCopyBytes: 0x4f00, copiedBytes: 0 })
     expect(report.counters).toMatchObject({ commands: 1, bouncedCommands: 0, bouncePages: 0 })
     // Everything is there before the command comes.
@@ -617,7 +617,8 @@ describe('every step that can fail', () => {
     const chained = await sweep('folio', { 't10-pi': 1, 'inline-sg-cnt': 16 })
     expect(chained.unclean).toEqual([])
     // 6.1 allocates and copies nothing.
-    const { alloc, copy, ...others } = chained.steps
+    const { alloc, copy, map, ...others } = chained.steps
+    expect(map).toBe(0)
     expect([alloc > 0, copy > 0]).toEqual([kernel !== '6.1', kernel !== '6.1'])
     expect(Object.values(others).every((steps) => steps > 0)).toBe(true)
   })

@@ -45,6 +45,16 @@ const KINDS: readonly FindingKind[] = [
       })),
   },
   {
+    title: (total) => `${counted(total, 'registration')} or pin held long-term at the end`,
+    style: 'dim',
+    total: (lane) => lane.longTermTotal ?? 0,
+    list: (lane) =>
+      (lane.longTerm ?? []).map((one) => ({
+        ...one,
+        text: `${counted(one.pages, 'page')} ${held[one.retention]} since ${duration(one.sinceNs)}, for ${duration(one.ageNs)}`,
+      })),
+  },
+  {
     title: (total) => `${counted(total, 'row')} on which the model and the kernel differ`,
     style: 'yellow',
     total: (lane) => lane.groundTruth.mismatchedTotal,
@@ -64,7 +74,8 @@ const KINDS: readonly FindingKind[] = [
 
 /** Rules of iterators and of data: nothing was released. */
 function violationText({ rule, releasedAs, pages, detail, ...where }: LaneReport['violations'][number]): string {
-  if (releasedAs === 'none' || pages === 0) return `${rule}: ${detail}`
+  if (pages === 0 || (releasedAs === 'none' && where.takenRow === 0)) return `${rule}: ${detail}`
+  if (releasedAs === 'none') return `${rule}: ${counted(pages, 'page')} ${taken(where)}: ${detail}`
   return `${rule}: ${released[releasedAs]} of ${counted(pages, 'page')} ${taken(where)}: ${detail}`
 }
 
@@ -87,7 +98,7 @@ function mismatchText(row: LaneReport['groundTruth']['mismatched'][number]): str
     .join('; ')
 }
 
-/** Leaks, violations, mismatches and undetermined rows, each with its place; an empty list when there are none. */
+/** Leaks, violations, what is held long-term, mismatches and undetermined rows, each with its place; an empty list when there are none. */
 export function findingSections(terminal: Terminal, report: Report): string[] {
   return KINDS.flatMap((kind) => {
     const total = report.lanes.reduce((sum, lane) => sum + kind.total(lane), 0)

@@ -129,6 +129,13 @@ export const LANE_COLUMN_GROUPS: readonly LaneColumnGroup[] = [
     heading: 'memory',
     columns: [
       {
+        title: 'lists',
+        name: 'bytes of lists',
+        rank: 29,
+        value: (lane) => lane.entries.bytes,
+        note: 'bytes of the elements of its lists',
+      },
+      {
         title: 'bytes',
         name: 'bytes allocated',
         rank: 25,
@@ -141,6 +148,18 @@ export const LANE_COLUMN_GROUPS: readonly LaneColumnGroup[] = [
         rank: 26,
         value: (lane) => lane.allocations?.peakBytes ?? null,
         note: 'most at one time',
+      },
+    ],
+  },
+  {
+    heading: 'dma',
+    columns: [
+      {
+        title: 'maps',
+        name: 'DMA mappings',
+        rank: 30,
+        value: (lane) => lane.dma?.maps ?? null,
+        note: 'calls that mapped a list, or an entry of it, for a device',
       },
     ],
   },
@@ -196,6 +215,14 @@ export const LANE_COLUMN_GROUPS: readonly LaneColumnGroup[] = [
         rank: 3,
         value: (lane) => lane.allocations?.openBytes ?? null,
         note: 'allocated and never freed',
+        isBad: true,
+      },
+      {
+        title: 'map',
+        name: 'entries never unmapped',
+        rank: 3.5,
+        value: (lane) => lane.dma?.openEntries ?? null,
+        note: 'entries of lists that stayed mapped for a device',
         isBad: true,
       },
       {

@@ -52,6 +52,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       { label: 'bare pages', value: (lane) => lane.bare.pages },
       { label: 'reference operations', value: (lane) => lane.refOps, always: true },
       { label: 'list entries built', value: (lane) => lane.entries.built },
+      { label: 'bytes of these lists', value: (lane) => lane.entries.bytes },
       { label: 'most in one operation', value: (lane) => lane.entries.perOperationMax },
       { label: 'list limit hit', value: (lane) => lane.entries.limitHits },
     ],
@@ -64,6 +65,15 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       { label: 'peak bytes', value: (lane) => lane.allocations?.peakBytes ?? null },
       { label: 'allocations never freed', value: neverFreed, always: true },
       { label: 'bytes never freed', value: (lane) => lane.allocations?.openBytes ?? null, always: true },
+    ],
+  },
+  {
+    heading: 'mapped for a device (DMA)',
+    metrics: [
+      { label: 'maps', value: (lane) => lane.dma?.maps ?? null },
+      { label: 'entries mapped', value: (lane) => lane.dma?.mappedEntries ?? null },
+      { label: 'peak', value: (lane) => lane.dma?.peakEntries ?? null },
+      { label: 'never unmapped', value: (lane) => lane.dma?.openEntries ?? null, always: true },
     ],
   },
   {

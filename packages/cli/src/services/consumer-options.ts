@@ -33,10 +33,18 @@ function findOption(registry: Registry, consumer: string, name: string): Consume
   throw unknown('consumer option', `${consumer}.${name}`, names, 'pinscope consumers')
 }
 
-function checkedValue(what: string, { min, max, powerOfTwo, unit }: ConsumerOption, text: string): number {
+function checkedValue(what: string, option: ConsumerOption, text: string): number {
+  const { min, max, powerOfTwo, unit, words } = option
+  if (words !== undefined) return wordValue(what, words, text)
   const value = Number(text)
   const kind = powerOfTwo ? 'a power of two' : 'a whole number'
   const fits = /^\d+$/.test(text) && value >= min && value <= max && (!powerOfTwo || Number.isInteger(Math.log2(value)))
   if (fits) return value
   throw new UsageError(`${what} is "${text}", expected ${kind} from ${min} to ${max}${unit === '' ? '' : ` (${unit})`}`)
+}
+
+function wordValue(what: string, words: readonly string[], text: string): number {
+  const value = words.indexOf(text)
+  if (value < 0) throw unknown(`value of ${what}`, text, words, 'pinscope consumers')
+  return value
 }

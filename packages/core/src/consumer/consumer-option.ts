@@ -16,3 +16,8 @@ export function numberOption(
 export function flagOption(name: string, summary: string, byDefault: 0 | 1 = 0): ConsumerOption {
   return numberOption(name, summary, '0 or 1', byDefault, 0, 1)
 }
+
+/** An option with a name for each of its values: `words[0]` is 0. */
+export function wordOption(name: string, summary: string, words: readonly string[], byDefault = 0): ConsumerOption {
+  return { ...numberOption(name, summary, words.join(', '), byDefault, 0, words.length - 1), words }
+}

@@ -9,7 +9,7 @@ import type { Operation } from './operation.ts'
 /** Version of this contract. A definition or a registration with another one is refused by name. */
 export const CONSUMER_API_VERSION = 1
 
-/** A setting of a consumer: `-O bio.logical-block-size=4096`. Whole numbers only. */
+/** A setting of a consumer: `-O bio.logical-block-size=4096`. Whole numbers, which may have names. */
 export interface ConsumerOption {
   readonly name: string
   readonly summary: string
@@ -20,6 +20,8 @@ export interface ConsumerOption {
   readonly max: number
   /** Only powers of two are accepted. */
   readonly powerOfTwo: boolean
+  /** Names of the values from 0 on: `-O smbdirect.device=mlx5`. */
+  readonly words?: readonly string[]
   /** Header line of a trace that sets it, such as `logical-block-size`; null when none does. */
   readonly header: string | null
 }
@@ -73,6 +75,14 @@ export interface Consumer {
    * last completion, even if some operations never completed.
    */
   close?(io: Operation): void
+  /**
+   * A `register` row: pins the memory of `io.iter` for as long as it is registered. Returns 0 or more, with all that it
+   * holds joined in `io.hold`, or a negative errno with nothing held. A consumer without it leaves such rows to the rules
+   * of io_uring.
+   */
+  register?(io: Operation): number
+  /** An `unregister` row: lets go of `io.hold`. Called once for each registration that `register` made. */
+  unregister?(io: Operation): void
   /** Values of the declared counters. */
   counters(): Readonly<Record<string, number>>
 }

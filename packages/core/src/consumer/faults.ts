@@ -1,5 +1,5 @@
 /** Steps of an operation that can be made to fail. */
-export const FAULT_NAMES = ['alloc', 'page', 'copy', 'limit', 'complete'] as const
+export const FAULT_NAMES = ['alloc', 'page', 'copy', 'limit', 'complete', 'map'] as const
 /** One of {@link FAULT_NAMES}. */
 export type FaultName = (typeof FAULT_NAMES)[number]
 
@@ -13,6 +13,8 @@ export const FAULT_COPY = 2
 export const FAULT_LIMIT = 3
 /** The I/O ends with -EIO. */
 export const FAULT_COMPLETE = 4
+/** A DMA mapping cannot be made. */
+export const FAULT_MAP = 5
 
 /**
  * Counts the steps that could fail, and makes one of them fail: what CONFIG_FAULT_INJECTION does for a kernel. Out of

@@ -11,6 +11,7 @@ import { ITER_DEST, ITER_PIPE } from '../iter/iter-type.ts'
 import { PipeRing } from '../iter/pipe-ring.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { Allocations } from '../ledger/allocations.ts'
+import { DmaMaps } from '../ledger/dma-maps.ts'
 import { HOLD_NONE, type Hold, isBorrowed, isHold } from '../ledger/hold.ts'
 import { HoldChain } from '../ledger/hold-chain.ts'
 import { REASON_NOBODY_TOLD } from '../ledger/hold-table.ts'
@@ -20,18 +21,8 @@ import { OwnedPages } from '../ledger/owned-pages.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
-import { FAULT_ALLOC, FAULT_COPY, FAULT_LIMIT, FAULT_PAGE, Faults } from './faults.ts'
-import {
-  AVOIDED_ALLOCATIONS,
-  AVOIDED_COPY_BYTES,
-  AVOIDED_ENTRIES,
-  COPIED_BYTES,
-  ENTRIES_BUILT,
-  ENTRIES_OPERATION_MAX,
-  LIMIT_HITS,
-  newFigures,
-  ZERO_COPY_BYTES,
-} from './figures.ts'
+import { FAULT_ALLOC, FAULT_COPY, FAULT_LIMIT, FAULT_MAP, FAULT_PAGE, Faults } from './faults.ts'
+import { OperationFigures } from './operation-figures.ts'
 import { type OperationObserver, tellExtracted } from './operation-observer.ts'
 
 export type { OperationObserver } from './operation-observer.ts'
@@ -40,7 +31,7 @@ export type { OperationObserver } from './operation-observer.ts'
  * One operation at work: its iterator, and the means to take pages out of it and to keep what was taken. A lane has one
  * such object and uses it for every operation in turn.
  */
-export class Operation {
+export class Operation extends OperationFigures {
   readonly iter = new IovIter()
   /** Folios of a FOLIOQ operation. */
   readonly queue = new FolioQueue()
@@ -60,6 +51,8 @@ export class Operation {
   flags = 0
   /** The file or socket: id of the row's `file` cell, -1 where it is empty. State that outlives operations hangs on it. */
   file = -1
+  /** Id of the row's `id` cell, -1 where it is empty: of a registration, where FLAG_FIXED is set. */
+  registration = -1
   /** Position in the file. */
   offsetBytes = -1
   lengthBytes = 0
@@ -81,14 +74,13 @@ export class Operation {
   readonly kept = new HoldChain()
   /** The data goes through buffers of the consumer's, some of it only at completion: no list reaches it. */
   isBounced = false
-  /** Elements built so far. */
-  entries = 0
-  readonly figures = newFigures()
   observer: OperationObserver | null = null
   /** Steps that were made to fail. */
   readonly faults = new Faults()
   /** What the consumer allocated for its own. */
   readonly allocations = new Allocations()
+  /** What the consumer mapped for a device. */
+  readonly dma = new DmaMaps()
   /** Pages that the consumer allocates itself. */
   readonly owned: OwnedPages
 
@@ -96,6 +88,7 @@ export class Operation {
   private readonly onePage = new PageList(1)
 
   constructor(memory: Memory, ledger: Ledger, policy: ExtractionPolicy, kernel: Kernel) {
+    super()
     this.memory = memory
     this.pages = memory.pages
     this.ledger = ledger
@@ -184,6 +177,21 @@ export class Operation {
     this.allocations.give(bytes)
   }
 
+  /**
+   * One call that maps `entries` entries of a list for a device; false, with nothing mapped, when it was made to fail.
+   * @kernel include/linux/dma-mapping.h: dma_map_page, dma_map_sg; include/rdma/ib_verbs.h: ib_dma_map_page
+   */
+  mapDma(entries: number): boolean {
+    if (this.faults.fails(FAULT_MAP)) return false
+    this.dma.map(entries)
+    return true
+  }
+
+  /** Undoes what {@link mapDma} mapped, or a part of it. @kernel include/linux/dma-mapping.h: dma_unmap_page, dma_unmap_sg */
+  unmapDma(entries: number): void {
+    this.dma.unmap(entries)
+  }
+
   /** `count` fits where `max` do; false is a limit hit. */
   fits(count: number, max: number): boolean {
     const isFull = this.faults.fails(FAULT_LIMIT)
@@ -256,34 +264,5 @@ export class Operation {
   retentionKept(): Retention {
     const { first } = this.kept
     return first === 0 ? RETAIN_NONE : (this.ledger.holds.retention[first] as Retention)
-  }
-
-  /** Payload reached in place, and the copy that the bounce path would have made. */
-  reachedInPlace(bytes: number): void {
-    this.figures[ZERO_COPY_BYTES] += bytes
-    this.figures[AVOIDED_COPY_BYTES] += bytes
-  }
-
-  /** Payload that the CPU copied. */
-  copied(bytes: number): void {
-    this.figures[COPIED_BYTES] += bytes
-  }
-
-  /** Elements and tables of intermediate lists that the two-stage path would have made. */
-  avoided(entries: number, allocations: number): void {
-    this.figures[AVOIDED_ENTRIES] += entries
-    this.figures[AVOIDED_ALLOCATIONS] += allocations
-  }
-
-  /** Elements of the consumer's own lists, built for this operation; may be called for each list. */
-  built(entries: number): void {
-    this.figures[ENTRIES_BUILT] += entries
-    this.entries += entries
-    if (this.entries > this.figures[ENTRIES_OPERATION_MAX]) this.figures[ENTRIES_OPERATION_MAX] = this.entries
-  }
-
-  /** One of the consumer's lists was full before the data ended. */
-  limitHit(): void {
-    this.figures[LIMIT_HITS]++
   }
 }

@@ -162,6 +162,43 @@ export const QUIRKS = [
     versions: SINCE_6_18,
   },
   {
+    name: 'smbdirect-rollback',
+    summary:
+      'a packet whose DMA mapping fails half-way undoes one entry that was never mapped and leaves the first mapped',
+    without: 'every entry mapped so far is undone',
+    source: 'fs/smb/client/smbdirect.c: smb_extract_iter_to_rdma (mainline: fs/smb/smbdirect/connection.c)',
+    versions: ['6.12', '6.18', 'mainline'],
+  },
+  {
+    name: 'smbdirect-page-size',
+    summary:
+      'packets of a page are as long as what remains of the whole payload allows: the last one of a page reaches beyond it',
+    without: 'the last packet of a page ends with the page',
+    source: 'fs/smb/client/smbdirect.c: smbd_send (6.1)',
+    versions: ['6.1'],
+  },
+  {
+    name: 'smbdirect-vec-split',
+    summary: 'a kvec that does not fit into a packet any more is cut as if the packet held nothing but it',
+    without: 'the packet is filled up with it',
+    source: 'fs/smb/client/smbdirect.c: smbd_send (6.1)',
+    versions: ['6.1'],
+  },
+  {
+    name: 'cifs-read-lost',
+    summary: 'an uncached read whose request cannot be allocated keeps the references on the pages just got',
+    without: 'they are put',
+    source: 'fs/smb/client/file.c: cifs_send_async_read (6.1)',
+    versions: ['6.1'],
+  },
+  {
+    name: 'cifs-aio-overrun',
+    summary: 'an asynchronous request with more pages than were counted beforehand loses the last batch of them',
+    without: 'they are put',
+    source: 'fs/smb/client/misc.c: setup_aio_ctx_iter (6.1)',
+    versions: ['6.1'],
+  },
+  {
     name: 'tls-retry-no-revert',
     summary:
       'a TLS 1.3 record decrypted in vain into the reader is decrypted again behind it: the iterator is not taken back',

@@ -13,6 +13,8 @@ export const REASON_IN_FLIGHT = 5
 export const REASON_NOBODY_TOLD = 6
 /** A kernel put fewer pages than it took, and forgot the others. */
 export const REASON_PUT_SHORT = 7
+/** The request that was to put them could not be allocated. */
+export const REASON_REQUEST_LOST = 8
 
 export const OPEN_REASONS = [
   'completed, but never released',
@@ -23,6 +25,7 @@ export const OPEN_REASONS = [
   'in flight where the trace was cut',
   'taken on an empty bvec by a call that returned 0: nobody knows of it (quirk get-pages-empty-bvec)',
   'not put where a list was undone: the kernel counted fewer pages than it had taken (a quirk of the version)',
+  'taken for a request that then could not be allocated: nobody puts them (quirk cifs-read-lost)',
 ] as const
 
 /** Holds as columns, one row each. Row 0 is never used. */

@@ -4,8 +4,18 @@ import type { IterRule } from '../iter/iter-report.ts'
 /** Most violations kept with their detail; further ones are only counted. */
 export const VIOLATIONS_LISTED_MAX = 1000
 
-/** Rules of reference counting, and of iterators. */
-export type ViolationRule = 'double-release' | 'wrong-kind-release' | 'unknown-release' | 'wrong-data' | IterRule
+/** Rules of reference counting, of registrations, of lists for a device, and of iterators. */
+export type ViolationRule =
+  | 'double-release'
+  | 'wrong-kind-release'
+  | 'unknown-release'
+  | 'registration-in-use'
+  | 'registration-outlives-owner'
+  | 'beyond-page'
+  | 'dma-map-leak'
+  | 'dma-unmap-unmapped'
+  | 'wrong-data'
+  | IterRule
 
 /** A rule broken, with both rows. Control plane: made only when something is wrong. */
 export interface Violation {

@@ -29,7 +29,9 @@ function refuseUnknown(definition: ConsumerDefinition, name: string): void {
 
 function headerValue(header: TraceHeader, option: ConsumerOption): number | undefined {
   const text = option.header === null ? undefined : header.attributes.get(option.header)
-  return text === undefined ? undefined : Number(text)
+  if (text === undefined) return undefined
+  const word = option.words?.indexOf(text) ?? -1
+  return word >= 0 ? word : Number(text)
 }
 
 function check(definition: ConsumerDefinition, option: ConsumerOption, value: number): void {

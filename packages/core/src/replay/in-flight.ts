@@ -18,6 +18,7 @@ export class InFlight {
   iterType = new Uint8Array(256)
   flags = new Int32Array(256)
   file = new Int32Array(256)
+  registration = new Int32Array(256)
   lengthBytes = new Float64Array(256)
   result = new Float64Array(256)
   recordedResult = new Float64Array(256)
@@ -68,6 +69,7 @@ export class InFlight {
     this.iterType[slot] = io.iter.type
     this.flags[slot] = io.flags
     this.file[slot] = io.file
+    this.registration[slot] = io.registration
     this.lengthBytes[slot] = io.lengthBytes
     this.result[slot] = io.result
     this.recordedResult[slot] = io.recordedResult
@@ -84,6 +86,7 @@ export class InFlight {
     io.number = this.number[slot]
     io.flags = this.flags[slot]
     io.file = this.file[slot]
+    io.registration = this.registration[slot]
     io.lengthBytes = this.lengthBytes[slot]
     io.result = this.result[slot]
     io.recordedResult = this.recordedResult[slot]
@@ -158,6 +161,7 @@ export class InFlight {
     this.iterType = grown(this.iterType, capacity)
     this.flags = grown(this.flags, capacity)
     this.file = grown(this.file, capacity)
+    this.registration = grown(this.registration, capacity)
     this.lengthBytes = grown(this.lengthBytes, capacity)
     this.result = grown(this.result, capacity)
     this.recordedResult = grown(this.recordedResult, capacity)

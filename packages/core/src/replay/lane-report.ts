@@ -4,6 +4,7 @@ import {
   AVOIDED_ENTRIES,
   COPIED_BYTES,
   ENTRIES_BUILT,
+  ENTRIES_BYTES,
   ENTRIES_OPERATION_MAX,
   LIMIT_HITS,
   ZERO_COPY_BYTES,
@@ -24,7 +25,7 @@ import {
   REFS_PEAK,
   REFS_RELEASED,
 } from '../ledger/totals.ts'
-import type { LaneReport, LeakReport } from '../report/report.ts'
+import type { LaneReport, LeakReport, LongTermReport } from '../report/report.ts'
 import type { Lane } from './lane.ts'
 import { BYTES, ERRORS, OPERATIONS } from './lane-sums.ts'
 
@@ -37,7 +38,7 @@ export function laneReport(lane: Lane): LaneReport {
   const { totals } = lane.ledger
   const { figures } = io
   checkSums(lane)
-  const { leaks, leaksTotal, longTermPins, longTermRefs } = openHolds(lane)
+  const { leaks, leaksTotal, longTermPins, longTermRefs, longTerm } = openHolds(lane)
   return {
     policy: setup.policy.name,
     kernel: setup.kernel.version,
@@ -71,13 +72,16 @@ export function laneReport(lane: Lane): LaneReport {
     },
     entries: {
       built: figures[ENTRIES_BUILT],
+      bytes: figures[ENTRIES_BYTES],
       perOperationMax: figures[ENTRIES_OPERATION_MAX],
       limitHits: figures[LIMIT_HITS],
     },
     ...allocations(io),
+    ...mappings(io),
     counters: { ...lane.consumer.counters() },
     leaksTotal,
     leaks,
+    ...(longTerm.length === 0 ? {} : { longTermTotal: longTerm.length, longTerm: longTerm.slice(0, LEAKS_LISTED_MAX) }),
     ...violations(lane),
     inFlight: lane.cutOff,
     groundTruth: lane.groundTruth.report(),
@@ -97,10 +101,17 @@ function allocations({ allocations: own }: Operation): Pick<LaneReport, 'allocat
   return { allocations: { made, freed, bytes, openBytes, peakBytes } }
 }
 
+function mappings({ dma }: Operation): Pick<LaneReport, 'dma'> {
+  if (dma.maps === 0) return {}
+  const { maps, mappedEntries, unmappedEntries, openEntries, peakEntries } = dma
+  return { dma: { maps, mappedEntries, unmappedEntries, openEntries, peakEntries } }
+}
+
 /** Walks the holds that are still open: leaks, one for each operation and kind, and what is long-term. */
 function openHolds(lane: Lane) {
   const { holds } = lane.ledger
   const byOperation = new Map<string, LeakReport>()
+  const longTermOfRow = new Map<string, LongTermReport>()
   let longTermPins = 0
   let longTermRefs = 0
   for (let slot = 1; slot < holds.end; slot++) {
@@ -110,6 +121,10 @@ function openHolds(lane: Lane) {
     if (holds.reason[slot] === REASON_LONG_TERM) {
       if (isPin) longTermPins += pages
       else longTermRefs += pages
+      const key = `${holds.row[slot]} ${holds.retention[slot]}`
+      const known = longTermOfRow.get(key)
+      if (known !== undefined) known.pages += pages
+      else longTermOfRow.set(key, longTermOf(lane, slot))
       continue
     }
     if (holds.reason[slot] === REASON_IN_FLIGHT) continue
@@ -119,7 +134,18 @@ function openHolds(lane: Lane) {
     else byOperation.set(key, leakOf(lane, slot))
   }
   const all = [...byOperation.values()].sort((a, b) => a.row - b.row)
-  return { leaks: all.slice(0, LEAKS_LISTED_MAX), leaksTotal: all.length, longTermPins, longTermRefs }
+  return {
+    leaks: all.slice(0, LEAKS_LISTED_MAX),
+    leaksTotal: all.length,
+    longTermPins,
+    longTermRefs,
+    longTerm: [...longTermOfRow.values()].sort((a, b) => a.row - b.row),
+  }
+}
+
+function longTermOf(lane: Lane, slot: number): LongTermReport {
+  const { line, row, retention, pages, sinceNs, file, consumer } = leakOf(lane, slot)
+  return { file, line, row, retention, pages, sinceNs, ageNs: lane.lastNs[0] - sinceNs, consumer }
 }
 
 function leakOf(lane: Lane, slot: number): LeakReport {

@@ -4,6 +4,7 @@ import { Operation, type OperationObserver } from '../consumer/operation.ts'
 import { EFAULT, EINVAL, EIO } from '../errno.ts'
 import type { Retention } from '../extract/retention.ts'
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { FLAG_FIXED } from '../iter/row-flags.ts'
 import { REASON_IN_FLIGHT, REASON_NO_COMPLETION } from '../ledger/hold-table.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import type { LedgerObserver } from '../ledger/ledger-observer.ts'
@@ -15,6 +16,7 @@ import {
   END_NEVER,
   END_SYNCHRONOUS,
   EVENT_FORK,
+  EVENT_FREE,
   EVENT_GET,
   EVENT_IO,
   EVENT_MAP,
@@ -37,6 +39,7 @@ import { loadOperation } from './load-operation.ts'
 import { applyMemoryEvent } from './memory-events.ts'
 import { ReferenceEvents } from './reference-events.ts'
 import { RegisteredBuffers } from './registered-buffers.ts'
+import { Registrations } from './registrations.ts'
 
 /** Told about one operation only, in submission and in completion: for `explain`. */
 export interface Watcher extends LedgerObserver, OperationObserver {
@@ -65,7 +68,9 @@ export class Lane {
   private readonly inFlight = new InFlight()
   private readonly ids = new IdTable()
   private readonly events: ReferenceEvents
-  private readonly buffers: RegisteredBuffers
+  private readonly registrations: Registrations
+  /** Time of the last row or completion, ns; one element, since a field that is a double is allocated anew. */
+  readonly lastNs = new Float64Array(1)
   private readonly accepts: Uint8Array<ArrayBuffer>
   /** The pins of this lane are those that the kernel itself would take: they can be compared with what it counted. */
   private readonly comparable: boolean
@@ -84,14 +89,6 @@ export class Lane {
     if (setup.faults !== null) this.io.faults.inject(setup.faults.fault, setup.faults.at)
     this.groundTruth = new GroundTruth(setup.file)
     this.events = new ReferenceEvents(this.io, this.ledger, this.ids, this.inFlight)
-    this.buffers = new RegisteredBuffers(
-      this.spaces,
-      this.pages,
-      this.ledger,
-      this.ids,
-      this.io.list,
-      setup.kernel.version,
-    )
     this.check = setup.verifyData ? new DataCheck(this.memory) : null
     const { definition } = setup.consumer
     this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))
@@ -106,13 +103,17 @@ export class Lane {
       pages: this.pages,
     }
     this.consumer = definition.create(environment)
+    const buffers = new RegisteredBuffers(this.spaces, this.pages, this.ledger, this.io.list, setup.kernel.version)
+    this.registrations = new Registrations(this.io, this.ledger, this.ids, buffers, this.consumer)
   }
 
   /** Replays one row: first what is due by its time, then the row itself. `mine`: its operation belongs to this lane. */
   replayRow(batch: OpBatch, row: number, mine: boolean): void {
     this.completeDue(batch.tsNs, row)
     const event = batch.event[row]
+    this.lastNs[0] = batch.tsNs[row]
     if (event === EVENT_MAP || event === EVENT_UNMAP || event === EVENT_FORK) {
+      if (event === EVENT_UNMAP) this.registrations.loseMemory(batch, row)
       applyMemoryEvent(this.spaces, batch, row)
       return
     }
@@ -124,6 +125,7 @@ export class Lane {
     else if (event === EVENT_PIN || event === EVENT_GET) this.events.take(batch, row)
     else if (event === EVENT_UNPIN || event === EVENT_PUT) this.events.letGo(batch, row)
     else if (event === EVENT_REGISTER || event === EVENT_UNREGISTER) this.registration(batch, row)
+    else if (event === EVENT_FREE) this.registrations.loseMemory(batch, row)
   }
 
   /** As {@link replayRow}, with a watcher told of everything that happens to the row's operation. */
@@ -187,7 +189,7 @@ export class Lane {
   private submit(batch: OpBatch, row: number): number {
     const { io, consumer } = this
     if (this.accepts[io.iter.type] === 0) return EINVAL
-    if (io.iter.fixed && !this.buffers.cover(batch, row)) return EFAULT
+    if (io.iter.fixed && !this.registrations.cover(batch, row)) return EFAULT
     const result = this.check === null ? consumer.submit(io) : this.check.submit(io, consumer)
     if (result < 0) consumer.abort(io)
     return result
@@ -205,6 +207,7 @@ export class Lane {
     inFlight.expectedReleased[slot] = expected ? batch.pinsReleased[row] : NONE
     if (batch.endNs[row] !== END_NEVER) inFlight.schedule(slot, batch.endNs, row)
     const id = batch.id[row]
+    if (id !== NONE && io.iter.fixed) this.registrations.use(id, 1)
     if (id === NONE || io.iter.fixed) return
     this.ids.set(id, ID_OPERATION, io.row, io.retentionKept(), io.pagesKept())
     this.ids.slot[id] = slot
@@ -217,6 +220,8 @@ export class Lane {
     const releasedBefore = totals[PINS_RELEASED]
     ledger.at(inFlight.row[slot], inFlight.line[slot], inFlight.number[slot], inFlight.completionNs, slot)
     inFlight.restore(slot, io)
+    if (inFlight.completionNs[slot] > this.lastNs[0]) this.lastNs[0] = inFlight.completionNs[slot]
+    if ((io.flags & FLAG_FIXED) !== 0) this.registrations.use(io.registration, -1)
     if (inFlight.releasedEarly[slot] !== 0) this.reportEarlyRelease(slot)
     this.complete()
     inFlight.released[slot] += totals[PINS_RELEASED] - releasedBefore
@@ -263,8 +268,8 @@ export class Lane {
     const acquiredBefore = totals[PINS_ACQUIRED]
     const releasedBefore = totals[PINS_RELEASED]
     this.io.undetermined = false
-    if (batch.event[row] === EVENT_REGISTER) this.buffers.register(batch, row)
-    else this.buffers.unregister(batch, row)
+    if (batch.event[row] === EVENT_REGISTER) this.registrations.register(batch, row)
+    else this.registrations.unregister(batch, row)
     this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
   }
 

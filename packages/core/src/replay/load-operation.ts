@@ -2,6 +2,7 @@ import type { Operation } from '../consumer/operation.ts'
 import {
   type Direction,
   ITER_BVEC,
+  ITER_DEST,
   ITER_FOLIOQ,
   ITER_IOVEC,
   ITER_KVEC,
@@ -11,6 +12,7 @@ import {
   type IterType,
 } from '../iter/iter-type.ts'
 import { FLAG_FIXED } from '../iter/row-flags.ts'
+import { HOLD_NONE } from '../ledger/hold.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
 import { END_SYNCHRONOUS, type OpBatch } from '../trace/op-batch.ts'
 import { MAX_RW_COUNT, PAGE_SIZE } from '../units.ts'
@@ -21,6 +23,7 @@ export function loadOperation(io: Operation, batch: OpBatch, row: number, number
   io.number = number
   io.flags = batch.flags[row]
   io.file = batch.file[row]
+  io.registration = batch.id[row]
   io.offsetBytes = batch.offsetBytes[row]
   // The system call takes at most this much; the rest is a short read or write.
   io.lengthBytes = Math.min(batch.lengthBytes[row], MAX_RW_COUNT)
@@ -37,6 +40,26 @@ export function loadOperation(io: Operation, batch: OpBatch, row: number, number
   io.kept.first = 0
   io.kept.last = 0
   startIter(io, batch, row, io.lengthBytes)
+}
+
+/** Fills the operation with a `register` or `unregister` row: an iterator over its segments, which a device may write to. */
+export function startRegistration(io: Operation, batch: OpBatch, row: number): void {
+  const { lengthBytes } = batch.segments
+  const first = batch.segmentFirst[row]
+  let bytes = 0
+  for (let s = first; s < first + batch.segmentCount[row]; s++) bytes += lengthBytes[s]
+  io.row = batch.firstRow + row
+  io.number = 0
+  io.flags = batch.flags[row]
+  io.file = batch.file[row]
+  io.registration = batch.id[row]
+  io.recordedResult = batch.resultBytes[row]
+  io.lengthBytes = bytes
+  io.entries = 0
+  io.faults.isPageNext = false
+  io.hold = HOLD_NONE
+  startIter(io, batch, row, bytes)
+  io.iter.direction = ITER_DEST
 }
 
 /**

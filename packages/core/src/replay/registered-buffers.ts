@@ -3,7 +3,6 @@ import { PAGE_LIST_MAX, type PageList } from '../extract/page-list.ts'
 import { RETAIN_PIN } from '../extract/retention.ts'
 import type { KernelVersion } from '../kernel/version.ts'
 import { HOLD_NONE, type Hold, isHold } from '../ledger/hold.ts'
-import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { type AddressSpaces, USER_PAGES_END } from '../memory/address-spaces.ts'
 import { FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE } from '../memory/foll.ts'
@@ -11,7 +10,6 @@ import { isAnonymous } from '../memory/mapping.ts'
 import { PAGE_KINDS, type PageStore } from '../memory/page-store.ts'
 import type { OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE, pageNumberOf } from '../units.ts'
-import { ID_REGISTRATION, type IdTable } from './id-table.ts'
 
 /** Backings with a file behind them that 6.1 refuses: not shared memory, not huge pages. */
 const KINDS_FILE = [PAGE_KINDS.indexOf('file'), PAGE_KINDS.indexOf('fsdax'), PAGE_KINDS.indexOf('p2pdma')]
@@ -31,30 +29,19 @@ export class RegisteredBuffers {
   private readonly spaces: AddressSpaces
   private readonly pages: PageStore
   private readonly ledger: Ledger
-  private readonly ids: IdTable
   private readonly list: PageList
   private readonly kernel: KernelVersion
-  /** By name id of the registration: first byte and length of each segment, two numbers a segment. */
-  private readonly ranges = new Map<number, Float64Array>()
 
-  constructor(
-    spaces: AddressSpaces,
-    pages: PageStore,
-    ledger: Ledger,
-    ids: IdTable,
-    list: PageList,
-    kernel: KernelVersion,
-  ) {
+  constructor(spaces: AddressSpaces, pages: PageStore, ledger: Ledger, list: PageList, kernel: KernelVersion) {
     this.spaces = spaces
     this.pages = pages
     this.ledger = ledger
-    this.ids = ids
     this.list = list
     this.kernel = kernel
   }
 
-  /** Pins every segment of the row; where one cannot be pinned as a whole, the pages so far are let go. */
-  register(batch: OpBatch, row: number): void {
+  /** Pins every segment of the row: the hold, or an errno with nothing held when one cannot be pinned as a whole. */
+  pin(batch: OpBatch, row: number): Hold | number {
     const { addressBytes, lengthBytes } = batch.segments
     const first = batch.segmentFirst[row]
     let hold: Hold = HOLD_NONE
@@ -62,35 +49,11 @@ export class RegisteredBuffers {
       const taken = this.pinRange(addressBytes[s], lengthBytes[s], batch.mm[row])
       if (!isHold(taken)) {
         this.ledger.letGo(hold)
-        return
+        return taken
       }
       hold = this.ledger.join(hold, taken)
     }
-    this.ledger.mark(hold, REASON_LONG_TERM)
-    const id = batch.id[row]
-    this.ids.set(id, ID_REGISTRATION, batch.firstRow + row, RETAIN_PIN, this.ledger.pagesHeld(hold))
-    this.ids.hold[id] = hold
-    this.ranges.set(id, rangesOf(batch, row))
-  }
-
-  /** Drops the registration's pins; a violation when there is none. */
-  unregister(batch: OpBatch, row: number): void {
-    const { ledger, ids } = this
-    const id = batch.id[row]
-    if (ids.kindOf(id) !== ID_REGISTRATION) {
-      ledger.violate('unknown-release', 0, RETAIN_PIN, RETAIN_PIN, 0, 'no buffer was registered under that id')
-      return
-    }
-    const hold = ids.holdOf(id)
-    if (ledger.isOpen(hold)) ledger.release(hold, RETAIN_PIN)
-    else ledger.violate('double-release', ids.row[id], RETAIN_PIN, RETAIN_PIN, ids.pages[id], 'unregistered before')
-    this.ranges.delete(id)
-  }
-
-  /** True when every segment of the row lies in the registration that its id names. @kernel io_import_fixed (-EFAULT otherwise) */
-  cover(batch: OpBatch, row: number): boolean {
-    const ranges = this.ranges.get(batch.id[row])
-    return ranges !== undefined && isInside(ranges, batch, row)
+    return hold
   }
 
   /** @kernel io_uring/memmap.c: io_pin_pages (6.1: io_uring/rsrc.c) */
@@ -205,27 +168,4 @@ function dropRepeats(hold: Hold, list: PageList, pages: PageStore, ledger: Ledge
     i += run
   }
   return kept
-}
-
-function rangesOf(batch: OpBatch, row: number): Float64Array {
-  const count = batch.segmentCount[row]
-  const ranges = new Float64Array(count * 2)
-  for (let i = 0; i < count; i++) {
-    ranges[2 * i] = batch.segments.addressBytes[batch.segmentFirst[row] + i]
-    ranges[2 * i + 1] = batch.segments.lengthBytes[batch.segmentFirst[row] + i]
-  }
-  return ranges
-}
-
-function isInside(ranges: Float64Array, batch: OpBatch, row: number): boolean {
-  const { addressBytes, lengthBytes } = batch.segments
-  const first = batch.segmentFirst[row]
-  for (let s = first; s < first + batch.segmentCount[row]; s++) {
-    let inside = false
-    for (let r = 0; r < ranges.length && !inside; r += 2) {
-      inside = addressBytes[s] >= ranges[r] && addressBytes[s] + lengthBytes[s] <= ranges[r] + ranges[r + 1]
-    }
-    if (!inside) return false
-  }
-  return true
 }

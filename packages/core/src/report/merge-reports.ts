@@ -66,13 +66,16 @@ function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {
     },
     entries: {
       built: a.entries.built + b.entries.built,
+      bytes: a.entries.bytes + b.entries.bytes,
       perOperationMax: Math.max(a.entries.perOperationMax, b.entries.perOperationMax),
       limitHits: a.entries.limitHits + b.entries.limitHits,
     },
     ...mergedAllocations(a, b),
+    ...mergedMappings(a, b),
     counters: addCounters(a.counters, b.counters),
     leaksTotal: a.leaksTotal + b.leaksTotal,
     leaks: [...a.leaks, ...b.leaks],
+    ...mergedLongTerm(a, b),
     violationsTotal: a.violationsTotal + b.violationsTotal,
     violations: [...a.violations, ...b.violations],
     inFlight: a.inFlight + b.inFlight,
@@ -122,6 +125,24 @@ function mergedAllocations({ allocations: a }: LaneReport, { allocations: b }: L
       peakBytes: Math.max(a.peakBytes, a.openBytes + b.peakBytes),
     },
   }
+}
+
+function mergedMappings({ dma: a }: LaneReport, { dma: b }: LaneReport): Pick<LaneReport, 'dma'> {
+  if (a === undefined || b === undefined) return a === undefined && b === undefined ? {} : { dma: a ?? b }
+  return {
+    dma: {
+      maps: a.maps + b.maps,
+      mappedEntries: a.mappedEntries + b.mappedEntries,
+      unmappedEntries: a.unmappedEntries + b.unmappedEntries,
+      openEntries: a.openEntries + b.openEntries,
+      peakEntries: Math.max(a.peakEntries, a.openEntries + b.peakEntries),
+    },
+  }
+}
+
+function mergedLongTerm(a: LaneReport, b: LaneReport): Pick<LaneReport, 'longTerm' | 'longTermTotal'> {
+  const total = (a.longTermTotal ?? 0) + (b.longTermTotal ?? 0)
+  return total === 0 ? {} : { longTermTotal: total, longTerm: [...(a.longTerm ?? []), ...(b.longTerm ?? [])] }
 }
 
 function mergedVerified(a: LaneReport, b: LaneReport) {

@@ -21,6 +21,20 @@ export const leakSchema = z
   })
   .describe('References still held at the end of the trace that nobody declared long-term')
 
+/** A hold open at the end that was declared long-term, as JSON. */
+export const longTermSchema = z
+  .strictObject({
+    file,
+    line,
+    row,
+    retention: z.enum(['pin', 'ref']),
+    pages: count.describe('pins or references held'),
+    sinceNs: count.describe('when they were taken, ns since the trace began'),
+    ageNs: count.describe('from then to the last row or completion of the trace'),
+    consumer: z.string(),
+  })
+  .describe('Held at the end on purpose: registered memory, or a recorded long-term pin')
+
 /** A broken rule, as JSON. */
 export const violationSchema = z
   .strictObject({
@@ -28,6 +42,11 @@ export const violationSchema = z
       'double-release',
       'wrong-kind-release',
       'unknown-release',
+      'registration-in-use',
+      'registration-outlives-owner',
+      'beyond-page',
+      'dma-map-leak',
+      'dma-unmap-unmapped',
       'wrong-direction',
       'revert-past-start',
       'advance-past-pipe',
@@ -113,7 +132,10 @@ export const laneSchema = z
       allocations: count.describe('intermediate tables that the two-stage path would have allocated'),
     }),
     entries: z.strictObject({
-      built: count.describe('elements of the list that the consumer builds (bio_vec, scatterlist, …)'),
+      built: count.describe(
+        'elements of the lists that the consumer builds (bio_vec, scatterlist, ib_sge, …), all of them',
+      ),
+      bytes: count.describe('of those elements'),
       perOperationMax: count,
       limitHits: count.describe('times that a list of the consumer was full before the data ended'),
     }),
@@ -127,9 +149,21 @@ export const laneSchema = z
       })
       .optional()
       .describe('tables, requests and pages that the consumer allocated for its own, where it made any'),
+    dma: z
+      .strictObject({
+        maps: count.describe('calls that mapped'),
+        mappedEntries: count.describe('entries of lists that they mapped'),
+        unmappedEntries: count,
+        openEntries: count.describe('never unmapped'),
+        peakEntries: count,
+      })
+      .optional()
+      .describe('DMA mappings that the consumer made, where it made any'),
     counters: z.record(z.string(), count).describe("the consumer's own counters"),
     leaksTotal: count.describe('leaks found; `leaks` lists the first of them'),
     leaks: z.array(leakSchema),
+    longTermTotal: count.optional().describe('holds open at the end on purpose; `longTerm` lists the first of them'),
+    longTerm: z.array(longTermSchema).optional(),
     violationsTotal: count,
     violations: z.array(violationSchema),
     inFlight: count.describe('operations without a recorded completion that --in-flight took as cut off, not leaked'),

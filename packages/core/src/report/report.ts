@@ -7,6 +7,8 @@ export type Report = z.infer<typeof schema.reportSchema>
 export type LaneReport = z.infer<typeof schema.laneSchema>
 /** A hold still open at the end that nobody declared long-term. */
 export type LeakReport = z.infer<typeof schema.leakSchema>
+/** A hold open at the end on purpose. */
+export type LongTermReport = z.infer<typeof schema.longTermSchema>
 /** A rule of reference counting that was broken. */
 export type ViolationReport = z.infer<typeof schema.violationSchema>
 /** A row whose modelled pins are not those that the kernel counted. */

@@ -14,6 +14,8 @@ export interface SweptFault {
   readonly pinsOpen: number
   readonly refsOpen: number
   readonly openBytes: number
+  /** Entries still mapped for a device. */
+  readonly mappedEntries: number
   /** Rules that were broken, by name. */
   readonly violations: readonly string[]
 }
@@ -22,13 +24,13 @@ export interface SweptFault {
 export interface Sweep {
   readonly steps: Readonly<Record<FaultName, number>>
   readonly faults: readonly SweptFault[]
-  /** Those after which something was still held, allocated, or wrongly released. */
+  /** Those after which something was still held, allocated, mapped, or wrongly released. */
   readonly unclean: readonly SweptFault[]
 }
 
 /**
  * Replays rows once as they are, then once for each step that could fail (each allocation, each page, each copy, each
- * limit, each completion), with that step failing. Every operation must have a completion: what has none stays held.
+ * limit, each completion, each DMA mapping), with that step failing. Every operation must have a completion: what has none stays held.
  *
  * `stepsMax`: of a kind with more steps, this many are tried, the first and last of them and others evenly between.
  */
@@ -62,12 +64,13 @@ function swept(fault: FaultName, at: number, { lane, results }: RowsResult): Swe
     pinsOpen: ledger.totals[PINS_OPEN],
     refsOpen: ledger.totals[REFS_OPEN],
     openBytes: io.allocations.openBytes,
+    mappedEntries: io.dma.openEntries,
     violations: ledger.violations.map(({ rule }) => rule),
   }
 }
 
-function isClean({ pinsOpen, refsOpen, openBytes, violations }: SweptFault): boolean {
-  return pinsOpen === 0 && refsOpen === 0 && openBytes === 0 && violations.length === 0
+function isClean({ pinsOpen, refsOpen, openBytes, mappedEntries, violations }: SweptFault): boolean {
+  return pinsOpen === 0 && refsOpen === 0 && openBytes === 0 && mappedEntries === 0 && violations.length === 0
 }
 
 /** 1 to `steps`, or `max` of them spread evenly, both ends included. */

@@ -34,6 +34,7 @@ export const EVENT_UNMAP = 2
 export const EVENT_REGISTER = 3
 export const EVENT_UNREGISTER = 4
 export const EVENT_FORK = 5
+export const EVENT_FREE = 6
 export const EVENT_PIN = 15
 export const EVENT_GET = 16
 export const EVENT_UNPIN = 17

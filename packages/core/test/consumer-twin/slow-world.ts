@@ -6,7 +6,7 @@ export class World {
   readonly pins = { acquired: 0, released: 0, open: 0, peak: 0 }
   readonly refs = { acquired: 0, released: 0, open: 0, peak: 0 }
   readonly data = { zeroCopyBytes: 0, copiedBytes: 0 }
-  readonly entries = { built: 0, perOperationMax: 0, limitHits: 0 }
+  readonly entries = { built: 0, bytes: 0, perOperationMax: 0, limitHits: 0 }
   readonly allocations = { made: 0, freed: 0 }
   readonly sums = { operations: 0, errors: 0, bytes: 0 }
   bare = 0
@@ -88,8 +88,10 @@ export class World {
     this.allocations.freed++
   }
 
-  built(entries: number): void {
+  /** Elements of a list; those of a scatterlist are 32 bytes long. */
+  built(entries: number, entryBytes = 32): void {
     this.entries.built += entries
+    this.entries.bytes += entries * entryBytes
     this.builtNow += entries
     this.entries.perOperationMax = Math.max(this.entries.perOperationMax, this.builtNow)
   }

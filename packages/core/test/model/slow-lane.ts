@@ -13,7 +13,7 @@ import { VIOLATIONS_LISTED_MAX } from '../../src/ledger/violation.ts'
 import { GROUND_TRUTH_LISTED_MAX } from '../../src/replay/ground-truth.ts'
 import { LEAKS_LISTED_MAX } from '../../src/replay/lane-report.ts'
 import type { LaneReport } from '../../src/report/report.ts'
-import { MAX_RW_COUNT } from '../../src/units.ts'
+import { BIO_VEC_BYTES, MAX_RW_COUNT } from '../../src/units.ts'
 import { SlowBio } from './slow-bio.ts'
 import { SlowEvents } from './slow-events.ts'
 import { SlowIter } from './slow-iter.ts'
@@ -66,6 +66,7 @@ export class SlowLane {
   private readonly mismatched: LaneReport['groundTruth']['mismatched'] = []
   private readonly undetermined: LaneReport['groundTruth']['undetermined'] = []
   private inFlight: SlowOperation[] = []
+  private lastNs = 0
 
   constructor(setup: SlowSetup) {
     this.setup = setup
@@ -77,6 +78,7 @@ export class SlowLane {
 
   replay(row: SlowRow): void {
     this.completeUntil(row.ts)
+    this.lastNs = row.ts
     if (row.event === 'map' || row.event === 'unmap' || row.event === 'fork') {
       this.memory.apply(row)
       return
@@ -199,6 +201,7 @@ export class SlowLane {
 
   private complete(io: SlowOperation): void {
     const { row, line } = io.row
+    this.lastNs = Math.max(this.lastNs, Number(io.row.end))
     this.ledger.now = { row, line, op: io.number, since: Number(io.row.end) }
     const { released } = this.ledger.pins
     this.events.completes(io)
@@ -249,10 +252,16 @@ export class SlowLane {
         entries: figures.avoidedEntries,
         allocations: figures.avoidedAllocations,
       },
-      entries: { built: figures.built, perOperationMax: figures.perOperationMax, limitHits: figures.limitHits },
+      entries: {
+        built: figures.built,
+        bytes: figures.built * BIO_VEC_BYTES,
+        perOperationMax: figures.perOperationMax,
+        limitHits: figures.limitHits,
+      },
       counters: setup.consumer === 'bio' ? { ...this.bio.counters } : {},
       leaksTotal: leaks.length,
       leaks: leaks.slice(0, LEAKS_LISTED_MAX),
+      ...this.longTermHolds(),
       violationsTotal: events.violations.length,
       violations: events.violations.slice(0, VIOLATIONS_LISTED_MAX),
       inFlight: sums.cutOff,
@@ -266,6 +275,20 @@ export class SlowLane {
 
   private longTerm(kind: Reference['kind']): number {
     return [...this.ledger.held].filter((one) => one.why === 'long-term' && one.kind === kind && one.counts).length
+  }
+
+  /** Age is from the row that took it to the last row or completion. */
+  private longTermHolds(): Pick<LaneReport, 'longTerm' | 'longTermTotal'> {
+    const { file, consumer } = this.setup
+    const all: NonNullable<LaneReport['longTerm']> = []
+    for (const { row, line, since, kind, why, counts } of this.ledger.held) {
+      if (why !== 'long-term' || !counts) continue
+      const known = all.find((one) => one.row === row && one.retention === kind)
+      if (known !== undefined) known.pages++
+      else
+        all.push({ file, line, row, retention: kind, pages: 1, sinceNs: since, ageNs: this.lastNs - since, consumer })
+    }
+    return all.length === 0 ? {} : { longTermTotal: all.length, longTerm: all.sort((a, b) => a.row - b.row) }
   }
 
   private leaks(): LaneReport['leaks'] {

@@ -10,6 +10,7 @@ import {
   isSince,
   numberOption,
   type Operation,
+  SCATTERLIST_BYTES,
   SG_NONE,
 } from '@pinscope/core'
 import { CipherSocket, type CipherType } from './cipher-socket.ts'
@@ -95,7 +96,7 @@ class Aead implements CipherType {
     }
     const copied = this.pull(io, socket, request, used + this.assocBytes, outBytes)
     if (copied < 0) return copied
-    io.built(requests.entries[request] + requests.tsglEntries[request])
+    io.built(requests.entries[request] + requests.tsglEntries[request], SCATTERLIST_BYTES)
     io.copied(copied)
     io.reachedInPlace(outBytes - copied)
     rx.tell(io, request, outBytes)

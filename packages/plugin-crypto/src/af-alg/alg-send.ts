@@ -11,6 +11,7 @@ import {
   type Memory,
   type Operation,
   PAGE_SIZE,
+  SCATTERLIST_BYTES,
   SG_NONE,
   SgTable,
   SgViolations,
@@ -86,7 +87,7 @@ export class AlgSend {
     let queued = 0
     while (io.iter.countBytes > 0 && !this.isStopped) queued += this.step(io, socket, way, queued)
     if (!this.isStopped) sockets.more[socket] = (io.flags & FLAG_MORE) !== 0 ? 1 : 0
-    io.built(this.entries)
+    io.built(this.entries, SCATTERLIST_BYTES)
     if (io.observer !== null) io.observer.note(describe(this.tx, socket))
     return queued > 0 ? queued : this.error
   }

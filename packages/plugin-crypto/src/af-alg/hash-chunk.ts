@@ -8,6 +8,7 @@ import {
   type Ledger,
   type Memory,
   type Operation,
+  SCATTERLIST_BYTES,
   Scatterlists,
   SgTable,
   SgViolations,
@@ -41,7 +42,7 @@ export class HashChunk {
   take(io: Operation, entriesMax: number, bytesMax: number): number {
     const bytes = io.policy.isLegacy ? this.makeSg(io, entriesMax, bytesMax) : this.extract(io, entriesMax, bytesMax)
     if (bytes <= 0) return bytes
-    io.built(this.nents)
+    io.built(this.nents, SCATTERLIST_BYTES)
     io.reachedInPlace(bytes)
     tellScatterlist(io, this.lists, this.sgl, this.nents, 'hash list', bytes)
     return bytes
@@ -51,7 +52,7 @@ export class HashChunk {
   takePage(io: Operation): number {
     const bytes = this.extract(io, 1, io.iter.countBytes)
     if (bytes <= 0) return bytes
-    io.built(1)
+    io.built(1, SCATTERLIST_BYTES)
     io.reachedInPlace(bytes)
     tellScatterlist(io, this.lists, this.sgl, 1, 'hash list', bytes)
     return bytes

@@ -8,6 +8,7 @@ import {
   ITER_TYPE_NAMES,
   isSince,
   type Operation,
+  SCATTERLIST_BYTES,
 } from '@pinscope/core'
 import { CipherSocket, type CipherType } from './cipher-socket.ts'
 import { BYTES_CUT, CIPHER_COUNTERS } from './counters.ts'
@@ -85,7 +86,7 @@ class Skcipher implements CipherType {
     }
     const error = requests.pullTx(io, request, tx.countTsgl(socket, bytes), bytes)
     if (error !== 0) return error
-    io.built(requests.entries[request] + requests.tsglEntries[request])
+    io.built(requests.entries[request] + requests.tsglEntries[request], SCATTERLIST_BYTES)
     io.reachedInPlace(bytes)
     rx.tell(io, request, bytes)
     passThrough.run(io, requests.tsgl[request], requests.rxSgl(request), bytes)

@@ -11,6 +11,8 @@ import {
   type Ledger,
   type Operation,
   PAGE_LIST_MAX,
+  POINTER_BYTES,
+  SCATTERLIST_BYTES,
   Scatterlists,
 } from '@pinscope/core'
 import { BlockLists } from './block-lists.ts'
@@ -140,7 +142,7 @@ export class NetfsCrypt implements Consumer {
       if (this.bytes !== null) this.bytes.encrypt(lists.lists, lists.source, lists.dest)
       ledger.letGo(lists.takeHold())
     }
-    io.built(entries)
+    io.built(entries, SCATTERLIST_BYTES)
     io.reachedInPlace(bytes)
     this.counts[ENCRYPTED] += bytes / blockBytes
     return bytes
@@ -163,7 +165,7 @@ export class NetfsCrypt implements Consumer {
       if (this.bytes !== null) this.bytes.placeList(lists.lists, lists.source)
     }
     io.keep(hold)
-    io.built(entries)
+    io.built(entries, SCATTERLIST_BYTES)
     return this.placed(io, bytes, isRead)
   }
 
@@ -187,7 +189,7 @@ export class NetfsCrypt implements Consumer {
     // What comes before a page that cannot be had is a short request.
     done -= done % this.blockBytes
     if (done === 0) return error
-    io.built(entries)
+    io.built(entries, POINTER_BYTES)
     return this.placed(io, done, isRead)
   }
 
@@ -229,7 +231,7 @@ export class NetfsCrypt implements Consumer {
       entries += lists.dest.nents
       if (this.bytes !== null && !isRead) this.bytes.encrypt(lists.lists, lists.dest, lists.dest)
     }
-    io.built(entries)
+    io.built(entries, SCATTERLIST_BYTES)
     this.counts[COPIED]++
     if (isRead) requests.blocks[io.scratch] = blocks
     else this.counts[ENCRYPTED] += blocks

@@ -75,7 +75,7 @@ class SkcipherWalkConsumer implements Consumer {
     const bytes = this.list.build(io)
     if (bytes < 0) return bytes
     const { table } = this.list
-    io.built(table.nents)
+    io.built(table.nents, SCATTERLIST_BYTES)
     let error = 0
     if (this.isInPlace) error = this.walkLists(io, table.sgl, table.sgl, bytes)
     else if (!this.allocate(io, bytes)) error = ENOMEM
@@ -133,7 +133,7 @@ class SkcipherWalkConsumer implements Consumer {
       left -= length
       offset = 0
     }
-    io.built(pages)
+    io.built(pages, SCATTERLIST_BYTES)
     return true
   }
 

@@ -80,7 +80,7 @@ export class AeadRequest {
     }
     this.add(SG_NO_PAGE, 0, SIGNATURE_BYTES)
     this.lists.markEnd(table.sgl + table.nents - 1)
-    io.built(table.nents)
+    io.built(table.nents, SCATTERLIST_BYTES)
     if (io.observer !== null) io.observer.note(`scatterlist: ${this.lengths()} bytes`)
   }
 

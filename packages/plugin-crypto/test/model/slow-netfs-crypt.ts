@@ -135,7 +135,7 @@ export class SlowNetfsCrypt implements Twin {
     // A block that is there in part cannot be worked on.
     const whole = bytes - (bytes % this.blockBytes)
     if (whole === 0) return error
-    this.world.built(entries)
+    this.world.built(entries, 8)
     this.world.data.zeroCopyBytes += whole
     return whole
   }

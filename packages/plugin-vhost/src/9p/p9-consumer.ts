@@ -1,4 +1,11 @@
-import { type Consumer, type ConsumerEnvironment, countersOf, isSince, type Operation } from '@pinscope/core'
+import {
+  type Consumer,
+  type ConsumerEnvironment,
+  countersOf,
+  isSince,
+  type Operation,
+  SCATTERLIST_BYTES,
+} from '@pinscope/core'
 import { NetfsDirect } from './netfs-direct.ts'
 import { P9Client } from './p9-client.ts'
 import { P9_COUNTERS } from './p9-counters.ts'
@@ -40,7 +47,7 @@ export class P9Consumer implements Consumer {
     const { netfs, client, virtio } = this
     virtio.entries = 0
     const result = netfs === null ? this.transfer(io, countBytes) : netfs.transfer(io)
-    if (virtio.entries > 0) io.built(virtio.entries)
+    if (virtio.entries > 0) io.built(virtio.entries, SCATTERLIST_BYTES)
     const row = client.pending
     client.pending = 0
     if (row === 0) return result

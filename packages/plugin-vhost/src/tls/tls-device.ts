@@ -9,6 +9,8 @@ import { NONE, type TlsSockets } from './tls-sockets.ts'
 import type { TlsTransmit } from './tls-transmit.ts'
 
 const REFILL_BYTES = 32
+/** @kernel include/linux/skbuff.h: skb_frag_t (a struct bio_vec in 6.1) */
+const SKB_FRAG_BYTES = 16
 
 /**
  * Sending through a device that seals the records: header, data and room for the tag are frags of one record, at most 16
@@ -63,7 +65,7 @@ export class TlsDeviceSend {
     const more = (io.flags & FLAG_MORE) !== 0
     const isSendpage = this.attaches && this.hasSendpage
     const result = isSendpage ? this.sendPages(io, more) : this.push(io, io.iter.countBytes, more)
-    io.built(this.entries)
+    io.built(this.entries, SKB_FRAG_BYTES)
     return result
   }
 

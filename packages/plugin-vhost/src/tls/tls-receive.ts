@@ -1,4 +1,4 @@
-import { EBADMSG, ITER_KVEC, type Operation } from '@pinscope/core'
+import { EBADMSG, ITER_KVEC, type Operation, SCATTERLIST_BYTES } from '@pinscope/core'
 import type { RxSkbs } from './rx-skbs.ts'
 import { ABORTS, COPIED_RECORDS, RECORDS_RECEIVED, RX_LIST_BYTES, ZERO_COPY_RECORDS } from './tls-counters.ts'
 import type { TlsDecrypt } from './tls-decrypt.ts'
@@ -69,7 +69,7 @@ export class TlsReceive {
     this.done = kept
     while (this.done < this.want && this.record(io)) {}
     if (this.isAsync) this.finishAsync(io, kept)
-    io.built(this.decrypt.entries)
+    io.built(this.decrypt.entries, SCATTERLIST_BYTES)
     return this.done > 0 ? this.done : this.error
   }
 

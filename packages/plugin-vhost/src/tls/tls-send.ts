@@ -1,4 +1,13 @@
-import { EAGAIN, EFAULT, ENOMEM, FLAG_MORE, FLAG_NOWAIT, ITER_KVEC, type Operation } from '@pinscope/core'
+import {
+  EAGAIN,
+  EFAULT,
+  ENOMEM,
+  FLAG_MORE,
+  FLAG_NOWAIT,
+  ITER_KVEC,
+  type Operation,
+  SCATTERLIST_BYTES,
+} from '@pinscope/core'
 import { listBarePage, referenceBarePage } from './bare-page.ts'
 import { MAX_MSG_FRAGS, TLS_MAX_PAYLOAD_SIZE, type TlsProtInfo } from './prot-info.ts'
 import { COPIED_RECORDS, MEMORY_WAITS, SPLICED_PAGES, ZERO_COPY_FALLBACKS, ZERO_COPY_RECORDS } from './tls-counters.ts'
@@ -269,7 +278,7 @@ export class TlsSend {
   private end(io: Operation): number {
     const waits = !this.isSendpage && (this.zeroCopied || this.isLast)
     if (this.started > 0 && waits) this.transmit.sendNow(io, this.socket)
-    io.built(this.entries)
+    io.built(this.entries, SCATTERLIST_BYTES)
     return this.copied > 0 ? this.copied : this.status
   }
 }

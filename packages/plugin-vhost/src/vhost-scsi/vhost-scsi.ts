@@ -97,7 +97,7 @@ export class VhostScsi implements Consumer {
       return this.answer(error)
     }
     counts[COMMANDS]++
-    if (this.entries > 0) io.built(this.entries)
+    if (this.entries > 0) io.built(this.entries, SCATTERLIST_BYTES)
     io.keep(command.table.hold)
     io.keep(command.protTable.hold)
     io.scratch = command.tag

@@ -96,7 +96,7 @@ export class SlowTlsDevice {
     const before = record.frags.length
     if (this.messages.room < TAG) this.messages.refill(TAG)
     this.messages.append(record.frags, TAG)
-    this.world.built(record.frags.length - before)
+    this.world.built(record.frags.length - before, 16)
     // tls_push_record: TCP gets references of its own, and puts them when it has the record.
     record.ofTcp = record.frags.flatMap(({ hold }) => (hold === null ? [] : [this.world.take('ref', hold.pages)]))
     socket.push()
@@ -108,7 +108,7 @@ export class SlowTlsDevice {
     if (iter.copy(part) < part) return EFAULT
     const before = record.frags.length
     messages.append(record.frags, part)
-    world.built(record.frags.length - before)
+    world.built(record.frags.length - before, 16)
     record.lastPage = null
     record.length += part
     return part
@@ -124,7 +124,7 @@ export class SlowTlsDevice {
     if (record.lastPage === page && last.offset + last.length === offset) last.length += length
     else {
       record.frags.push({ frag: null, hold: world.take('ref', [page]), offset, length })
-      world.built(1)
+      world.built(1, 16)
     }
     record.lastPage = page
     record.length += length

@@ -4,7 +4,7 @@ import { FLAG_HOLE, FLAG_NOWAIT } from '../../iter/row-flags.ts'
 import { HOLD_NONE } from '../../ledger/hold.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { PageStore } from '../../memory/page-store.ts'
-import { MAX_RW_COUNT } from '../../units.ts'
+import { BIO_VEC_BYTES, MAX_RW_COUNT } from '../../units.ts'
 import { type Consumer, type ConsumerEnvironment, countersOf } from '../consumer.ts'
 import type { Operation } from '../operation.ts'
 import { adoptedIsMisaligned, bioIsMisaligned, pieceIsMisaligned } from './bio-alignment.ts'
@@ -182,7 +182,7 @@ export class BioConsumer implements Consumer {
       if (status === 0) submitted += filled
       if (oneBio) break
     }
-    io.built(entries)
+    io.built(entries, BIO_VEC_BYTES)
     if (bios > 1) io.limitHit()
     if (several && this.dependsOnContiguity()) io.undetermined = true
     // The one-bio path of a raw device returns what its bio holds; every other path reports the error.

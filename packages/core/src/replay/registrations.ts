@@ -1,0 +1,157 @@
+import type { Consumer } from '../consumer/consumer.ts'
+import type { Operation } from '../consumer/operation.ts'
+import { RETAIN_NONE, RETAIN_PIN } from '../extract/retention.ts'
+import { ITER_KVEC } from '../iter/iter-type.ts'
+import { HOLD_NONE, isHold } from '../ledger/hold.ts'
+import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { KERNEL_MM } from '../memory/address-spaces.ts'
+import type { OpBatch } from '../trace/op-batch.ts'
+import { ID_REGISTRATION, type IdTable } from './id-table.ts'
+import { startRegistration } from './load-operation.ts'
+import type { RegisteredBuffers } from './registered-buffers.ts'
+
+/** Memory that is registered. */
+interface Registration {
+  /** First byte and length of each segment, two numbers a segment. */
+  readonly ranges: Float64Array
+  readonly mm: number
+  /** Operations in flight that name it. */
+  uses: number
+  /** Its memory was taken away, and that was told. */
+  hasLostMemory: boolean
+}
+
+/**
+ * The `register` and `unregister` rows of one lane. How the memory is pinned is the consumer's business, if it has
+ * methods for that; else it is io_uring's. What may be done with a registration is the same for all: it is dropped once,
+ * operations stay inside it, and with a consumer's own none may be in flight when it goes.
+ */
+export class Registrations {
+  private readonly io: Operation
+  private readonly ledger: Ledger
+  private readonly ids: IdTable
+  private readonly buffers: RegisteredBuffers
+  private readonly consumer: Consumer
+  /** By name id. */
+  private readonly open = new Map<number, Registration>()
+
+  constructor(io: Operation, ledger: Ledger, ids: IdTable, buffers: RegisteredBuffers, consumer: Consumer) {
+    this.io = io
+    this.ledger = ledger
+    this.ids = ids
+    this.buffers = buffers
+    this.consumer = consumer
+  }
+
+  /** Where the memory cannot be pinned as a whole there is no registration. */
+  register(batch: OpBatch, row: number): void {
+    const { io, ledger, ids, consumer } = this
+    const id = batch.id[row]
+    let hold = HOLD_NONE as ReturnType<RegisteredBuffers['pin']>
+    if (consumer.register === undefined) {
+      hold = this.buffers.pin(batch, row)
+    } else {
+      startRegistration(io, batch, row)
+      io.result = consumer.register(io)
+      hold = io.result < 0 ? io.result : io.hold
+    }
+    if (!isHold(hold)) return
+    ledger.mark(hold, REASON_LONG_TERM)
+    ids.set(id, ID_REGISTRATION, batch.firstRow + row, RETAIN_PIN, ledger.pagesHeld(hold))
+    ids.hold[id] = hold
+    this.open.set(id, { ranges: rangesOf(batch, row), mm: spaceOf(batch, row), uses: 0, hasLostMemory: false })
+  }
+
+  /** Drops the registration's pins; a violation when there is none, or when a request still uses it. */
+  unregister(batch: OpBatch, row: number): void {
+    const { ledger, ids, io, consumer } = this
+    const id = batch.id[row]
+    if (ids.kindOf(id) !== ID_REGISTRATION) {
+      ledger.violate('unknown-release', 0, RETAIN_PIN, RETAIN_PIN, 0, 'no buffer was registered under that id')
+      return
+    }
+    const hold = ids.holdOf(id)
+    const registration = this.open.get(id)
+    if (registration === undefined || (hold !== HOLD_NONE && !ledger.isOpen(hold))) {
+      ledger.violate('double-release', ids.row[id], RETAIN_PIN, RETAIN_PIN, ids.pages[id], 'unregistered before')
+      return
+    }
+    this.open.delete(id)
+    if (consumer.unregister === undefined) {
+      ledger.release(hold, RETAIN_PIN)
+      return
+    }
+    if (registration.uses > 0) {
+      const detail = 'unregistered while a request that names it is in flight'
+      ledger.violate('registration-in-use', ids.row[id], RETAIN_PIN, RETAIN_PIN, ids.pages[id], detail)
+    }
+    startRegistration(io, batch, row)
+    io.hold = hold
+    consumer.unregister(io)
+  }
+
+  /** True when every segment of the row lies in the registration that its id names. @kernel io_uring/rsrc.c: io_import_fixed (-EFAULT otherwise) */
+  cover(batch: OpBatch, row: number): boolean {
+    const registration = this.open.get(batch.id[row])
+    return registration !== undefined && isInside(registration.ranges, batch, row)
+  }
+
+  /** An operation that names it goes into flight, or (-1) completes. */
+  use(id: number, by: 1 | -1): void {
+    const registration = this.open.get(id)
+    if (registration !== undefined) registration.uses += by
+  }
+
+  /** An `unmap` or `free` row: the process gives memory up that a registration of the consumer's still names. */
+  loseMemory(batch: OpBatch, row: number): void {
+    if (this.consumer.register === undefined) return
+    this.ledger.at(batch.firstRow + row, batch.line[row], 0, batch.tsNs, row)
+    for (const [id, registration] of this.open) {
+      if (registration.hasLostMemory || registration.mm !== spaceOf(batch, row)) continue
+      if (!overlaps(registration.ranges, batch, row)) continue
+      registration.hasLostMemory = true
+      const { row: rows, pages } = this.ids
+      const detail = 'its memory is given up while it is registered: the device goes on using the old pages'
+      this.ledger.violate('registration-outlives-owner', rows[id], RETAIN_PIN, RETAIN_NONE, pages[id], detail)
+    }
+  }
+}
+
+function spaceOf(batch: OpBatch, row: number): number {
+  return batch.iterType[row] === ITER_KVEC ? KERNEL_MM : batch.mm[row]
+}
+
+function rangesOf(batch: OpBatch, row: number): Float64Array {
+  const count = batch.segmentCount[row]
+  const ranges = new Float64Array(count * 2)
+  for (let i = 0; i < count; i++) {
+    ranges[2 * i] = batch.segments.addressBytes[batch.segmentFirst[row] + i]
+    ranges[2 * i + 1] = batch.segments.lengthBytes[batch.segmentFirst[row] + i]
+  }
+  return ranges
+}
+
+function isInside(ranges: Float64Array, batch: OpBatch, row: number): boolean {
+  const { addressBytes, lengthBytes } = batch.segments
+  const first = batch.segmentFirst[row]
+  for (let s = first; s < first + batch.segmentCount[row]; s++) {
+    let inside = false
+    for (let r = 0; r < ranges.length && !inside; r += 2) {
+      inside = addressBytes[s] >= ranges[r] && addressBytes[s] + lengthBytes[s] <= ranges[r] + ranges[r + 1]
+    }
+    if (!inside) return false
+  }
+  return true
+}
+
+function overlaps(ranges: Float64Array, batch: OpBatch, row: number): boolean {
+  const { addressBytes, lengthBytes } = batch.segments
+  const first = batch.segmentFirst[row]
+  for (let s = first; s < first + batch.segmentCount[row]; s++) {
+    for (let r = 0; r < ranges.length; r += 2) {
+      if (addressBytes[s] < ranges[r] + ranges[r + 1] && ranges[r] < addressBytes[s] + lengthBytes[s]) return true
+    }
+  }
+  return false
+}
