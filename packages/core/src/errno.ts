@@ -28,6 +28,8 @@ export const EMSGSIZE = -90
 export const EOPNOTSUPP = -95
 /** Peer-to-peer memory that was not asked for. @kernel EREMOTEIO */
 export const EREMOTEIO = -121
+/** The connection was given up. @kernel ECONNABORTED */
+export const ECONNABORTED = -103
 /** Not connected. @kernel ENOTCONN */
 export const ENOTCONN = -107
 /** A signal came, and the call is to be made again: never seen by a program. @kernel include/linux/errno.h: ERESTARTSYS */
@@ -47,6 +49,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [EMSGSIZE, 'EMSGSIZE'],
   [EOPNOTSUPP, 'EOPNOTSUPP'],
   [EREMOTEIO, 'EREMOTEIO'],
+  [ECONNABORTED, 'ECONNABORTED'],
   [ENOTCONN, 'ENOTCONN'],
   [ERESTARTSYS, 'ERESTARTSYS'],
 ])

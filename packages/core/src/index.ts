@@ -11,7 +11,7 @@ export * from './build/sg-report.ts'
 export * from './build/sg-table.ts'
 export * from './consumer/consumer.ts'
 export { flagOption, numberOption, wordOption } from './consumer/consumer-option.ts'
-export { FAULT_NAMES, type FaultName, Faults } from './consumer/faults.ts'
+export { FAULT_NAMES, FAULT_PAGE, type FaultName, Faults } from './consumer/faults.ts'
 export type { Operation } from './consumer/operation.ts'
 export { PluginError } from './consumer/plugin-error.ts'
 export { type PluginRegistration, type RegisteredConsumer, Registry } from './consumer/registry.ts'
@@ -64,13 +64,21 @@ export {
   type Referenced,
   retentionOf,
 } from './ledger/hold.ts'
-export { REASON_PUT_SHORT } from './ledger/hold-table.ts'
+export { REASON_PUT_SHORT, REASON_REQUEST_LOST } from './ledger/hold-table.ts'
 export { IterViolations } from './ledger/iter-violations.ts'
 export { Ledger } from './ledger/ledger.ts'
 export { OwnedPages } from './ledger/owned-pages.ts'
 export type { Violation, ViolationRule } from './ledger/violation.ts'
 export { AddressSpaces, KERNEL_MM } from './memory/address-spaces.ts'
-export { FOLL_GET, FOLL_LONGTERM, FOLL_NOFAULT, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from './memory/foll.ts'
+export {
+  FOLL_FORCE,
+  FOLL_GET,
+  FOLL_LONGTERM,
+  FOLL_NOFAULT,
+  FOLL_PCI_P2PDMA,
+  FOLL_PIN,
+  FOLL_WRITE,
+} from './memory/foll.ts'
 export { Memory } from './memory/memory.ts'
 export { PageBytes } from './memory/page-bytes.ts'
 export * from './memory/page-cache.ts'
@@ -78,9 +86,12 @@ export type { PageReferences } from './memory/page-references.ts'
 export { PAGE_KINDS, type PageKindName, PageStore, ZERO_PAGE } from './memory/page-store.ts'
 export { explainRow } from './replay/explain-row.ts'
 export type * from './replay/explanation.ts'
-export { replay } from './replay/replay.ts'
+export { replay, replayEach } from './replay/replay.ts'
 export type * from './replay/replay-options.ts'
 export { UsageError } from './replay/usage-error.ts'
+export * from './report/compare-metric.ts'
+export * from './report/compare-metrics.ts'
+export * from './report/compare-reports.ts'
 export { mergeReports } from './report/merge-reports.ts'
 export * from './report/report.ts'
 export { RowPool } from './row-pool.ts'

@@ -1,3 +1,11 @@
 /** The zod definitions, apart from the main entry point because zod takes longer to load than a small trace to replay. */
-export { laneSchema, leakSchema, mismatchSchema, reportSchema, violationSchema } from './report/report-schema.ts'
+export { comparisonSchema, laneComparisonSchema } from './report/compare-schema.ts'
+export {
+  laneSchema,
+  leakSchema,
+  longTermSchema,
+  mismatchSchema,
+  reportSchema,
+  violationSchema,
+} from './report/report-schema.ts'
 export { traceHeaderSchema, traceRowSchema, traceSchema } from './trace/schema.ts'

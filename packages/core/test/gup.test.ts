@@ -3,7 +3,15 @@ import { EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EREMOTEIO } from '../src/errno.ts'
 import { KERNEL_VERSIONS } from '../src/kernel/version.ts'
 import { type Hold, isPinned, type Pinned } from '../src/ledger/hold.ts'
 import { KERNEL_MM, USER_PAGES_END } from '../src/memory/address-spaces.ts'
-import { FOLL_GET, FOLL_LONGTERM, FOLL_NOFAULT, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from '../src/memory/foll.ts'
+import {
+  FOLL_FORCE,
+  FOLL_GET,
+  FOLL_LONGTERM,
+  FOLL_NOFAULT,
+  FOLL_PCI_P2PDMA,
+  FOLL_PIN,
+  FOLL_WRITE,
+} from '../src/memory/foll.ts'
 import { folioMaybeDmaPinned } from '../src/memory/maybe-dma-pinned.ts'
 import { PageBytes } from '../src/memory/page-bytes.ts'
 import { PAGE_KINDS, ZERO_PAGE } from '../src/memory/page-store.ts'
@@ -168,6 +176,25 @@ describe('what is asked for', () => {
     for (const version of versions) {
       const world = await worldOf(mapped('anon', 4, ['prot_none']), version)
       expect(world.walk(MM, 0, 4, foll)).toBe(EINVAL)
+    }
+  })
+
+  it.each([
+    // mm/gup.c: check_vma_flags: copy-on-write of private memory is broken, shared memory and huge pages are refused.
+    ['anon', ['prot_read'], 1],
+    ['file', ['prot_read', 'private'], 1],
+    ['file', ['prot_read'], EFAULT],
+    ['shmem', ['prot_read'], EFAULT],
+    ['hugetlb', ['prot_read', 'private'], EFAULT],
+    ['anon', [], 1],
+  ] as const)('%s %j: written to by force', async (backing, flags, forced) => {
+    for (const version of KERNEL_VERSIONS) {
+      const world = await worldOf(mapped(backing, 512, [...flags]), version)
+      const isWritable: boolean = flags.length === 0
+      const plain = world.walk(MM, 0, 1, FOLL_PIN | FOLL_WRITE)
+      expect(typeof plain === 'number' ? plain : plain.length).toBe(isWritable ? 1 : EFAULT)
+      const found = world.walk(MM, 0, 1, FOLL_PIN | FOLL_WRITE | FOLL_FORCE)
+      expect(typeof found === 'number' ? found : found.length).toBe(forced)
     }
   })
 

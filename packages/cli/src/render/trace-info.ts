@@ -58,11 +58,12 @@ function facts(info: TraceInfo): [string, string][] {
   return all.filter((fact): fact is [string, string] => fact[1] !== null && fact[1] !== '')
 }
 
-function recordedOn({ kernel, filesystem, logicalBlockSizeBytes, dmaAlignmentBytes }: TraceInfo): string {
+function recordedOn({ kernel, filesystem, logicalBlockSizeBytes, dmaAlignmentBytes, folioOrder }: TraceInfo): string {
   return [
     kernel === null ? 'an unnamed kernel' : `kernel ${kernel}`,
     filesystem ?? 'no filesystem named: taken as a raw block device',
     ...(logicalBlockSizeBytes === null ? [] : [`logical block ${counted(logicalBlockSizeBytes, 'byte')}`]),
+    ...(folioOrder === null ? [] : [`page cache in folios of ${counted(2 ** folioOrder, 'page')}`]),
     ...(dmaAlignmentBytes === null ? [] : [`DMA alignment ${counted(dmaAlignmentBytes, 'byte')}`]),
   ].join(', ')
 }

@@ -78,13 +78,14 @@ export class SgAppender {
     invariant(from.nPages > 0, 'sg_alloc_append_table_from_pages: there are pages')
     const { lists } = this.allocator
     const { prv } = append
-    const maxBytes = from.maxSegmentBytes - (from.maxSegmentBytes % PAGE_SIZE)
-    if (maxBytes < PAGE_SIZE) return EINVAL
+    // Whole pages, because a double would be allocated for at each call below.
+    const maxPages = Math.floor(from.maxSegmentBytes / PAGE_SIZE)
+    if (maxPages === 0) return EINVAL
     if (prv !== SG_NONE && !this.allocator.chains) return EOPNOTSUPP
     if (prv !== SG_NONE && from.offsetBytes !== 0) return EINVAL
     const prvBytes = lists.lengthBytes[prv]
-    const merged = prv === SG_NONE ? 0 : this.lengthenLast(prv, from, maxBytes)
-    if (merged < from.nPages && !this.addEntries(append, from, merged, maxBytes)) {
+    const merged = prv === SG_NONE ? 0 : this.lengthenLast(prv, from, maxPages)
+    if (merged < from.nPages && !this.addEntries(append, from, merged, maxPages)) {
       if (prv !== SG_NONE) lists.lengthBytes[prv] = prvBytes
       return ENOMEM
     }
@@ -122,7 +123,7 @@ export class SgAppender {
   }
 
   /** Adds pages to the last entry as long as they continue it; returns how many. */
-  private lengthenLast(prv: number, from: PagesToAppend, maxBytes: number): number {
+  private lengthenLast(prv: number, from: PagesToAppend, maxPages: number): number {
     const { page, offsetBytes, lengthBytes } = this.allocator.lists
     const { frame } = this.pages
     const next = from.page[from.first]
@@ -133,7 +134,7 @@ export class SgAppender {
     if (!this.isSameMap(next, last)) return 0
     let merged = 0
     do {
-      if (lengthBytes[prv] + PAGE_SIZE > maxBytes) break
+      if (lengthBytes[prv] + PAGE_SIZE > maxPages * PAGE_SIZE) break
       lengthBytes[prv] += PAGE_SIZE
       last = from.page[from.first + merged]
       merged++
@@ -142,15 +143,15 @@ export class SgAppender {
   }
 
   /** Makes entries of the pages behind the first `merged`; false when a chunk cannot be had. */
-  private addEntries(append: SgAppendTable, from: PagesToAppend, merged: number, maxBytes: number): boolean {
+  private addEntries(append: SgAppendTable, from: PagesToAppend, merged: number, maxPages: number): boolean {
     const { lists } = this.allocator
-    const entries = this.countEntries(from, merged, maxBytes)
+    const entries = this.countEntries(from, merged, maxPages)
     const end = from.first + from.nPages
     let { offsetBytes, sizeBytes } = from
     let at = from.first + merged
     let sg = append.prv
     for (let i = 0; i < entries; i++) {
-      const next = this.endOfRun(from.page, at, end, maxBytes)
+      const next = this.endOfRun(from.page, at, end, maxPages)
       sg = this.nextEntry(append, sg, entries - i + from.leftPages)
       if (sg === SG_NONE) return false
       const bytes = (next - at) * PAGE_SIZE - offsetBytes
@@ -167,19 +168,19 @@ export class SgAppender {
     return true
   }
 
-  private countEntries(from: PagesToAppend, merged: number, maxBytes: number): number {
+  private countEntries(from: PagesToAppend, merged: number, maxPages: number): number {
     const end = from.first + from.nPages
     let entries = 0
-    for (let at = from.first + merged; at < end; at = this.endOfRun(from.page, at, end, maxBytes)) entries++
+    for (let at = from.first + merged; at < end; at = this.endOfRun(from.page, at, end, maxPages)) entries++
     return entries
   }
 
   /** Index behind the pages that make one entry together with the page at `at`. */
-  private endOfRun(page: Int32Array, at: number, end: number, maxBytes: number): number {
-    let bytes = PAGE_SIZE
+  private endOfRun(page: Int32Array, at: number, end: number, maxPages: number): number {
+    let pages = 1
     let next = at + 1
-    while (next < end && bytes < maxBytes && this.areMergeable(page[next], page[next - 1])) {
-      bytes += PAGE_SIZE
+    while (next < end && pages < maxPages && this.areMergeable(page[next], page[next - 1])) {
+      pages++
       next++
     }
     return next

@@ -166,8 +166,26 @@ export const QUIRKS = [
     summary:
       'a packet whose DMA mapping fails half-way undoes one entry that was never mapped and leaves the first mapped',
     without: 'every entry mapped so far is undone',
-    source: 'fs/smb/client/smbdirect.c: smb_extract_iter_to_rdma (mainline: fs/smb/smbdirect/connection.c)',
+    source:
+      'fs/smb/client/smbdirect.c: smb_extract_iter_to_rdma (mended where it became fs/smb/smbdirect/connection.c)',
+    versions: ['6.12', '6.18'],
+  },
+  {
+    name: 'smbd-write-mr-lost',
+    summary:
+      'a registered write whose request cannot be sent keeps its memory registration: it stays mapped until the connection ends (6.12: for good)',
+    without: 'the registration is undone where the request is',
+    source:
+      'fs/smb/client/smb2pdu.c: smb2_async_writev; fs/smb/client/file.c: cifs_free_subrequest (only reads are deregistered)',
     versions: ['6.12', '6.18', 'mainline'],
+  },
+  {
+    name: 'rds-mr-put-page',
+    summary:
+      'memory registered with RDS over InfiniBand is pinned, and freed with put_page: 1,023 references of each pin stay for good',
+    without: 'it is unpinned',
+    source: 'net/rds/ib_rdma.c: __rds_ib_teardown_mr (6.1); net/rds/rdma.c: rds_pin_pages',
+    versions: ['6.1'],
   },
   {
     name: 'smbdirect-page-size',
@@ -193,7 +211,8 @@ export const QUIRKS = [
   },
   {
     name: 'cifs-aio-overrun',
-    summary: 'an asynchronous request with more pages than were counted beforehand loses the last batch of them',
+    summary:
+      'uncached I/O that is not direct, with more pages than were counted beforehand, loses the last batch of them (no iterator leads there)',
     without: 'they are put',
     source: 'fs/smb/client/misc.c: setup_aio_ctx_iter (6.1)',
     versions: ['6.1'],

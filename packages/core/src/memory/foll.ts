@@ -17,5 +17,8 @@ export const FOLL_LONGTERM = 1 << 4
 /** Peer-to-peer memory is wanted too; without it such a page is -EREMOTEIO. Excludes {@link FOLL_LONGTERM}. */
 export const FOLL_PCI_P2PDMA = 1 << 5
 
+/** With {@link FOLL_WRITE}: private memory that is not writable is copied all the same. @kernel FOLL_FORCE */
+export const FOLL_FORCE = 1 << 6
+
 /** One past the last combination of the bits. */
-export const FOLL_END = 1 << 6
+export const FOLL_END = 1 << 7

@@ -1,9 +1,10 @@
 import { EFAULT, EOPNOTSUPP, EREMOTEIO } from '../errno.ts'
 import type { KernelVersion } from '../kernel/version.ts'
-import { FOLL_END, FOLL_GET, FOLL_LONGTERM, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from './foll.ts'
+import { FOLL_END, FOLL_FORCE, FOLL_GET, FOLL_LONGTERM, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from './foll.ts'
 import {
   MAPPING_FSDAX,
   MAPPING_NO_ACCESS,
+  MAPPING_NO_FORCE,
   MAPPING_NO_PAGES,
   MAPPING_P2PDMA,
   MAPPING_READ_ONLY,
@@ -76,7 +77,7 @@ function flagsRefused(foll: number, isOld: boolean): number {
   if (takes && (foll & FOLL_PCI_P2PDMA) === 0 && !isOld) refused |= MAPPING_P2PDMA
   if (isLongTerm) refused |= MAPPING_FSDAX
   if ((foll & FOLL_WRITE) !== 0) {
-    refused |= MAPPING_READ_ONLY
+    refused |= (foll & FOLL_FORCE) !== 0 ? MAPPING_NO_FORCE : MAPPING_READ_ONLY
     if (isLongTerm && !isOld) refused |= MAPPING_TRACKED
   }
   return refused

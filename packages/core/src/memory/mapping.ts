@@ -1,4 +1,4 @@
-import { firstOfFolio, KIND_ANON, KIND_FILE, KIND_THP, PAGE_KINDS } from './page-store.ts'
+import { firstOfFolio, KIND_ANON, KIND_FILE, KIND_HUGETLB, KIND_THP, PAGE_KINDS } from './page-store.ts'
 
 /** Protection and history of a mapping, as flag bits. Nothing was touched yet: no page is there. */
 export const MAPPING_UNTOUCHED = 1 << 0
@@ -25,6 +25,9 @@ export const MAPPING_FSDAX = 1 << 8
 export const MAPPING_P2PDMA = 1 << 9
 /** A shared file whose file system must see each write. @kernel mm/vma.c: vma_needs_dirty_tracking */
 export const MAPPING_TRACKED = 1 << 10
+
+/** Not writable, and not even FOLL_FORCE breaks copy-on-write: shared, or huge pages. @kernel mm/gup.c: check_vma_flags */
+export const MAPPING_NO_FORCE = 1 << 11
 
 /** {@link Mapping.under} of a mapping with nothing under it. */
 export const NO_TABLE = -1
@@ -71,7 +74,9 @@ export function isAnonymous(kind: number): boolean {
 export function kindFlags(kind: number, flags: number): number {
   const isPrivate = (flags & MAPPING_PRIVATE) !== 0
   const tracked = kind === KIND_FILE && !isPrivate ? MAPPING_TRACKED : 0
-  return flags | (FLAGS_OF_KIND.get(kind) ?? 0) | tracked | (isPrivate ? MAPPING_COW : 0)
+  const all = flags | (FLAGS_OF_KIND.get(kind) ?? 0) | tracked | (isPrivate ? MAPPING_COW : 0)
+  const isForceable = (all & MAPPING_COW) !== 0 && kind !== KIND_HUGETLB
+  return (all & MAPPING_READ_ONLY) !== 0 && !isForceable ? all | MAPPING_NO_FORCE : all
 }
 
 /** Order of the folio that backs `page` of the mapping: smaller where a whole folio does not fit in. */

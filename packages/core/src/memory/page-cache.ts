@@ -15,6 +15,8 @@ const LEAF = 1024
  * @kernel include/linux/fs.h: struct address_space.i_pages (an xarray of folios); mm/filemap.c: filemap_get_entry
  */
 export class PageCache {
+  /** Of the folios that {@link populate} makes, unless it is told otherwise. */
+  order = 0
   private readonly pages: PageStore
   /** By file and index / 1024: rows + 3, so that 0 is a hole; see {@link CACHE_VALUE}. */
   private readonly leaves = new Map<number, Map<number, Int32Array>>()
@@ -54,7 +56,7 @@ export class PageCache {
    * Makes pages present at [index, end), where they are not: small folios, or folios of `order` where a whole one fits.
    * The range is `bytes` bytes from `positions[at]` on: a column and an index, as in {@link AddressSpaces.walk}.
    */
-  populate(file: number, positions: Float64Array, at: number, bytes: number, order = 0): void {
+  populate(file: number, positions: Float64Array, at: number, bytes: number, order = this.order): void {
     const end = Math.ceil((positions[at] + bytes) / PAGE_SIZE)
     const step = 2 ** order
     for (let index = Math.floor(positions[at] / PAGE_SIZE); index < end; index++) {

@@ -100,6 +100,7 @@ export class LaneSet {
         kernel: this.traits,
         isRecordedKernel: header.kernel === null || kernelVersionOf(header.kernel) === this.kernel,
         filesystem: header.filesystem,
+        folioOrder: header.folioOrder ?? 0,
         options: consumerOptions(definition, header, this.options.consumerOptions),
         inFlight: this.options.inFlight,
         verifyData: this.options.verifyData ?? false,

@@ -16,6 +16,8 @@ export interface LaneSetup {
   /** The trace was recorded on that version, or does not say on which. */
   readonly isRecordedKernel: boolean
   readonly filesystem: string | null
+  /** Of the page cache. */
+  readonly folioOrder: number
   readonly options: Readonly<Record<string, number>>
   readonly inFlight: boolean
   readonly verifyData: boolean

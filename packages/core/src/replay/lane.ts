@@ -82,6 +82,7 @@ export class Lane {
     this.setup = setup
     this.operationNumber = operations
     this.spaces.copyMappings(mappings)
+    this.memory.cache.order = setup.folioOrder
     this.ledger = new Ledger(this.pages)
     this.spaces.references = this.ledger.mappingReferences
     this.spaces.rules = gupRules(setup.kernel.version)
@@ -229,7 +230,6 @@ export class Lane {
     inFlight.give(slot)
   }
 
-  /** Lets the consumer complete the operation at work. */
   private complete(): void {
     const { watched, io } = this
     if (watched !== null) watched.completing = watched.number === io.number

@@ -35,6 +35,8 @@ export class Registrations {
   private readonly consumer: Consumer
   /** By name id. */
   private readonly open = new Map<number, Registration>()
+  /** Name ids whose memory was refused: dropping them is no error of the program's. */
+  private readonly refused = new Set<number>()
 
   constructor(io: Operation, ledger: Ledger, ids: IdTable, buffers: RegisteredBuffers, consumer: Consumer) {
     this.io = io
@@ -56,7 +58,11 @@ export class Registrations {
       io.result = consumer.register(io)
       hold = io.result < 0 ? io.result : io.hold
     }
-    if (!isHold(hold)) return
+    if (!isHold(hold)) {
+      this.refused.add(id)
+      return
+    }
+    this.refused.delete(id)
     ledger.mark(hold, REASON_LONG_TERM)
     ids.set(id, ID_REGISTRATION, batch.firstRow + row, RETAIN_PIN, ledger.pagesHeld(hold))
     ids.hold[id] = hold
@@ -67,6 +73,7 @@ export class Registrations {
   unregister(batch: OpBatch, row: number): void {
     const { ledger, ids, io, consumer } = this
     const id = batch.id[row]
+    if (this.refused.delete(id)) return
     if (ids.kindOf(id) !== ID_REGISTRATION) {
       ledger.violate('unknown-release', 0, RETAIN_PIN, RETAIN_PIN, 0, 'no buffer was registered under that id')
       return

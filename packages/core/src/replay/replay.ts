@@ -4,7 +4,7 @@ import type { TraceReader } from '../trace/trace-reader.ts'
 import { blamed, blaming } from './blame-plugin.ts'
 import { buildReport } from './build-report.ts'
 import { LaneSet } from './lane-set.ts'
-import type { ReplayOptions } from './replay-options.ts'
+import type { ReplayOptions, ReplayProgress } from './replay-options.ts'
 import { TraceSpan } from './trace-span.ts'
 
 /**
@@ -14,16 +14,32 @@ import { TraceSpan } from './trace-span.ts'
  * The line: trace -> rows -> (complete what is due -> iterator -> extraction -> ledger -> consumer -> release) -> report.
  */
 export async function replay(trace: TraceReader, options: ReplayOptions): Promise<Report> {
-  const set = new LaneSet(trace, options)
+  const [report] = await replayEach(trace, [options], options.onProgress)
+  return report!
+}
+
+/**
+ * {@link replay} in several ways at once, each under a kernel, with quirks and options of its own: one reading, one report
+ * each. `onProgress` of the single ones is not called.
+ */
+export async function replayEach(
+  trace: TraceReader,
+  ways: readonly ReplayOptions[],
+  onProgress?: (progress: ReplayProgress) => void,
+): Promise<Report[]> {
+  const sets = ways.map((options) => new LaneSet(trace, options))
   const span = new TraceSpan()
   for await (const batch of trace.batches()) {
     span.add(batch)
-    replayBatch(set, batch)
-    options.onProgress?.({ rows: span.rows, bytesRead: trace.bytesRead, pinsOpen: set.pinsOpen() })
+    for (const set of sets) replayBatch(set, batch)
+    const pinsOpen = sets.reduce((sum, set) => sum + set.pinsOpen(), 0)
+    onProgress?.({ rows: span.rows, bytesRead: trace.bytesRead, pinsOpen })
   }
-  set.ensureOne()
-  for (const lane of set.lanes) blaming(lane, () => lane.finish())
-  return buildReport(trace, span, set)
+  return sets.map((set) => {
+    set.ensureOne()
+    for (const lane of set.lanes) blaming(lane, () => lane.finish())
+    return buildReport(trace, span, set)
+  })
 }
 
 /** Synchronous; allocates nothing per row. */

@@ -1,5 +1,6 @@
 import { InvariantError } from '../invariant.ts'
 import type { LaneReport, Report } from './report.ts'
+import { isSameLane, isSameSetting } from './same-lane.ts'
 
 /**
  * The report of several traces replayed one after the other. Sums add; a peak is the highest of each part on top of
@@ -14,7 +15,7 @@ export function mergeReports(reports: readonly Report[]): Report {
 function mergeTwo(a: Report, b: Report): Report {
   const lanes = [...a.lanes]
   for (const lane of b.lanes) {
-    const at = lanes.findIndex((other) => isSameLane(other, lane))
+    const at = lanes.findIndex((other) => isSameLane(other, lane) && isSameSetting(other, lane))
     if (at < 0) lanes.push(lane)
     else lanes[at] = mergeLanes(lanes[at], lane)
   }
@@ -31,17 +32,6 @@ function mergeTwo(a: Report, b: Report): Report {
     lanes,
     warnings: [...a.warnings, ...b.warnings],
   }
-}
-
-function isSameLane(a: LaneReport, b: LaneReport): boolean {
-  return (
-    a.policy === b.policy &&
-    a.kernel === b.kernel &&
-    a.consumer === b.consumer &&
-    String(a.quirks) === String(b.quirks) &&
-    a.faults?.fault === b.faults?.fault &&
-    a.faults?.at === b.faults?.at
-  )
 }
 
 function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {

@@ -1,7 +1,7 @@
 import { COLUMN_EXTRA, COLUMN_NAMES, EXTRA_PREFIX } from './columns.ts'
 import { closestWord } from './did-you-mean.ts'
 import { foreignFormat } from './foreign.ts'
-import { COLUMNS_MAX, HEADER_SIZE_BYTES_MAX } from './limits.ts'
+import { COLUMNS_MAX, FOLIO_ORDER_MAX, HEADER_SIZE_BYTES_MAX } from './limits.ts'
 import { quoted, quotedText } from './printable.ts'
 import { TraceError } from './trace-error.ts'
 import type { TraceHeader } from './trace-reader.ts'
@@ -10,7 +10,14 @@ import type { TraceHeader } from './trace-reader.ts'
 export const FIRST_LINE = '# pinscope-trace 1'
 
 /** Keys of `# key value` lines that mean something here. Others are carried through. */
-export const HEADER_KEYS = ['kernel', 'filesystem', 'recorder', 'logical-block-size', 'dma-alignment'] as const
+export const HEADER_KEYS = [
+  'kernel',
+  'filesystem',
+  'recorder',
+  'logical-block-size',
+  'dma-alignment',
+  'folio-order',
+] as const
 
 /** A cell of the header row and where it stands. */
 export interface HeaderCell {
@@ -74,6 +81,7 @@ export function readAttribute(text: string, file: string, line: number, attribut
     })
   }
   if (key === 'logical-block-size' || key === 'dma-alignment') checkSize(key, value, text, file, line)
+  if (key === 'folio-order') checkOrder(value, text, file, line)
   const before = attributes.get(key)
   attributes.set(key, before === undefined ? value : `${before}\n${value}`)
 }
@@ -87,6 +95,17 @@ function checkSize(key: string, value: string, text: string, file: string, line:
     column: text.lastIndexOf(value) + 1,
     problem: `${key} is ${quotedText(value)}, expected a power of two up to ${HEADER_SIZE_BYTES_MAX}`,
     hint: 'It is a number of bytes.',
+  })
+}
+
+function checkOrder(value: string, text: string, file: string, line: number): void {
+  if (/^\d$/.test(value) && Number(value) <= FOLIO_ORDER_MAX) return
+  throw new TraceError({
+    file,
+    line,
+    column: text.lastIndexOf(value) + 1,
+    problem: `folio-order is ${quotedText(value)}, expected a whole number from 0 to ${FOLIO_ORDER_MAX}`,
+    hint: 'Folios of the page cache have 2^N pages: 4 is 64 KiB.',
   })
 }
 
@@ -136,6 +155,7 @@ export function traceHeader(
     filesystem: attributes.get('filesystem') ?? null,
     logicalBlockSizeBytes: size('logical-block-size'),
     dmaAlignmentBytes: size('dma-alignment'),
+    folioOrder: size('folio-order'),
     attributes,
     columns,
   }

@@ -53,3 +53,6 @@ export const ERRNO_MAX = 4095
 
 /** Largest `# logical-block-size` and `# dma-alignment`, bytes. */
 export const HEADER_SIZE_BYTES_MAX = 1 << 20
+
+/** Largest `# folio-order`. @kernel include/linux/pagemap.h: MAX_PAGECACHE_ORDER (HPAGE_PMD_ORDER on x86-64) */
+export const FOLIO_ORDER_MAX = 9

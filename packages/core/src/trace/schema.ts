@@ -3,6 +3,7 @@ import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import type { ColumnName } from './columns.ts'
 import {
   ERRNO_MAX,
+  FOLIO_ORDER_MAX,
   HEADER_SIZE_BYTES_MAX,
   INTEGER_MAX,
   MM_MAX,
@@ -135,6 +136,15 @@ export const traceHeaderSchema = z
     recorder: z.string().min(1).optional().describe('The program that recorded.'),
     'logical-block-size': sizeBytes.optional().describe('Of the block device, bytes: a power of two.'),
     'dma-alignment': sizeBytes.optional().describe('Of the block device, bytes: a power of two.'),
+    'folio-order': z
+      .number()
+      .int()
+      .min(0)
+      .max(FOLIO_ORDER_MAX)
+      .optional()
+      .describe(
+        'Pages of files (folioq, xarray) lie in folios of 2^N pages where a whole one fits. Absent: small ones.',
+      ),
   })
   .catchall(z.string())
   .describe('What the first lines say about the recording; other keys are carried through')

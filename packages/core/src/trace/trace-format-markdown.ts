@@ -90,6 +90,7 @@ function limitsTable(): string {
     ['PINS_MAX', limits.PINS_MAX, 'pins_acquired, pins_released'],
     ['ERRNO_MAX', limits.ERRNO_MAX, '-errno of a result (MAX_ERRNO)'],
     ['HEADER_SIZE_BYTES_MAX', limits.HEADER_SIZE_BYTES_MAX, 'logical-block-size, dma-alignment'],
+    ['FOLIO_ORDER_MAX', limits.FOLIO_ORDER_MAX, 'folio-order'],
   ]
   return table(
     ['limit', 'value', 'of'],

@@ -31,6 +31,7 @@ export interface TraceInfo {
   readonly filesystem: string | null
   readonly logicalBlockSizeBytes: number | null
   readonly dmaAlignmentBytes: number | null
+  readonly folioOrder: number | null
   /** Every `# key value` line of the header. */
   readonly attributes: Readonly<Record<string, string>>
   /** Column names in the file's order. */
@@ -96,6 +97,7 @@ export async function traceInfo(reader: TraceReader): Promise<TraceInfo> {
     filesystem: header.filesystem,
     logicalBlockSizeBytes: header.logicalBlockSizeBytes,
     dmaAlignmentBytes: header.dmaAlignmentBytes,
+    folioOrder: header.folioOrder,
     attributes: Object.fromEntries(header.attributes),
     columns: header.columns,
     layout: 'L3',

@@ -16,6 +16,8 @@ export interface TraceHeader {
   readonly logicalBlockSizeBytes: number | null
   /** `# dma-alignment 512`, bytes, a power of two; null when absent. */
   readonly dmaAlignmentBytes: number | null
+  /** `# folio-order 4`: order of the folios of the page cache; null when absent: small ones. */
+  readonly folioOrder: number | null
   /** Every `# key value` line, in order of appearance. */
   readonly attributes: ReadonlyMap<string, string>
   /** Column names in the file's order. */

@@ -38,6 +38,7 @@ export class SlowEvents {
   private readonly ledger: SlowLedger
   private readonly byId = new Map<string, Taken>()
   private readonly buffers = new Map<string, readonly SlowSegment[]>()
+  private readonly refused = new Set<string>()
   private readonly open: Unnamed[] = []
   /** The last of each name that was let go. */
   private readonly closed: Unnamed[] = []
@@ -97,10 +98,12 @@ export class SlowEvents {
       const taken = this.pinForLong(row.mm, Math.floor(base / PAGE), Math.ceil((base + length) / PAGE))
       if (taken === null) {
         this.ledger.drop(kept)
+        this.refused.add(row.id!)
         return
       }
       kept.push(...this.coalesced(taken))
     }
+    this.refused.delete(row.id!)
     for (const reference of kept) reference.why = 'long-term'
     const { row: number, id } = row
     this.byId.set(id!, {
@@ -144,6 +147,8 @@ export class SlowEvents {
   }
 
   private unregister({ id }: SlowRow): boolean {
+    // What was refused is not there to be dropped, and the program need not know.
+    if (this.refused.delete(id!)) return false
     const taken = this.byId.get(id!)
     if (taken === undefined || !taken.isRegistration) {
       this.violate('unknown-release', NOTHING, 'pin', 'pin')

@@ -70,7 +70,7 @@ export class SlowLane {
 
   constructor(setup: SlowSetup) {
     this.setup = setup
-    this.memory = new SlowMemory(setup.kernel)
+    this.memory = new SlowMemory(setup.kernel, setup.folioOrder ?? 0)
     this.ledger = new SlowLedger(this.memory)
     this.bio = new SlowBio(setup, this.memory, this.ledger, this.figures)
     this.events = new SlowEvents(setup, this.memory, this.ledger)

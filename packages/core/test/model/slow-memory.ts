@@ -84,14 +84,16 @@ export class SlowMemory {
   readonly folios: Folio[] = []
   readonly zeroPage: Page
   private readonly kernel: KernelVersion
+  private readonly folioOrder: number
   private readonly ranges = new Map<Space, Range[]>()
   private readonly byFrame = new Map<number, Page>()
   /** Page caches: of each file the pages that are there. */
   private readonly files = new Map<number, Map<number, Page>>()
   private readonly everPinned = new Set<Space>()
 
-  constructor(kernel: KernelVersion) {
+  constructor(kernel: KernelVersion, folioOrder = 0) {
     this.kernel = kernel
+    this.folioOrder = folioOrder
     this.zeroPage = this.newFolio(0, { isZero: true, owned: 1 })[0]!
   }
 
@@ -357,13 +359,18 @@ export class SlowMemory {
     return page
   }
 
-  /** A page of a file, small, there from its first use on: the same one for everybody. */
+  /** A page of a file, there from its first use on, in a folio of the cache's order where a whole one fits. */
   pageOfFile(file: number, index: number): Page {
     const cache = this.files.get(file) ?? new Map<number, Page>()
     this.files.set(file, cache)
-    const page = cache.get(index) ?? this.newFolio(0, { owned: 1 })[0]!
-    cache.set(index, page)
-    return page
+    if (!cache.has(index)) {
+      const pages = 2 ** this.folioOrder
+      const first = index - (index % pages)
+      const isWhole = Array.from({ length: pages }, (_, i) => cache.has(first + i)).every((isThere) => !isThere)
+      const made = this.newFolio(isWhole ? this.folioOrder : 0, { owned: 1 })
+      for (const [i, page] of made.entries()) cache.set((isWhole ? first : index) + i, page)
+    }
+    return cache.get(index)!
   }
 
   /** A page that nobody else has ever seen: the next buffer of a pipe. */

@@ -21,6 +21,8 @@ export interface SlowSetup {
   readonly isRecordedKernel: boolean
   readonly consumer: 'bio' | 'null' | 'buffered'
   readonly filesystem: string | null
+  /** Of the page cache; 0 where it is left out. */
+  readonly folioOrder?: number
   readonly inFlight: boolean
   readonly blockSize: number
   readonly dmaAlignment: number

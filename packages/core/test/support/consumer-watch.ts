@@ -197,6 +197,8 @@ export class ConsumerWatch implements ExtractListener {
         this.current = null
         consumer.close?.(io)
       },
+      ...(consumer.register === undefined ? {} : { register: (io: Operation) => consumer.register?.(io) ?? 0 }),
+      ...(consumer.unregister === undefined ? {} : { unregister: (io: Operation) => consumer.unregister?.(io) }),
       counters: () => consumer.counters(),
     }
   }

@@ -65,6 +65,7 @@ export function traceOf(rows: readonly RowSpec[], header: Partial<TraceHeader> =
       filesystem: null,
       logicalBlockSizeBytes: null,
       dmaAlignmentBytes: null,
+      folioOrder: null,
       attributes: new Map(),
       columns: [],
       ...header,

@@ -52,6 +52,7 @@ function slowSetup(header: TraceHeader, lane: TwinLane): SlowSetup {
     filesystem: header.filesystem,
     inFlight: lane.inFlight ?? false,
     blockSize: Number(header.attributes.get('logical-block-size') ?? 512),
+    folioOrder: Number(header.attributes.get('folio-order') ?? 0),
     dmaAlignment: Number(header.attributes.get('dma-alignment') ?? 512),
     bvecLimit: lane.bvecLimit ?? 256,
   }

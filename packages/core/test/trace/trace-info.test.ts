@@ -32,6 +32,7 @@ describe('trace info', () => {
       filesystem: null,
       logicalBlockSizeBytes: null,
       dmaAlignmentBytes: null,
+      folioOrder: null,
       attributes: { kernel: '6.18', title: 'Twelve rows' },
       columns: 'ts,end,event,mm,op,iter,segs,backing,file,len,result,flags,consumer,pins_acquired'.split(','),
       layout: 'L3',
