@@ -1,5 +1,6 @@
 // Fills in the generated parts of docs/consumers/*.md: what the code itself knows of each consumer of a plugin, and what it
 // takes of each type of iterator. `<!-- generated: PART NAME -->` … `<!-- end -->`; the prose around them is written by hand.
+// `PART NAME like OTHER`: only what differs from another consumer.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ITER_TYPE_NAMES, KERNEL_VERSIONS, QUIRKS } from '../packages/core/dist/index.js'
@@ -70,38 +71,51 @@ const PARTS = {
       ],
     ),
   takes: async (consumer) => takesTable(await ownershipRows(consumer.definition)),
-  options: ({ definition: { name, options = [] } }) =>
-    options.length === 0
-      ? 'None.'
-      : table(
-          ['option', 'what it is', 'default', 'from', 'to'],
-          options.map((option) => [
-            `\`-O ${name}.${option.name}=N\``,
-            `${option.summary}${option.unit === '' ? '' : ` (${option.unit})`}${option.powerOfTwo ? '; a power of two' : ''}`,
-            grouped(option.default),
-            grouped(option.min),
-            grouped(option.max),
-          ]),
-        ),
-  limits: ({ definition: { limits = [] } }) =>
-    limits.length === 0
-      ? 'None of its own.'
-      : table(
-          ['limit', 'most', 'of what', 'kernel'],
-          limits.map(({ name, max, unit, summary, kernel }) => [
-            `\`${name}\``,
-            `${grouped(max)} ${unit}`,
-            summary,
-            kernel,
-          ]),
-        ),
+  options: (consumer, like) =>
+    declared(consumer, like, 'options', 'None.', ['option', 'what it is', 'default', 'from', 'to'], optionCells),
+  limits: (consumer, like) =>
+    declared(consumer, like, 'limits', 'None of its own.', ['limit', 'most', 'of what', 'kernel'], limitCells),
   avoided: ({ definition: { avoided } }) => avoided,
-  counters: ({ definition: { counters = [] } }) =>
-    table(
-      ['counter', 'what it counts'],
-      counters.map(({ name, summary }) => [`\`${name}\``, summary]),
-    ),
+  counters: (consumer, like) =>
+    declared(consumer, like, 'counters', 'None.', ['counter', 'what it counts'], counterCells),
 }
+
+/**
+ * A table of what a consumer declares. Of one that is `like` another: what that one has not, or has otherwise, and the names
+ * of what it has not itself.
+ */
+function declared({ definition }, like, part, none, head, cellsOf) {
+  const own = definition[part] ?? []
+  const rows = (some) =>
+    table(
+      head,
+      some.map((one) => cellsOf(one, definition.name)),
+    )
+  if (like === undefined) return own.length === 0 ? none : rows(own)
+  const others = like.definition[part] ?? []
+  const isIn = (some, one) => some.some((other) => JSON.stringify(other) === JSON.stringify(one))
+  const further = own.filter((one) => !isIn(others, one))
+  const without = others.filter(({ name }) => !own.some((one) => one.name === name))
+  const less = without.length === 0 ? '' : `, without ${without.map(({ name }) => `\`${name}\``).join(', ')}`
+  const as = `As \`${like.definition.name}\` has them${less}`
+  return further.length === 0 ? `${as}.` : `${as}; and:\n\n${rows(further)}`
+}
+
+function optionCells({ name, summary, unit, words, header, powerOfTwo, ...of }, consumer) {
+  const value = (number) => words?.[number] ?? grouped(number)
+  const what = unit === '' ? summary : `${summary} (${unit})`
+  return [
+    `\`-O ${consumer}.${name}=${words === undefined ? 'N' : 'WORD'}\``,
+    `${what}${powerOfTwo ? '; a power of two' : ''}${header === null ? '' : `; header \`# ${header}\``}`,
+    value(of.default),
+    value(of.min),
+    value(of.max),
+  ]
+}
+
+const limitCells = ({ name, max, unit, summary, kernel }) => [`\`${name}\``, `${grouped(max)} ${unit}`, summary, kernel]
+
+const counterCells = ({ name, summary }) => [`\`${name}\``, summary]
 
 const TYPES = ITER_TYPE_NAMES
 
@@ -195,10 +209,15 @@ async function part(consumers, name, argument) {
   if (name === 'index') return indexTable(consumers)
   if (name === 'ownership') return ownershipTable(consumers)
   if (name === 'quirks') return quirksTable(argument.split(' '))
-  const consumer = consumers.find(({ definition }) => definition.name === argument)
-  if (consumer === undefined) throw new Error(`there is no consumer "${argument}"`)
   if (PARTS[name] === undefined) throw new Error(`there is no part "${name}"`)
-  return PARTS[name](consumer)
+  const [consumer, like] = argument.split(' like ').map((one) => find(consumers, one))
+  return PARTS[name](consumer, like)
+}
+
+function find(consumers, name) {
+  const consumer = consumers.find(({ definition }) => definition.name === name)
+  if (consumer === undefined) throw new Error(`there is no consumer "${name}"`)
+  return consumer
 }
 
 /** A page with its generated parts as they are today. */

@@ -1,5 +1,5 @@
 // Writes traces/ground-truth/consumers-*.csv: the operations that running kernels did on AF_ALG, kTLS and vhost-scsi (6.1)
-// and on 9p (6.12), as traces, out of what was recorded of them:
+// and on 9p and RDS (6.12), as traces, out of what was recorded of them; and rdma-*-rxe.csv (recorded-rxe.mjs):
 //
 //   traces/ground-truth/calls/kernel-V/ops.csv         what was done, in order: address, length, result
 //   traces/ground-truth/calls/kernel-V/iter-calls.csv  the segments, one or more in each call, and what backs them
@@ -13,19 +13,21 @@
 //           memory has shown every segment; their number and their lengths must then be what its first call says was
 //           left (nr_segs, count). An operation without calls had one buffer, which is in ops.csv. The type is that of the
 //           recorded iterator; where there was none, what that kernel makes of the system call (6.1: sendmsg gives an
-//           iovec, read a ubuf).
+//           iovec, read a ubuf; 6.12: one buffer is a ubuf).
 // Memory    `map` rows cover the pages used, and gaps of one page. A page whose counts are those of a large folio is
 //           mapped with its 2 MiB block; one frame at many addresses is the zero page, under memory that nobody touched.
 // Time      Made up: one operation a millisecond. All are synchronous: the programs did one after the other.
 // Sockets   `file` is the socket or the file, whose state goes from operation to operation. The recordings do not number
 //           them; that one socket of each kind was used follows from the programs' order: what is received was sent before.
 // Results   vhost-scsi gives a status, not a length: 0 of all, so everything was transferred.
+// Registered  A registration is a row without counts: what the kernel counted for it is in counts/ alone.
 // Not there Rows that did nothing (`idle control`), and operations that no consumer here stands for: NOT_REPLAYED. The file
 //           names them. What was done and not recorded, but follows from what was: NOT_RECORDED, rows without counts.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'csv-parse/sync'
+import { recordedRxe } from './recorded-rxe.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, 'traces/ground-truth')
@@ -37,6 +39,8 @@ const COLUMNS = [
   ...['ts', 'event', 'mm', 'op', 'call', 'iter', 'segs', 'backing', 'file', 'len', 'result', 'flags', 'consumer'],
   ...['pins_acquired', 'pins_released', 'x_op'],
 ]
+
+const RDS_SENDER = { file: 'sender', consumer: 'rds' }
 
 /** A trace each. `rows` tells what an operation was by its name: the first pattern that matches. */
 const GROUPS = [
@@ -96,6 +100,21 @@ const GROUPS = [
       [/buffered pread/, { op: 'read', call: 'pread64', file: '9p', consumer: '9p' }],
     ],
   },
+  {
+    group: 'rds',
+    kernel: '6.12',
+    release: '6.12.95',
+    trace: 'rdma-6.12-rds',
+    title: 'RDS over TCP: messages copied and zero-copy, and a registration that TCP refuses',
+    counts: 'rds',
+    columns: ['ts', 'event', 'id', ...COLUMNS.slice(2)],
+    rows: [
+      [/GET_MR/, { event: 'register', id: 'mr', op: 'read', call: 'RDS_GET_MR', iter: 'ubuf', ...RDS_SENDER }],
+      [/ZEROCOPY/, { op: 'write', call: 'sendmsg', flags: 'zerocopy', ...RDS_SENDER }],
+      [/sendmsg/, { op: 'write', call: 'sendmsg', iter: 'ubuf', ...RDS_SENDER }],
+      [/recv/, { op: 'read', call: 'recv', file: 'receiver', consumer: 'rds' }],
+    ],
+  },
 ]
 
 /** Operations that are no rows, and why. */
@@ -120,10 +139,10 @@ function rowsOf(file) {
 }
 
 /** The operations of a group, in order: { name, address, length, result, calls, counts }. */
-function operationsOf({ group, kernel }) {
+function operationsOf({ group, kernel, counts: file = 'consumers' }) {
   const mine = (row) => row.group === group
   const calls = rowsOf(`calls/kernel-${kernel}/iter-calls.csv`).filter(mine)
-  const counts = rowsOf(`counts/op-counts-consumers-${kernel}.csv`)
+  const counts = rowsOf(`counts/op-counts-${file}-${kernel}.csv`)
   return rowsOf(`calls/kernel-${kernel}/ops.csv`)
     .filter(mine)
     .filter(({ op }) => op !== 'idle control')
@@ -152,6 +171,8 @@ function callOf({ type, off, count, nseg, seg0_base, seg0_len, pages_pfn_ref_pin
 function resultOf(text, length) {
   const [, bytes] = /^res=(\d+) errno=0$/.exec(text) ?? []
   if (bytes !== undefined) return Number(bytes)
+  const [, errno] = /^res=-1 errno=(\d+)$/.exec(text) ?? []
+  if (errno !== undefined) return -Number(errno)
   if (text === 'done=1 response=0 status=0') return length
   throw new Error(`no result: ${text}`)
 }
@@ -160,12 +181,12 @@ function resultOf(text, length) {
 const userCalls = ({ calls }) => calls.filter(({ type }) => type !== 'bvec')
 
 /** {type, segments: [address, length][]} of an operation, with every segment that its calls show. */
-function memoryOf(operation, { op, call }) {
+function memoryOf(operation, { op, call, iter }) {
   const calls = userCalls(operation)
   const [first] = calls
   if (first === undefined) {
     const { address, length } = operation
-    const type = op === 'write' && call !== 'read' ? 'iovec' : 'ubuf'
+    const type = iter ?? (op === 'write' && call !== 'read' ? 'iovec' : 'ubuf')
     return { type, segments: length === 0 ? [] : [[address, length]] }
   }
   const segments = calls.filter(({ offset }) => offset === 0).map(({ base, length }) => [base, length])
@@ -248,10 +269,13 @@ function rowOf(operation, what, memory) {
     segs: segs.join(';'),
     len: bytes,
     result: operation.result,
-    pins_acquired: operation.counts?.pins_acquired,
-    pins_released: operation.counts?.pins_released,
+    ...(what.event === 'register' ? {} : countsOf(operation)),
     x_op: operation.name.replaceAll(',', ''),
   }
+}
+
+function countsOf({ counts }) {
+  return { pins_acquired: counts?.pins_acquired, pins_released: counts?.pins_released }
 }
 
 function ioRows(group, operations) {
@@ -284,13 +308,14 @@ function textOf(group) {
     '# written-by node scripts/recorded-consumers.mjs',
     ...left.map(({ name }) => `# not-replayed ${name}: ${NOT_REPLAYED[name]}`),
   ]
-  const lines = [...mapRows(kindsOf(own)), ...rows].map((row) => COLUMNS.map((column) => row[column] ?? '').join(','))
-  return [...header, COLUMNS.join(','), ...lines, ''].join('\n')
+  const { columns = COLUMNS } = group
+  const lines = [...mapRows(kindsOf(own)), ...rows].map((row) => columns.map((column) => row[column] ?? '').join(','))
+  return [...header, columns.join(','), ...lines, ''].join('\n')
 }
 
 /** Every trace, by its name: what the file must hold. */
 export function recordedConsumers() {
-  return new Map(GROUPS.map((group) => [`ground-truth/${group.trace}`, textOf(group)]))
+  return new Map([...GROUPS.map((group) => [`ground-truth/${group.trace}`, textOf(group)]), ...recordedRxe()])
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
