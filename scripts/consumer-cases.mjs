@@ -1,5 +1,6 @@
 // The ways in which each consumer is called, for the ownership table (docs/consumers/ownership.md): what a row says besides
 // its iterator, and what was sent or switched before it.
+import { ITER_TYPE_NAMES } from '../packages/core/dist/index.js'
 
 /** Bytes of one operation: four pages, or one TLS record. */
 const BYTES = 16384
@@ -18,14 +19,34 @@ const kernelMemory = (backing) => ({
   before: [{ event: 'map', iter: 'kvec', segs: '0x888000000000+65536', backing }],
 })
 
+/** cifs over RDMA: what is done with user memory, or with the page cache, and the transport alone. */
+const OFFLOAD = { 'rdma-offload': 1 }
+const ALONE = { 'transport-only': 1 }
+const cifs = (options) => ({ options })
+const direct = (op, more = {}) => shape({ op, flags: 'direct' }, more)
+
+/** Those that register every payload: cifs, and the transport alone. */
+const REGISTERING = [
+  { name: 'write', shapes: [send()] },
+  { name: 'read', shapes: [receive()] },
+  { name: 'transport alone', shapes: both(cifs(ALONE)) },
+]
+
+/** A registration: `register` rows, and an operation inside one. */
+const registered = (cells = {}) => ({ event: 'register', id: 'mr', end: '', file: '', ...cells })
+const MEMORY = { iter: 'ubuf', segs: '0x7f0000000000+65536' }
+const inRegistered = ({ row, ...more }) => ({ row: { ...row, flags: 'fixed', id: 'mr' }, ...more })
+/** What a program can register. */
+const ADDRESSED = ['ubuf', 'iovec']
+
 const CIPHER = [
   { name: 'send', shapes: [send()] },
   { name: 'splice', shapes: [send({}, SPLICE)] },
 ]
 
 /**
- * Every way that is told apart, by consumer: { name, shapes, kernels }. `kernels`: the versions that have it, all of them
- * where it is left out.
+ * Every way that is told apart, by consumer: { name, shapes, kernels, types }. `kernels`: the versions that have it, `types`:
+ * the types of iterators that can be given to it; all of them where they are left out.
  */
 export const CASES = {
   'af-alg-skcipher': [
@@ -97,5 +118,57 @@ export const CASES = {
       shapes: [send({ ...kernelMemory('vmalloc'), options: { device: 1, 'zerocopy-sendfile': 1 } }, SPLICE)],
     },
     { name: 'device, receive', shapes: [receive(option('device', 1))] },
+  ],
+  smbdirect: [
+    { name: 'write', shapes: [send()] },
+    { name: 'write, registered', shapes: [send(cifs(OFFLOAD))] },
+    { name: 'write, encrypted', shapes: [send(cifs({ encrypted: 1 }))] },
+    { name: 'read', shapes: [receive()] },
+    { name: 'read, registered', shapes: [receive(cifs(OFFLOAD))] },
+    { name: 'read, encrypted', shapes: [receive(cifs({ encrypted: 1 }))] },
+    { name: 'transport alone, send', shapes: [send(cifs(ALONE))] },
+    { name: 'transport alone, receive', shapes: [receive(cifs(ALONE))] },
+  ],
+  'smbdirect-legacy': [
+    { name: 'direct write', shapes: [direct('write')] },
+    { name: 'direct write, registered', shapes: [direct('write', cifs(OFFLOAD))] },
+    { name: 'direct write, encrypted', shapes: [direct('write', cifs({ encrypted: 1 }))] },
+    { name: 'direct read', shapes: [direct('read')] },
+    { name: 'direct read, registered', shapes: [direct('read', cifs(OFFLOAD))] },
+    { name: 'write that is not direct', shapes: [send(cifs({ 'non-direct': 1 }))] },
+    { name: 'read that is not direct', shapes: [receive(cifs({ 'non-direct': 1 }))] },
+    { name: 'transport alone, send', shapes: [send(cifs(ALONE))] },
+    { name: 'transport alone, send of one packet', shapes: [send({ ...cifs(ALONE), bytes: 1000 })] },
+    {
+      name: 'transport alone, register',
+      types: ITER_TYPE_NAMES.filter((type) => type !== 'kvec'),
+      shapes: both(cifs({ ...ALONE, ...OFFLOAD })),
+    },
+    { name: 'transport alone, receive', shapes: [receive(cifs(ALONE))] },
+  ],
+  'smbd-mr': REGISTERING,
+  'iter-to-mr': REGISTERING,
+  'ib-umem': [
+    { name: 'register', types: ADDRESSED, shapes: [shape(registered())] },
+    { name: 'operation in registered memory', shapes: both({ before: [registered(MEMORY)] }).map(inRegistered) },
+    { name: 'operation, not registered before', shapes: both() },
+  ],
+  'rdma-rw': [
+    { name: 'scatterlist', shapes: both() },
+    { name: 'bvecs', kernels: ['mainline'], shapes: both(option('bvec', 1)) },
+  ],
+  'nvme-rdma': [{ name: 'direct I/O', shapes: both() }],
+  srp: [{ name: 'direct I/O', shapes: both() }],
+  rds: [
+    { name: 'send', shapes: [send()] },
+    { name: 'send, zero-copy', shapes: [send({}, 'zerocopy')] },
+    { name: 'splice', shapes: [send({}, SPLICE)] },
+    { name: 'receive', shapes: [receive()] },
+    { name: 'send, InfiniBand', shapes: [send(option('transport', 1))] },
+    {
+      name: 'register with a message, InfiniBand',
+      types: ADDRESSED,
+      shapes: [shape(registered(), { options: { transport: 1, 'rdma-map': 1 } })],
+    },
   ],
 }

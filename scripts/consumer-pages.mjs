@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ITER_TYPE_NAMES, KERNEL_VERSIONS, QUIRKS } from '../packages/core/dist/index.js'
+import { PRESETS } from '../packages/plugin-rdma/dist/index.js'
 import { CASES } from './consumer-cases.mjs'
 import { ownershipRows } from './consumer-ownership.mjs'
 import { comparedCells, DIFFERENCES, listedFor } from './ownership-reference.mjs'
@@ -176,6 +177,35 @@ function indexTable(consumers) {
   )
 }
 
+/** Presets of RDMA devices, a row each. */
+function devicesTable() {
+  const yesNo = (is) => (is ? 'yes' : 'no')
+  return table(
+    [
+      'device',
+      'send entries',
+      'read entries',
+      'inline',
+      'pages of a registration',
+      'read without MR',
+      'entry',
+      'gaps',
+      'iWARP',
+    ],
+    Object.entries(PRESETS).map(([name, device]) => [
+      name,
+      device.maxSendSge,
+      device.maxSgeRd,
+      `${device.maxSendInlineBytes} bytes`,
+      grouped(device.maxFastRegPages),
+      device.maxSglRd === 0 ? 'any' : `${device.maxSglRd} entries`,
+      `${grouped(device.maxSegmentBytes)} bytes`,
+      yesNo(device.hasSgGaps),
+      yesNo(device.isIwarp),
+    ]),
+  )
+}
+
 async function ownershipTable(consumers) {
   const rows = []
   for (const { definition } of consumers) {
@@ -205,6 +235,7 @@ async function differencesTable(consumers) {
 }
 
 async function part(consumers, name, argument) {
+  if (name === 'devices') return devicesTable()
   if (name === 'differences') return differencesTable(consumers)
   if (name === 'index') return indexTable(consumers)
   if (name === 'ownership') return ownershipTable(consumers)

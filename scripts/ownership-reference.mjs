@@ -34,11 +34,22 @@ export const PHRASES = {
   'n/a (page arrays)': ['n/a'],
   'bare kvec': ['bare'],
   'operates on sg, no ownership': ['nothing'],
+  'page array bare': ['bare'],
+  'bare+map': ['bare'],
+  'pin (leak: contract)': ['pin'],
+  '−EINVAL': ['-EINVAL'],
+  'copy (first bvec only)': ['copy'],
+  'copy (first kvec only)': ['copy'],
+  '→ copy': ['copy'],
+  'pin (netfs)': ['pin'],
+  '(address) pin LONGTERM': ['pin'],
+  'map only': ['bare'],
 }
 
 const ML = ['6.12', '6.18', 'mainline']
 const ALL = ['6.1', ...ML]
 const TLS_SEND = ['send a whole record', 'send less, with more to come', 'splice', 'splice slab memory']
+const DIRECT_6_1 = ['direct write', 'direct write, registered', 'direct read', 'direct read, registered']
 const TLS_DEVICE = ['device, send', 'device, splice', 'device, splice with zerocopy-sendfile']
 
 /**
@@ -128,6 +139,56 @@ export const REFERENCE = [
   ),
   row('TLS dev TX', '6.1', ['6.1'], 'tls', TLS_DEVICE)('copy', 'copy (sendpage zc: ref)', 'copy', 'copy', 'n/a', '–'),
   row('TLS dev TX', 'ML', ML, 'tls', TLS_DEVICE)('copy', 'ref (splice)', 'copy', 'copy', 'copy', '–'),
+  row('smbdirect send', '6.1', ['6.1'], 'smbdirect-legacy', [
+    'transport alone, send',
+    'transport alone, send of one packet',
+  ])('n/a', 'page array bare', 'bare', 'n/a', 'n/a', '–'),
+  row('smbdirect send', 'ML / VML', ML, 'smbdirect', ['transport alone, send'])(
+    '−EIO',
+    'bare+map',
+    'bare+map',
+    '−EIO',
+    'bare+map',
+    '−EIO',
+  ),
+  row('smbd_register_mr', '6.1', ['6.1'], 'smbdirect-legacy', ['transport alone, register'])(
+    'n/a',
+    'page array bare',
+    'n/a',
+    'n/a',
+    'n/a',
+    '–',
+  ),
+  row('smbd_register_mr', 'ML', ML, 'smbd-mr', ['transport alone'])(
+    'pin (leak: contract)',
+    'bare+map',
+    'bare+map',
+    'bare+map',
+    'bare+map',
+    '−EIO',
+  ),
+  row('smbd_recv', '6.1', ['6.1'], 'smbdirect-legacy', ['transport alone, receive'])(
+    '−EINVAL',
+    'copy (first bvec only)',
+    'copy (first kvec only)',
+    '−EINVAL',
+    'n/a',
+    '−EINVAL',
+  ),
+  row('smbd_recv', 'ML', ML, 'smbdirect', ['transport alone, receive'])('copy', 'copy', 'copy', 'copy', 'copy', 'copy'),
+  row('RDS zcopy', '6.1 / ML', ALL, 'rds', ['send, zero-copy'])('ref', 'ref', '−EFAULT', 'ref', '– / ref', '−EFAULT'),
+  row('RDS copy', 'both', ALL, 'rds', ['send', 'send, InfiniBand'])('copy', 'copy', 'copy', 'copy', 'copy', '–'),
+  row('cifs DIO', '6.1', ['6.1'], 'smbdirect-legacy', DIRECT_6_1)('ref', 'ref', '→ copy', 'ref', 'n/a', '−EFAULT'),
+  row('cifs DIO', 'ML', ML, 'smbdirect', ['write', 'write, registered', 'read', 'read, registered'])(
+    'pin (netfs)',
+    'bare',
+    'bare',
+    'bare',
+    'bare',
+    '–',
+  ),
+  row('ib_umem', 'both', ALL, 'ib-umem', ['register'])('(address) pin LONGTERM', '–', '–', '–', '–', '–'),
+  row('rdma_rw / frwr', 'both', ALL, 'rdma-rw', ['scatterlist'])('–', 'map only', 'map only', '–', '–', '–'),
   row('skcipher walk', 'both', ALL, 'skcipher-walk', ['walk'])('operates on sg, no ownership', '–', '–', '–', '–', '–'),
 ]
 
@@ -141,6 +202,12 @@ const NOT_ALONE =
   'net/tls/tls_device.c: tls_push_data looks at MSG_SPLICE_PAGES alone, not at the type, and tls_device_sendmsg drops the flag without zerocopy_sendfile (6.12, 7.3): every kernel iterator is attached with it, and copied without'
 const PAGE_ARRAY =
   'the message of 6.1 is an array of pages; the model makes that array too, as direct I/O does: fs/smb/client/file.c: cifs_send_async_read, cifs_write_from_iter call iov_iter_get_pages_alloc2()'
+const NO_SMBD_ITER =
+  'fs/smb/client/smbdirect.c: smbd_send, smbd_register_mr (6.1) take kvecs and arrays of pages; a row that is neither cannot be made into a request, and the model answers -EINVAL'
+const RECEIVED =
+  'a read that is not registered arrives in buffers of the transport, and is copied out of them while its pages are held: '
+const RW_LIST =
+  "drivers/infiniband/core/rw.c: rdma_rw_ctx_init takes a scatterlist and nothing on its pages, whatever the caller made it of; the model makes it of the iterator of the row, and holds user memory as the lane's policy says (6.1, 6.12, 7.3)"
 const WALK =
   'the walk takes nothing; the list that it walks comes from somewhere, and the model makes it as crypto/af_alg.c does: '
 
@@ -193,6 +260,74 @@ export const DIFFERENCES = [
     kernels: ML,
     columns: { BVEC: 'copy or ref', KVEC: 'copy or ref', XARRAY: 'copy or ref', FOLIOQ: 'copy or ref' },
     why: NOT_ALONE,
+  },
+  {
+    name: 'smbdirect send',
+    kernels: ['6.1'],
+    columns: { 'UBUF/IOVEC': '-EINVAL', XARRAY: '-EINVAL' },
+    why: NO_SMBD_ITER,
+  },
+  {
+    name: 'smbdirect send',
+    kernels: ['6.1'],
+    columns: { KVEC: '-EIO or bare' },
+    why: 'fs/smb/client/smbdirect.c: smbd_send (6.1.176) gives a kvec that is longer than a packet a negative length (max_iov_size - iov_len, quirk smbdirect-vec-split); headers, which are the only kvecs that cifs sends, fit',
+  },
+  { name: 'smbdirect send', kernels: ML, columns: { DISCARD: 'n/a' }, why: NO_SOURCE },
+  {
+    name: 'smbd_register_mr',
+    kernels: ['6.1'],
+    columns: { 'UBUF/IOVEC': '-EINVAL', XARRAY: '-EINVAL', DISCARD: '-EINVAL' },
+    why: NO_SMBD_ITER,
+  },
+  {
+    name: 'smbd_register_mr',
+    kernels: ML,
+    columns: { DISCARD: '-EAGAIN' },
+    why: 'fs/smb/client/smbdirect.c: smbd_register_mr passes over what smbd_iter_to_mr returns, maps no entries and returns NULL, of which smb2_new_read_req and smb2_async_writev make -EAGAIN (6.12; 7.3: fs/smb/smbdirect/mr.c)',
+  },
+  { name: 'RDS zcopy', kernels: ALL, columns: { DISCARD: 'n/a' }, why: NO_SOURCE },
+  {
+    name: 'cifs DIO',
+    kernels: ['6.1'],
+    columns: { 'UBUF/IOVEC': 'ref or ref + copy', BVEC: 'ref or ref + copy', XARRAY: 'ref or ref + copy' },
+    why: `${RECEIVED}fs/smb/client/file.c: uncached_fill_pages, smbdirect.c: smbd_recv_page (6.1.176)`,
+  },
+  {
+    name: 'cifs DIO',
+    kernels: ML,
+    columns: { 'UBUF/IOVEC': 'pin or pin + copy', BVEC: 'bare or copy', KVEC: 'bare or copy', FOLIOQ: 'bare or copy' },
+    why: `${RECEIVED}fs/smb/client/transport.c: cifs_readv_receive, smbdirect.c: smbd_recv (6.12; 7.3: fs/smb/smbdirect/connection.c)`,
+  },
+  {
+    name: 'cifs DIO',
+    kernels: ['6.12'],
+    columns: { XARRAY: 'bare or copy or nothing' },
+    why: 'fs/smb/client/smbdirect.c: smb_extract_iter_to_rdma has no XARRAY, so that a write in packets fails, and fs/netfs/write_collect.c: netfs_write_collection_worker loses its error (6.12.117); a read is copied',
+  },
+  {
+    name: 'cifs DIO',
+    kernels: ['6.18', 'mainline'],
+    columns: { XARRAY: '-ECONNABORTED or bare or copy' },
+    why: 'fs/smb/smbdirect/connection.c: smbdirect_map_sges_from_iter (7.3) has no XARRAY, so that a write in packets fails and fs/smb/client/transport.c: __smb_send_rqst makes -ECONNABORTED of it; a read is copied',
+  },
+  {
+    name: 'cifs DIO',
+    kernels: ML,
+    columns: { DISCARD: '-EIO' },
+    why: 'fs/netfs/iterator.c: netfs_limit_iter has BUG() for a DISCARD (6.12, 7.3); the model refuses it',
+  },
+  {
+    name: 'rdma_rw / frwr',
+    kernels: ['6.1'],
+    columns: { 'UBUF/IOVEC': 'ref', XARRAY: 'bare' },
+    why: RW_LIST,
+  },
+  {
+    name: 'rdma_rw / frwr',
+    kernels: ML,
+    columns: { 'UBUF/IOVEC': 'pin', XARRAY: 'bare', FOLIOQ: 'bare' },
+    why: RW_LIST,
   },
   {
     name: 'skcipher walk',

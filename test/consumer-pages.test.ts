@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { findPolicy, ITER_TYPE_NAMES, QUIRKS } from '@pinscope/core'
+import { FLAG_NAMES, findPolicy, ITER_TYPE_NAMES, QUIRKS } from '@pinscope/core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { COLUMN_NAMES } from '../packages/core/src/trace/columns.ts'
+import { EVENT_NAMES } from '../packages/core/src/trace/op-batch.ts'
 import { CASES } from '../scripts/consumer-cases.mjs'
 import { consumersOf, pageNames, pluginConsumers, readPage, withParts } from '../scripts/consumer-pages.mjs'
 import { ROOT } from './sources.ts'
@@ -22,13 +23,16 @@ const HEADINGS = [
 
 /** Words for what is taken; README.md explains them. */
 const OWNERSHIP = ['pin', 'ref', 'bare', 'copy', 'nothing', 'n/a']
+/** Words of the cells of a trace. */
+const CELLS: readonly string[] = [...COLUMN_NAMES, ...EVENT_NAMES, ...FLAG_NAMES, 'read', 'write']
 /** Kernel sources that the plugins' consumers stand for. */
-const PLUGIN_SOURCES = /\b(crypto|drivers\/vhost|net\/tls|net\/9p|fs\/smb)\//
+const PLUGIN_SOURCES = /\b(crypto|drivers\/vhost|drivers\/infiniband|net\/tls|net\/9p|net\/rds|fs\/smb)\//
 
 interface Option {
   readonly name: string
   readonly min: number
   readonly max: number
+  readonly words?: readonly string[]
 }
 
 interface Definition {
@@ -58,8 +62,8 @@ function codeIn(text: string): string[] {
 
 /** What is wrong with a word in backticks on a page about these consumers; null when it is one that exists. */
 function wrongWord(code: string, about: readonly Definition[]): string | null {
-  const option = /^-O ([^.\s]+)\.([^=\s]+)=(\d+)$/.exec(code)
-  if (option !== null) return wrongOption(option[1], option[2], Number(option[3]))
+  const option = /^-O ([^.\s]+)\.([^=\s]+)=(\w+)$/.exec(code)
+  if (option !== null) return wrongOption(option[1], option[2], option[3])
   if (/^[a-z]\w*_\w+(\(\))?$|^[a-z]\w*\(\)$/.test(code)) return null
   if (/^[A-Z][A-Z0-9_]+$/.test(code)) {
     const isLimit = about.some(({ limits = [] }) => limits.some(({ name }) => name === code))
@@ -72,22 +76,25 @@ function wrongWord(code: string, about: readonly Definition[]): string | null {
   return words.every((word) => isKnown(word, about)) ? null : 'no counter of these consumers, and no other name'
 }
 
-function wrongOption(consumer: string, name: string, value: number): string | null {
+function wrongOption(consumer: string, name: string, text: string): string | null {
   const option = find(consumer)?.options?.find((one) => one.name === name)
   if (option === undefined) return 'no such option'
+  if (option.words?.includes(text)) return null
+  const value = Number(text)
   return value >= option.min && value <= option.max ? null : 'not a value of that option'
 }
 
 function isKnown(word: string, about: readonly Definition[]): boolean {
   return (
     about.some(({ counters = [] }) => counters.some(({ name }) => name === word)) ||
+    about.some(({ options = [] }) => options.some(({ name }) => name === word)) ||
     OWNERSHIP.includes(word) ||
     (ITER_TYPE_NAMES as readonly string[]).includes(word) ||
     findPolicy(word) !== undefined ||
     QUIRKS.some(({ name }) => name === word) ||
     find(word) !== undefined ||
     ['bio', 'buffered', 'null'].includes(word) ||
-    (COLUMN_NAMES as readonly string[]).includes(word)
+    CELLS.includes(word)
   )
 }
 
@@ -113,7 +120,7 @@ describe('docs/consumers', () => {
     expect(headings.filter((heading) => HEADINGS.includes(heading))).toEqual(HEADINGS)
     for (const { name } of aboutOf(page)) {
       for (const part of ['about', 'takes', 'options', 'limits', 'avoided', 'counters']) {
-        expect(text, `${part} of ${name}`).toContain(`<!-- generated: ${part} ${name} -->`)
+        expect(text, `${part} of ${name}`).toMatch(new RegExp(`<!-- generated: ${part} ${name}( like \\S+)? -->`))
       }
     }
     expect(text).toContain('<!-- output: pinscope ')
@@ -131,11 +138,17 @@ describe('docs/consumers', () => {
     expect(wrong('recordsSent')).toBe(false)
     expect(wrong('recordsLost')).toBe(true)
     expect(wrong('commands')).toBe(true)
+    expect(wrong('record-size')).toBe(false)
+    expect(wrong('record-length')).toBe(true)
+    expect(wrong('splice')).toBe(false)
+    expect(wrong('spliced')).toBe(true)
     expect(wrong('MAX_MSG_FRAGS')).toBe(false)
     expect(wrong('ALG_MAX_PAGES')).toBe(true)
     expect(wrong('-O tls.version=13')).toBe(false)
     expect(wrong('-O tls.version=14')).toBe(true)
     expect(wrong('-O tls.records=1')).toBe(true)
+    expect(wrong('-O rds.transport=ib')).toBe(false)
+    expect(wrong('-O rds.transport=udp')).toBe(true)
     expect(wrong('no-such-quirk')).toBe(true)
     expect(codeIn('`a` <!-- generated: counters tls -->\n`b`\n<!-- end --> `c`')).toEqual(['a', 'c'])
   })

@@ -43,8 +43,8 @@ const described = ({ name, version, kernel, type, says, is }: Compared) =>
 
 describe('the ownership table', () => {
   it('has every cell of the reference for these consumers, in every version', () => {
-    // 18 rows of section 16, three of them for two consumers; UBUF and IOVEC share a column.
-    expect(REFERENCE).toHaveLength(21)
+    // 30 rows of section 16, three of them for two consumers; UBUF and IOVEC share a column.
+    expect(REFERENCE).toHaveLength(33)
     expect(compared).toHaveLength(7 * REFERENCE.reduce((sum, { kernels }) => sum + kernels.length, 0))
     expect(new Set(compared.map(({ kernel }) => kernel))).toEqual(new Set(['6.1', '6.12', '6.18', 'mainline']))
   })
@@ -89,6 +89,9 @@ describe('the words of a cell', () => {
     ['neither listed nor copied', 'checksum', 'sum', '6.1', 'kvec', 'nothing'],
     ['no source', 'tls', 'send a whole record', '6.12', 'discard', 'n/a'],
     ['not in that version', 'af-alg-hash', 'send', '6.1', 'folioq', 'n/a'],
+    ['held while it is copied', 'smbdirect', 'read', '6.12', 'ubuf', 'pin + copy'],
+    ['held by a registration, so not taken', 'ib-umem', 'operation in registered memory', '6.12', 'ubuf', 'nothing'],
+    ['pinned by the transport, and nobody unpins', 'smbd-mr', 'transport alone', '6.18', 'ubuf', 'pin'],
   ])('%s: %s, %s, %s, %s is %s', (_, consumer, name, kernel, type, cell) => {
     const row = rows.get(consumer)?.find((one) => one.name === name && one.kernel === kernel)
     expect(row?.cells[type]).toBe(cell)

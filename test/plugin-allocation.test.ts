@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import crypto from '../packages/plugin-crypto/src/register.ts'
+import rdma from '../packages/plugin-rdma/src/register.ts'
 import vhost from '../packages/plugin-vhost/src/register.ts'
 import { ROOT } from './sources.ts'
 
@@ -32,6 +33,7 @@ async function count(consumer: string, work: string, hook: string): Promise<Outc
 
 describe.each([
   ['plugin-crypto', (await crypto()).consumers ?? []],
+  ['plugin-rdma', (await rdma()).consumers ?? []],
   ['plugin-vhost', (await vhost()).consumers ?? []],
 ])('%s: 200,000 operations of 16 pages, 64 in flight', (folder, consumers) => {
   it.each(consumers.map(({ name }) => name))('%s', async (consumer) => {

@@ -1,15 +1,17 @@
-import { type KernelVersion, type LaneReport, Registry, replay } from '@pinscope/core'
+import { createReadStream } from 'node:fs'
+import { type KernelVersion, type LaneReport, openTrace, Registry, replay } from '@pinscope/core'
 import { describe, expect, it } from 'vitest'
-import { openRecorded } from '../../core/test/support/traces.ts'
 import register from '../src/register.ts'
 
 const MIB = 1 << 20
+const TRACES = new URL('../../../traces/made/', import.meta.url)
 
 /** A lane of one of the six traces, as its header and the consumer's own policy have it. */
 async function laneOf(number: number, consumer: string, kernel: KernelVersion): Promise<LaneReport> {
+  const name = `rdma-c${number}.csv`
   const registry = new Registry()
   registry.register('@pinscope/plugin-rdma', await register())
-  const { lanes } = await replay(await openRecorded(`made/rdma-c${number}`), {
+  const { lanes } = await replay(await openTrace(createReadStream(new URL(name, TRACES)), name), {
     registry,
     policies: null,
     consumers: [consumer],

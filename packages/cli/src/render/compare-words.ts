@@ -74,7 +74,8 @@ function headlines({ metrics }: LaneComparison, at: number): Headline[] {
 
 function phrase({ label, base, value }: Headline): string {
   const both = `${grouped(value)} instead of ${grouped(base)}`
-  if (value === 0 || base === 0) return `${both} ${label}`
+  if (value === 0) return `no ${label} (instead of ${grouped(base)})`
+  if (base === 0) return `${grouped(value)} ${label} (instead of none)`
   if (value >= TIMES_MIN * base) return `${times(value / base)} times as many ${label} (${both})`
   return `${perCent(Math.abs(value - base) / base)} % ${value > base ? 'more' : 'fewer'} ${label} (${both})`
 }

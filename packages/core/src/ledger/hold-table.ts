@@ -13,7 +13,7 @@ export const REASON_IN_FLIGHT = 5
 export const REASON_NOBODY_TOLD = 6
 /** A kernel put fewer pages than it took, and forgot the others. */
 export const REASON_PUT_SHORT = 7
-/** The request that was to put them could not be allocated. */
+/** The request that was to put them could not be allocated. @kernel fs/smb/client/file.c: cifs_send_async_read (6.1) */
 export const REASON_REQUEST_LOST = 8
 
 export const OPEN_REASONS = [

@@ -22,6 +22,9 @@ import { SmbMessages } from './smb-messages.ts'
 import type { Transport } from './transport.ts'
 import { UserBvecs } from './user-bvecs.ts'
 
+/** No limit of segments. */
+const SEGMENTS_ALL = 0x7fffffff
+
 /** What a front is made of. */
 export interface FrontSetup {
   /** Those of the consumer, {@link CIFS_COUNTERS} first, and their values. */
@@ -38,15 +41,15 @@ export interface FrontSetup {
  * taken. What comes is cut into requests of at most wsize or rsize bytes and so many segments, and the data of each goes in
  * packets, or is registered.
  *
- * Requests follow each other as the kernel issues them; of writes mainline issues one after the other, each when the one
- * before is answered. A request that fails ends the operation. A read ends with its error then, a write with what came before
+ * Requests follow each other as the kernel issues them. Of writes 6.12 sends all at once, cut by bytes alone; 6.18 and mainline
+ * cut them by segments too, and send one after the other, each when the one before is answered. A request that fails ends the operation. A read ends with its error then, a write with what came before
  * it or, where that is nothing, with the error: but 6.12 loses the error of a write, which ends with 0. (After -EAGAIN 6.12
  * tries again, and later versions do on hard mounts and with retrans=: that is not modelled.)
  *
  * Of what is allocated the lists and buffers are counted; requests, of which each operation has its few, are not.
  *
  * @kernel fs/netfs/direct_read.c: netfs_unbuffered_read_iter_locked; direct_write.c: netfs_unbuffered_write_iter_locked;
- *   6.12: write_collect.c: netfs_write_collection_worker (nothing sets wreq->error);
+ *   6.12: write_issue.c: netfs_unbuffered_write, write_collect.c: netfs_write_collection_worker (nothing sets wreq->error);
  *   fs/smb/client/file.c: cifs_prepare_write, cifs_prepare_read; smb2pdu.c: smb2_async_writev, smb2_async_readv. 6.12 and
  *   mainline; 6.18: taken as mainline.
  */
@@ -63,6 +66,8 @@ export class NetfsFront implements Consumer {
   private readonly position = new IovIter()
   /** A write waits for the answer to a request before it sends the next. */
   private readonly writesInTurn: boolean
+  /** Segments of a write request at most. */
+  private readonly writeSegsMax: number
   private readonly losesWriteErrors: boolean
 
   constructor(environment: ConsumerEnvironment, { counters, counts, mount, offload }: FrontSetup) {
@@ -74,7 +79,8 @@ export class NetfsFront implements Consumer {
     this.messages = new SmbMessages(mount, environment, counts)
     this.memory = memory
     this.bvecs = new UserBvecs(ledger, counts)
-    this.writesInTurn = isSince(kernel, 'mainline')
+    this.writesInTurn = isSince(kernel, '6.18')
+    this.writeSegsMax = this.writesInTurn ? mount.segsMax : SEGMENTS_ALL
     this.losesWriteErrors = kernel === '6.12'
   }
 
@@ -118,7 +124,9 @@ export class NetfsFront implements Consumer {
     const isRead = iter.direction === ITER_DEST
     if (!offloads(this.mount, iter.countBytes)) return this.messages.transferBare(io)
     io.scratch = this.operations.take(isRead)
-    return this.offload.submit(io, io.scratch)
+    const bytes = this.offload.submit(io, io.scratch)
+    if (bytes > 0) io.reachedInPlace(bytes)
+    return bytes
   }
 
   private transfer(io: Operation): number {
@@ -144,10 +152,11 @@ export class NetfsFront implements Consumer {
     const { iter } = io
     const { mount, position } = this
     const sizeMax = isRead ? mount.rsize : mount.wsize
+    const segsMax = isRead ? mount.segsMax : this.writeSegsMax
     let left = iter.countBytes
     let done = 0
     while (left > 0) {
-      const bytes = limitIter(iter, this.memory, 0, sizeMax, mount.segsMax)
+      const bytes = limitIter(iter, this.memory, 0, sizeMax, segsMax)
       position.copyFrom(iter)
       iter.truncate(bytes)
       const result = bytes === 0 ? EIO : this.request(io, isRead, done)
@@ -169,14 +178,15 @@ export class NetfsFront implements Consumer {
   /** The request that the iterator is: 0 or more, or an errno with nothing of it left. `before`: bytes of those before it. */
   private request(io: Operation, isRead: boolean, before: number): number {
     this.counts[REQUESTS]++
+    if (this.writesInTurn && !isRead && before > 0) this.offload.complete(io, io.scratch)
     if (!offloads(this.mount, io.iter.countBytes)) {
       return isRead ? this.messages.read(io, before) : this.messages.write(io)
     }
-    if (this.writesInTurn && !isRead && before > 0) this.offload.complete(io, io.scratch)
     const bytes = this.offload.submit(io, io.scratch)
     if (bytes < 0) return bytes
     const error = this.messages.name(io)
     if (error < 0) this.offload.abort(io, io.scratch)
+    else io.reachedInPlace(bytes)
     return error
   }
 }

@@ -87,8 +87,8 @@ export const iterToMr = registering(
     summary: 'a proposal: every payload registered, the page list filled from the iterator',
     kernel: 'none: proposed in October 2022, not in any kernel; compare with smbd-mr',
     avoided:
-      'copyBytes: payload that the server reads or writes by itself. entries and allocations, against smbd-mr: the ' +
-      'scatterlist of each registration, and those preallocated with the memory regions.',
+      'copyBytes: payload that the server reads or writes by itself. entries, against smbd-mr: the scatterlist of each ' +
+      'registration. allocations: none; what the preallocated scatterlists take is in the counter regionBytes.',
   },
   IterToMr,
 )

@@ -83,7 +83,6 @@ export abstract class RegisteredTransport implements Transport {
     io.built(list.entries, list.entryBytes)
     counts[MRS]++
     counts[MR_PAGES] += list.entries
-    io.reachedInPlace(bytes)
     if (io.observer !== null) io.observer.note(`memory region: ${list.entries} ${list.hasGaps ? 'KLMs' : 'pages'}`)
     return bytes
   }

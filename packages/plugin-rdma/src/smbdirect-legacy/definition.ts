@@ -1,4 +1,5 @@
 import { CONSUMER_API_VERSION, type ConsumerOption, defineConsumer, flagOption, ITER_TYPE_NAMES } from '@pinscope/core'
+import { SMBDIRECT_LIMITS } from '../cifs/limits.ts'
 import { CIFS_OPTIONS } from '../cifs/options.ts'
 import { MR_OPTIONS } from '../mr/memory-regions.ts'
 import { LEGACY_COUNTERS } from './counters.ts'
@@ -23,6 +24,7 @@ export const smbdirectLegacy = defineConsumer({
     'copyBytes: data that packets or the server reach where it is. entries and allocations: none: this is the chain whose ' +
     'lists smbdirect avoids.',
   options: OPTIONS,
+  limits: SMBDIRECT_LIMITS,
   counters: LEGACY_COUNTERS,
   kernelPolicy: () => 'get-pages',
   create: (environment) => new SmbdirectLegacy(environment),

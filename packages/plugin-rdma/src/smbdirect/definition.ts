@@ -1,51 +1,13 @@
-import { CONSUMER_API_VERSION, type ConsumerLimit, defineConsumer, ITER_TYPE_NAMES } from '@pinscope/core'
+import { CONSUMER_API_VERSION, defineConsumer, ITER_TYPE_NAMES } from '@pinscope/core'
 import { CIFS_COUNTERS } from '../cifs/counters.ts'
+import { SMBDIRECT_LIMITS } from '../cifs/limits.ts'
 import { mountOf } from '../cifs/mount.ts'
 import { NetfsFront } from '../cifs/netfs-front.ts'
 import { CIFS_OPTIONS } from '../cifs/options.ts'
-import { MAX_FRMR_DEPTH, PACKET_SGES_MAX } from '../cifs/sizes.ts'
 import { MR_COUNTERS, MR_OPTIONS } from '../mr/memory-regions.ts'
 import { SmbdMr } from '../smbd-mr/smbd-mr.ts'
 
 const SMBDIRECT_C = 'fs/smb/client/smbdirect.c'
-
-const LIMITS: readonly ConsumerLimit[] = [
-  {
-    name: 'SMBDIRECT_MAX_SEND_SGE',
-    max: PACKET_SGES_MAX,
-    unit: 'entries',
-    summary: 'of a packet, its header included',
-    kernel: 'fs/smb/client/smbdirect.h',
-  },
-  {
-    name: 'smbd_max_send_size',
-    max: 1364,
-    unit: 'bytes',
-    summary: 'of a packet, its header included',
-    kernel: SMBDIRECT_C,
-  },
-  {
-    name: 'max_fragmented_send_size',
-    max: 2 ** 20,
-    unit: 'bytes',
-    summary: 'of a message in packets, unless -O smbdirect.max-fragmented-size tells; -EINVAL beyond',
-    kernel: SMBDIRECT_C,
-  },
-  {
-    name: 'smbd_send_credit_target',
-    max: 255,
-    unit: 'packets',
-    summary: 'that may be unanswered; the next one waits',
-    kernel: SMBDIRECT_C,
-  },
-  {
-    name: 'smbd_max_frmr_depth',
-    max: MAX_FRMR_DEPTH,
-    unit: 'pages',
-    summary: 'of a memory registration, and segments of a request',
-    kernel: SMBDIRECT_C,
-  },
-]
 
 /**
  * smbdirect. 6.1 has no such chain (smbdirect-legacy is its own): in a lane of 6.1 it is that of 6.12, with user memory
@@ -64,7 +26,7 @@ export const smbdirect = defineConsumer({
     'entry, that 6.1 makes of what is sent in packets (smbdirect-legacy). allocations: the array of those pointers; for ' +
     'user memory one of bvecs takes its place.',
   options: [...CIFS_OPTIONS, ...MR_OPTIONS],
-  limits: LIMITS,
+  limits: SMBDIRECT_LIMITS,
   counters: [...CIFS_COUNTERS, ...MR_COUNTERS],
   kernelPolicy: (kernel) => (kernel === '6.1' ? 'get-pages' : 'extract'),
   create: (environment) => {
