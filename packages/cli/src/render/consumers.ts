@@ -48,14 +48,15 @@ function limitText({ name, max, unit, summary, kernel }: ListedConsumer['limits'
 }
 
 function optionText(consumer: string): (option: ListedConsumer['options'][number]) => string {
-  return ({ name, summary, unit, min, max, powerOfTwo, header, ...option }) => {
+  return ({ name, summary, unit, min, max, powerOfTwo, header, words, ...option }) => {
     const isSwitch = min === 0 && max === 1
     const bounds = isSwitch ? '0 or 1' : `${powerOfTwo ? 'power of two ' : ''}${grouped(min)} to ${grouped(max)}`
     const facts = [
-      `default ${grouped(option.default)}${unit === '' || isSwitch ? '' : ` ${unit}`}`,
-      bounds,
+      ...(words === undefined
+        ? [`default ${grouped(option.default)}${unit === '' || isSwitch ? '' : ` ${unit}`}`, bounds]
+        : [`default ${words[option.default]}`, words.join(', ')]),
       ...(header === null ? [] : [`a trace sets it with "# ${header}"`]),
     ]
-    return `-O ${consumer}.${name}=N: ${summary} (${facts.join('; ')})`
+    return `-O ${consumer}.${name}=${words === undefined ? 'N' : 'WORD'}: ${summary} (${facts.join('; ')})`
   }
 }

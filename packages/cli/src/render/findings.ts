@@ -45,7 +45,7 @@ const KINDS: readonly FindingKind[] = [
       })),
   },
   {
-    title: (total) => `${counted(total, 'registration')} or pin held long-term at the end`,
+    title: (total) => `${counted(total, 'long-term hold')} at the end`,
     style: 'dim',
     total: (lane) => lane.longTermTotal ?? 0,
     list: (lane) =>
@@ -110,9 +110,9 @@ function section(terminal: Terminal, { lanes }: Report, { title, style, list }: 
   const findings = lanes.flatMap((lane) => list(lane).map((finding) => ({ lane, finding })))
   const places = samePlace(findings)
   const shown = places.slice(0, SHOWN_MAX)
-  const rest = total - shown.reduce((sum, { policies }) => sum + policies.length, 0)
-  const items = shown.map(({ finding, consumer, policies }) => {
-    const place = `${finding.file}:${finding.line}: row ${grouped(finding.row)}, ${consumer} under ${policies.join(', ')}:`
+  const rest = total - shown.reduce((sum, { lanes }) => sum + lanes.length, 0)
+  const items = shown.map(({ finding, lanes }) => {
+    const place = `${finding.file}:${finding.line}: row ${grouped(finding.row)}, ${laneNames(lanes)}:`
     return wrapped(`  ${place} ${finding.text}`, terminal.columns, '      ')
   })
   const concerned = lanes.filter((lane) => list(lane).length > 0).length
@@ -124,18 +124,32 @@ function section(terminal: Terminal, { lanes }: Report, { title, style, list }: 
 
 interface Place {
   readonly finding: Finding
-  readonly consumer: string
-  readonly policies: string[]
+  readonly lanes: LaneReport[]
 }
 
-/** What was found in several lanes alike is told once, with the policies. */
+/** Consumers that are named; of more, the number is told. */
+const NAMED_MAX = 3
+
+/** `bio under get-pages, extract; null under extract`. */
+function laneNames(lanes: readonly LaneReport[]): string {
+  const consumers = [...new Set(lanes.map(({ consumer }) => consumer))]
+  if (consumers.length > NAMED_MAX) return `${counted(lanes.length, 'lane')} of ${counted(consumers.length, 'consumer')}`
+  return consumers
+    .map((name) => {
+      const policies = lanes.filter(({ consumer }) => consumer === name).map(({ policy }) => policy)
+      return `${name} under ${policies.join(', ')}`
+    })
+    .join('; ')
+}
+
+/** What was found in several lanes alike is told once. */
 function samePlace(findings: readonly { lane: LaneReport; finding: Finding }[]): Place[] {
   const places = new Map<string, Place>()
   for (const { lane, finding } of findings) {
-    const key = [finding.file, finding.row, lane.consumer, finding.text].join('\0')
+    const key = [finding.file, finding.row, finding.text].join('\0')
     const place = places.get(key)
-    if (place === undefined) places.set(key, { finding, consumer: lane.consumer, policies: [lane.policy] })
-    else place.policies.push(lane.policy)
+    if (place === undefined) places.set(key, { finding, lanes: [lane] })
+    else place.lanes.push(lane)
   }
   return [...places.values()]
 }

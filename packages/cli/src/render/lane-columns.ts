@@ -1,4 +1,4 @@
-import type { LaneReport } from '@pinscope/core'
+import { type LaneReport, neverFreedBytes, neverUnmapped } from '@pinscope/core'
 import { compared } from './lane-rows.ts'
 
 /** One column of the table with a line for each lane. */
@@ -213,7 +213,7 @@ export const LANE_COLUMN_GROUPS: readonly LaneColumnGroup[] = [
         title: 'bytes',
         name: 'bytes never freed',
         rank: 3,
-        value: (lane) => lane.allocations?.openBytes ?? null,
+        value: neverFreedBytes,
         note: 'allocated and never freed',
         isBad: true,
       },
@@ -221,7 +221,7 @@ export const LANE_COLUMN_GROUPS: readonly LaneColumnGroup[] = [
         title: 'map',
         name: 'entries never unmapped',
         rank: 3.5,
-        value: (lane) => lane.dma?.openEntries ?? null,
+        value: neverUnmapped,
         note: 'entries of lists that stayed mapped for a device',
         isBad: true,
       },

@@ -1,4 +1,4 @@
-import type { LaneReport } from '@pinscope/core'
+import { type LaneReport, neverFreed, neverFreedBytes, neverUnmapped } from '@pinscope/core'
 
 /** One line of the table of lanes. */
 export interface Metric {
@@ -64,7 +64,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       { label: 'bytes', value: (lane) => lane.allocations?.bytes ?? null },
       { label: 'peak bytes', value: (lane) => lane.allocations?.peakBytes ?? null },
       { label: 'allocations never freed', value: neverFreed, always: true },
-      { label: 'bytes never freed', value: (lane) => lane.allocations?.openBytes ?? null, always: true },
+      { label: 'bytes never freed', value: neverFreedBytes, always: true },
     ],
   },
   {
@@ -73,7 +73,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
       { label: 'maps', value: (lane) => lane.dma?.maps ?? null },
       { label: 'entries mapped', value: (lane) => lane.dma?.mappedEntries ?? null },
       { label: 'peak', value: (lane) => lane.dma?.peakEntries ?? null },
-      { label: 'never unmapped', value: (lane) => lane.dma?.openEntries ?? null, always: true },
+      { label: 'never unmapped', value: neverUnmapped, always: true },
     ],
   },
   {
@@ -106,10 +106,6 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
     ],
   },
 ]
-
-function neverFreed({ allocations }: LaneReport): number | null {
-  return allocations === undefined ? null : allocations.made - allocations.freed
-}
 
 /** Shown when some lane could be compared with what a kernel counted; the other lanes have nothing to tell. */
 export const GROUND_TRUTH_GROUP: MetricGroup = {

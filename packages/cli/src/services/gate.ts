@@ -1,4 +1,4 @@
-import { type LaneReport, type Report, UsageError } from '@pinscope/core'
+import { type LaneReport, neverFreedBytes, type Report, UsageError } from '@pinscope/core'
 import { unknown } from './select.ts'
 
 /** What `--fail-on` can name, in the order in which a verdict tells them. */
@@ -48,7 +48,7 @@ export function judge(report: Report, gates: readonly Gate[]): Verdict {
     exitStatus: failed.length > 0 ? 1 : 0,
     failed,
     passed: tallies.filter(({ gate }) => !gates.includes(gate)),
-    neverFreedBytes: report.lanes.reduce((sum, { allocations }) => sum + (allocations?.openBytes ?? 0), 0),
+    neverFreedBytes: report.lanes.reduce((sum, lane) => sum + (neverFreedBytes(lane) ?? 0), 0),
   }
 }
 

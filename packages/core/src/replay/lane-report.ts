@@ -9,7 +9,6 @@ import {
   LIMIT_HITS,
   ZERO_COPY_BYTES,
 } from '../consumer/figures.ts'
-import type { Operation } from '../consumer/operation.ts'
 import { RETAIN_PIN, RETENTION_NAMES } from '../extract/retention.ts'
 import { invariant } from '../invariant.ts'
 import { OPEN_REASONS, REASON_IN_FLIGHT, REASON_LONG_TERM } from '../ledger/hold-table.ts'
@@ -76,8 +75,8 @@ export function laneReport(lane: Lane): LaneReport {
       perOperationMax: figures[ENTRIES_OPERATION_MAX],
       limitHits: figures[LIMIT_HITS],
     },
-    ...allocations(io),
-    ...mappings(io),
+    ...allocations(lane),
+    ...mappings(lane),
     counters: { ...lane.consumer.counters() },
     leaksTotal,
     leaks,
@@ -95,16 +94,20 @@ function injected({ setup, io }: Lane): Pick<LaneReport, 'faults'> {
   return { faults: { fault, at, injected: io.faults.seen[io.faults.kind] >= at ? 1 : 0 } }
 }
 
-function allocations({ allocations: own }: Operation): Pick<LaneReport, 'allocations'> {
-  if (own.made === 0) return {}
-  const { made, freed, bytes, openBytes, peakBytes } = own
-  return { allocations: { made, freed, bytes, openBytes, peakBytes } }
+function allocations({ io, registrations }: Lane): Pick<LaneReport, 'allocations'> {
+  const { made, freed, bytes, openBytes, peakBytes } = io.allocations
+  if (made === 0) return {}
+  const { allocations: longTerm, bytes: longTermBytes } = registrations.longTerm()
+  const held = longTerm === 0 ? {} : { longTerm, longTermBytes }
+  return { allocations: { made, freed, bytes, openBytes, peakBytes, ...held } }
 }
 
-function mappings({ dma }: Operation): Pick<LaneReport, 'dma'> {
-  if (dma.maps === 0) return {}
-  const { maps, mappedEntries, unmappedEntries, openEntries, peakEntries } = dma
-  return { dma: { maps, mappedEntries, unmappedEntries, openEntries, peakEntries } }
+function mappings({ io, registrations }: Lane): Pick<LaneReport, 'dma'> {
+  const { maps, mappedEntries, unmappedEntries, openEntries, peakEntries } = io.dma
+  if (maps === 0) return {}
+  const { entries: longTermEntries } = registrations.longTerm()
+  const held = longTermEntries === 0 ? {} : { longTermEntries }
+  return { dma: { maps, mappedEntries, unmappedEntries, openEntries, peakEntries, ...held } }
 }
 
 /** Walks the holds that are still open: leaks, one for each operation and kind, and what is long-term. */

@@ -68,7 +68,7 @@ export class Lane {
   private readonly inFlight = new InFlight()
   private readonly ids = new IdTable()
   private readonly events: ReferenceEvents
-  private readonly registrations: Registrations
+  readonly registrations: Registrations
   /** Time of the last row or completion, ns; one element, since a field that is a double is allocated anew. */
   readonly lastNs = new Float64Array(1)
   private readonly accepts: Uint8Array<ArrayBuffer>

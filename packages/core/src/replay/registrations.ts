@@ -16,6 +16,10 @@ interface Registration {
   /** First byte and length of each segment, two numbers a segment. */
   readonly ranges: Float64Array
   readonly mm: number
+  /** Allocations that the consumer made for it, their bytes, and entries that it mapped. */
+  readonly allocations: number
+  readonly bytes: number
+  readonly entries: number
   /** Operations in flight that name it. */
   uses: number
   /** Its memory was taken away, and that was told. */
@@ -50,6 +54,10 @@ export class Registrations {
   register(batch: OpBatch, row: number): void {
     const { io, ledger, ids, consumer } = this
     const id = batch.id[row]
+    const { allocations, dma } = io
+    const made = allocations.made - allocations.freed
+    const { openBytes } = allocations
+    const { openEntries } = dma
     let hold = HOLD_NONE as ReturnType<RegisteredBuffers['pin']>
     if (consumer.register === undefined) {
       hold = this.buffers.pin(batch, row)
@@ -66,7 +74,26 @@ export class Registrations {
     ledger.mark(hold, REASON_LONG_TERM)
     ids.set(id, ID_REGISTRATION, batch.firstRow + row, RETAIN_PIN, ledger.pagesHeld(hold))
     ids.hold[id] = hold
-    this.open.set(id, { ranges: rangesOf(batch, row), mm: spaceOf(batch, row), uses: 0, hasLostMemory: false })
+    this.open.set(id, {
+      ranges: rangesOf(batch, row),
+      mm: spaceOf(batch, row),
+      allocations: allocations.made - allocations.freed - made,
+      bytes: allocations.openBytes - openBytes,
+      entries: dma.openEntries - openEntries,
+      uses: 0,
+      hasLostMemory: false,
+    })
+  }
+
+  /** What the registrations that are open have of the consumer's allocations and mappings. */
+  longTerm(): { allocations: number; bytes: number; entries: number } {
+    const sum = { allocations: 0, bytes: 0, entries: 0 }
+    for (const { allocations, bytes, entries } of this.open.values()) {
+      sum.allocations += allocations
+      sum.bytes += bytes
+      sum.entries += entries
+    }
+    return sum
   }
 
   /** Drops the registration's pins; a violation when there is none, or when a request still uses it. */

@@ -1,4 +1,5 @@
 import type { CompareGroup, CompareMetric } from './compare-metric.ts'
+import { neverFreedBytes, neverUnmapped } from './left-over.ts'
 
 /** What lanes are compared by, in the order of tables: the one list behind text, JSON and documentation. */
 export const COMPARE_GROUPS: readonly CompareGroup[] = [
@@ -258,7 +259,7 @@ export const COMPARE_GROUPS: readonly CompareGroup[] = [
         better: 'less',
         summary: 'allocated and never freed',
         isBad: true,
-        value: (lane) => lane.allocations?.openBytes ?? 0,
+        value: (lane) => neverFreedBytes(lane) ?? 0,
       },
       {
         name: 'dma.openEntries',
@@ -267,7 +268,7 @@ export const COMPARE_GROUPS: readonly CompareGroup[] = [
         better: 'less',
         summary: 'mapped for a device and never unmapped',
         isBad: true,
-        value: (lane) => lane.dma?.openEntries ?? 0,
+        value: (lane) => neverUnmapped(lane) ?? 0,
       },
     ],
   },

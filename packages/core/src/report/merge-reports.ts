@@ -113,6 +113,12 @@ function mergedAllocations({ allocations: a }: LaneReport, { allocations: b }: L
       bytes: a.bytes + b.bytes,
       openBytes: a.openBytes + b.openBytes,
       peakBytes: Math.max(a.peakBytes, a.openBytes + b.peakBytes),
+      ...(a.longTerm === undefined && b.longTerm === undefined
+        ? {}
+        : {
+            longTerm: (a.longTerm ?? 0) + (b.longTerm ?? 0),
+            longTermBytes: (a.longTermBytes ?? 0) + (b.longTermBytes ?? 0),
+          }),
     },
   }
 }
@@ -126,6 +132,9 @@ function mergedMappings({ dma: a }: LaneReport, { dma: b }: LaneReport): Pick<La
       unmappedEntries: a.unmappedEntries + b.unmappedEntries,
       openEntries: a.openEntries + b.openEntries,
       peakEntries: Math.max(a.peakEntries, a.openEntries + b.peakEntries),
+      ...(a.longTermEntries === undefined && b.longTermEntries === undefined
+        ? {}
+        : { longTermEntries: (a.longTermEntries ?? 0) + (b.longTermEntries ?? 0) }),
     },
   }
 }

@@ -144,8 +144,10 @@ export const laneSchema = z
         made: count,
         freed: count,
         bytes: count.describe('of all that were made'),
-        openBytes: count.describe('never freed: memory that leaked, or that an operation without completion still has'),
+        openBytes: count.describe('not freed at the end, the long-term ones included'),
         peakBytes: count,
+        longTerm: count.optional().describe('allocations not freed at the end on purpose: of registered memory'),
+        longTermBytes: count.optional(),
       })
       .optional()
       .describe('tables, requests and pages that the consumer allocated for its own, where it made any'),
@@ -154,8 +156,9 @@ export const laneSchema = z
         maps: count.describe('calls that mapped'),
         mappedEntries: count.describe('entries of lists that they mapped'),
         unmappedEntries: count,
-        openEntries: count.describe('never unmapped'),
+        openEntries: count.describe('mapped at the end, the long-term ones included'),
         peakEntries: count,
+        longTermEntries: count.optional().describe('mapped at the end on purpose: of registered memory'),
       })
       .optional()
       .describe('DMA mappings that the consumer made, where it made any'),

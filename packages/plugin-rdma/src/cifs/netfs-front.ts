@@ -22,9 +22,6 @@ import { SmbMessages } from './smb-messages.ts'
 import type { Transport } from './transport.ts'
 import { UserBvecs } from './user-bvecs.ts'
 
-/** No limit of segments. */
-const SEGMENTS_ALL = 0x7fffffff
-
 /** What a front is made of. */
 export interface FrontSetup {
   /** Those of the consumer, {@link CIFS_COUNTERS} first, and their values. */
@@ -64,10 +61,8 @@ export class NetfsFront implements Consumer {
   private readonly operations = new OperationTable()
   /** Where the operation's iterator stands before a request. */
   private readonly position = new IovIter()
-  /** A write waits for the answer to a request before it sends the next. */
+  /** A write waits for the answer to a request before it sends the next; and its requests are cut by segments, as those of reads. */
   private readonly writesInTurn: boolean
-  /** Segments of a write request at most. */
-  private readonly writeSegsMax: number
   private readonly losesWriteErrors: boolean
 
   constructor(environment: ConsumerEnvironment, { counters, counts, mount, offload }: FrontSetup) {
@@ -80,7 +75,6 @@ export class NetfsFront implements Consumer {
     this.memory = memory
     this.bvecs = new UserBvecs(ledger, counts)
     this.writesInTurn = isSince(kernel, '6.18')
-    this.writeSegsMax = this.writesInTurn ? mount.segsMax : SEGMENTS_ALL
     this.losesWriteErrors = kernel === '6.12'
   }
 
@@ -152,11 +146,11 @@ export class NetfsFront implements Consumer {
     const { iter } = io
     const { mount, position } = this
     const sizeMax = isRead ? mount.rsize : mount.wsize
-    const segsMax = isRead ? mount.segsMax : this.writeSegsMax
+    const isCut = isRead || this.writesInTurn
     let left = iter.countBytes
     let done = 0
     while (left > 0) {
-      const bytes = limitIter(iter, this.memory, 0, sizeMax, segsMax)
+      const bytes = isCut ? limitIter(iter, this.memory, 0, sizeMax, mount.segsMax) : Math.min(sizeMax, left)
       position.copyFrom(iter)
       iter.truncate(bytes)
       const result = bytes === 0 ? EIO : this.request(io, isRead, done)

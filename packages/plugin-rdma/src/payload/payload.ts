@@ -4,6 +4,7 @@ import {
   ITER_BVEC,
   IterToSg,
   isUserBacked,
+  type Kernel,
   type Operation,
   PAGE_SIZE,
   Scatterlists,
@@ -27,10 +28,13 @@ export class Payload {
   private readonly lists = new Scatterlists()
   private readonly table = new SgTable()
   private readonly toSg: IterToSg
+  private readonly listing: Kernel
   private room = 0
 
-  constructor({ memory, ledger }: Pick<ConsumerEnvironment, 'memory' | 'ledger'>) {
+  constructor({ memory, ledger, traits }: Pick<ConsumerEnvironment, 'memory' | 'ledger' | 'traits'>) {
     this.toSg = new IterToSg(memory, ledger, this.lists, new SgViolations(ledger))
+    // No kernel makes a scatterlist at this place: the defects of those who do are not its own.
+    this.listing = { ...traits, quirks: { ...traits.quirks, 'sg-xarray-start': false, 'sg-kvec-length': false } }
   }
 
   /**
@@ -70,7 +74,11 @@ export class Payload {
     this.makeRoom(sgMax)
     table.nents = 0
     table.origNents = 0
+    const { iter } = io
+    const { kernel } = iter
+    iter.kernel = this.listing
     const bytes = this.toSg.extract(io, table, bytesMax, sgMax)
+    iter.kernel = kernel
     for (let sg = table.sgl; sg < table.sgl + table.nents; sg++) {
       pieces.add(lists.page[sg], lists.offsetBytes[sg], lists.lengthBytes[sg])
     }

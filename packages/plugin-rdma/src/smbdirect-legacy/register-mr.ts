@@ -1,5 +1,5 @@
 import { type ConsumerEnvironment, type Operation, PAGE_SIZE, SCATTERLIST_BYTES } from '@pinscope/core'
-import { MAP_FAILURES, MR_PAGES, MRS, SG_ENTRIES } from '../cifs/counters.ts'
+import { MAP_FAILURES, MR_PAGES, MRS, REFUSED, SG_ENTRIES } from '../cifs/counters.ts'
 import type { Mount } from '../cifs/mount.ts'
 import { DmaEntries } from '../mr/dma-entries.ts'
 import { mapMrSg } from '../mr/map-mr-sg.ts'
@@ -33,7 +33,11 @@ export class RegisterMr {
   register(io: Operation, row: number, array: Pieces): boolean {
     const { counts, entries, mr, regions } = this
     const pages = array.length
-    if (!io.fits(pages, this.depth) || !regions.connect(io)) return false
+    if (!io.fits(pages, this.depth)) {
+      counts[REFUSED]++
+      return false
+    }
+    if (!regions.connect(io)) return false
     regions.take(io, row)
     this.fill(io, array)
     if (!io.mapDma(pages)) {
