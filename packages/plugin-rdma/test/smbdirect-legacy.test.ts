@@ -657,10 +657,16 @@ describe('faults at every step', () => {
     ['registration without cifs', row('read', 'bvec', segs.bvec), { ...REGISTERED, 'transport-only': 1 }],
   ] as const
 
-  describe.each(['get-pages', 'extract'] as const)('%s', (policy) => {
-    it.each(shapes)('mainline: %s', async (_, cells, options) => {
+  const LANES = [
+    ['6.12', 'get-pages'],
+    ['6.18', 'get-pages'],
+    ['mainline', 'get-pages'],
+    ['mainline', 'extract'],
+  ] as const
+  describe.each(LANES)('%s, %s', (kernel, policy) => {
+    it.each(shapes)('%s', async (_, cells, options) => {
       const rows = [{ ...cells, end: 100 }]
-      const { unclean, faults } = await sweepFaults(smbdirectLegacy, rows, { kernel: 'mainline', policy, options })
+      const { unclean, faults } = await sweepFaults(smbdirectLegacy, rows, { kernel, policy, options })
       expect(unclean).toEqual([])
       expect(faults.length).toBeGreaterThan(3)
     })

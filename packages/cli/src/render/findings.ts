@@ -133,7 +133,8 @@ const NAMED_MAX = 3
 /** `bio under get-pages, extract; null under extract`. */
 function laneNames(lanes: readonly LaneReport[]): string {
   const consumers = [...new Set(lanes.map(({ consumer }) => consumer))]
-  if (consumers.length > NAMED_MAX) return `${counted(lanes.length, 'lane')} of ${counted(consumers.length, 'consumer')}`
+  if (consumers.length > NAMED_MAX)
+    return `${counted(lanes.length, 'lane')} of ${counted(consumers.length, 'consumer')}`
   return consumers
     .map((name) => {
       const policies = lanes.filter(({ consumer }) => consumer === name).map(({ policy }) => policy)
