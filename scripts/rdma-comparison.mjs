@@ -21,7 +21,7 @@ const REGISTERED = { consumer: 'smbd-mr', kernel: '6.12' }
 const IDEAL = { consumer: 'iter-to-mr', kernel: '6.12' }
 
 /** Columns: heading, figure of a lane. */
-export const COLUMNS = [
+const COLUMNS = [
   ['list entries', (lane) => lane.entries.built],
   ['bytes of lists', (lane) => lane.entries.bytes],
   ['allocations', (lane) => lane.allocations?.made ?? 0],
@@ -30,6 +30,9 @@ export const COLUMNS = [
   ['references or pins', (lane) => lane.refs.acquired + lane.pins.acquired - lane.pins.longTerm],
   ['copied bytes', (lane) => lane.data.copiedBytes],
 ]
+
+/** The figures of a lane that the tables show. */
+export const figuresOf = (lane) => COLUMNS.map(([, figure]) => figure(lane))
 
 /** The traces that were recorded from running programs, by name. */
 export function recordedTraces() {

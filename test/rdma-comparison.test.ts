@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { COLUMNS, lanesOf, PAGE, pageWithTables, recordedTraces } from '../scripts/rdma-comparison.mjs'
+import { figuresOf, lanesOf, PAGE, pageWithTables, recordedTraces } from '../scripts/rdma-comparison.mjs'
 
 describe('docs/rdma-comparison.md', () => {
   it('has the tables of today (node scripts/rdma-comparison.mjs)', async () => {
@@ -12,9 +12,7 @@ describe('docs/rdma-comparison.md', () => {
     const lanes = ['6.12', '6.18', 'mainline'].map((kernel) => ({ consumer: 'smbdirect', kernel }))
     for (const name of recordedTraces()) {
       for (const offload of [0, 1]) {
-        const [old, ...newer] = (await lanesOf(name, lanes, { 'rdma-offload': offload })).map((lane: unknown) =>
-          COLUMNS.map(([, figure]: [string, (lane: unknown) => number]) => figure(lane)),
-        )
+        const [old, ...newer] = (await lanesOf(name, lanes, { 'rdma-offload': offload })).map(figuresOf)
         for (const figures of newer) expect(figures, name).toEqual(old)
       }
     }

@@ -23,6 +23,8 @@ export class InFlight {
   result = new Float64Array(256)
   recordedResult = new Float64Array(256)
   scratch = new Float64Array(256)
+  /** Elements of lists that it built so far. */
+  entries = new Float64Array(256)
   /** Chain of holds: rows of the hold table. */
   keptFirst = new Int32Array(256)
   keptLast = new Int32Array(256)
@@ -74,6 +76,7 @@ export class InFlight {
     this.result[slot] = io.result
     this.recordedResult[slot] = io.recordedResult
     this.scratch[slot] = io.scratch
+    this.entries[slot] = io.entries
     this.keptFirst[slot] = io.kept.first
     this.keptLast[slot] = io.kept.last
     this.undetermined[slot] = io.undetermined ? 1 : 0
@@ -91,7 +94,7 @@ export class InFlight {
     io.result = this.result[slot]
     io.recordedResult = this.recordedResult[slot]
     io.scratch = this.scratch[slot]
-    io.entries = 0
+    io.entries = this.entries[slot]
     io.iter.type = this.iterType[slot] as IterType
     io.iter.direction = this.direction[slot] as Direction
     io.iter.countBytes = 0
@@ -166,6 +169,7 @@ export class InFlight {
     this.result = grown(this.result, capacity)
     this.recordedResult = grown(this.recordedResult, capacity)
     this.scratch = grown(this.scratch, capacity)
+    this.entries = grown(this.entries, capacity)
     this.keptFirst = grown(this.keptFirst, capacity)
     this.keptLast = grown(this.keptLast, capacity)
     this.acquired = grown(this.acquired, capacity)

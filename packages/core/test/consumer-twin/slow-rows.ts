@@ -11,13 +11,20 @@ export const EOPNOTSUPP = -95
 export type IterName = 'ubuf' | 'iovec' | 'kvec' | 'bvec' | 'xarray' | 'folioq' | 'discard'
 export type Version = '6.1' | '6.12' | '6.18' | 'mainline'
 export type Policy = 'get-pages' | 'viro-2022' | 'extract' | 'folio'
-export type Flag = 'more' | 'splice' | 'eor' | 'nowait'
+export type Flag = 'more' | 'splice' | 'eor' | 'nowait' | 'zerocopy' | 'fixed'
 export type Kind = 'pin' | 'ref'
 
-/** A row in plain words. `map` rows make memory that cannot be had; segments as in a trace. */
+/**
+ * A row in plain words; segments as in a trace. `map` rows make memory that cannot be had, or huge pages; `register` and
+ * `unregister` rows and operations with the flag `fixed` name a registration.
+ */
 export interface Row {
-  readonly event?: 'map'
+  readonly event?: 'map' | 'register' | 'unregister'
+  /** Of a registration. */
+  readonly id?: string
   readonly access?: 'none' | 'read' | 'write'
+  /** Of a `map` row: one huge page, at a multiple of 2 MiB. No other `map` row may touch it. */
+  readonly isHuge?: boolean
   readonly op?: 'read' | 'write'
   readonly iter?: IterName
   readonly segs: readonly (readonly number[])[]
@@ -39,6 +46,10 @@ export interface Setup {
 }
 
 export interface Page {
+  /** The first page of its folio, where that has many: the counts are there. */
+  readonly head?: Page
+  /** Physical page number. Pages that follow each other in one bvec have numbers that do. */
+  readonly frame?: number
   /** 1 for the reference of who has it without the I/O: the mapping, the page cache, the kernel. 0 once it was unmapped. */
   owned: 0 | 1
   /** References and pins of operations. */
@@ -74,6 +85,11 @@ export function since(version: Version, first: Version): boolean {
 
 export function isUser(type: IterName): boolean {
   return type === 'ubuf' || type === 'iovec'
+}
+
+/** Physical page number; of a page without one, none that could follow another. */
+export function frameOf({ frame }: Page): number {
+  return frame ?? Number.NaN
 }
 
 export function userKey(page: number): string {

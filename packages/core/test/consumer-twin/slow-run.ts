@@ -1,5 +1,5 @@
 import { Iter } from './slow-iter.ts'
-import type { Row, Setup } from './slow-rows.ts'
+import { EFAULT, EINVAL, type Hold, type Row, type Setup } from './slow-rows.ts'
 import { World } from './slow-world.ts'
 
 /** A consumer's twin. */
@@ -9,6 +9,18 @@ export interface Twin {
   complete(op: Operation): void
   /** The trace is over. */
   close(): void
+  /** A `register` row: what it holds, or -errno. */
+  register?(registration: Registration): readonly Hold[] | number
+  /** An `unregister` row: lets go of `holds`. */
+  unregister?(registration: Registration, holds: readonly Hold[]): void
+  /** Of the counters of the consumer, those that are compared. */
+  counters?(): Readonly<Record<string, number>>
+}
+
+/** A `register` or `unregister` row. */
+export interface Registration {
+  readonly row: Row
+  readonly iter: Iter
 }
 
 /** One operation between its submission and its completion. */
@@ -19,45 +31,126 @@ export interface Operation {
   result: number
 }
 
-/** The whole run of one lane. */
-export function run(rows: readonly Row[], setup: Setup, make: (world: World) => Twin) {
+/** The whole run of one lane. `accepts`: iterator types that arrive at the consumer; any other is refused. */
+export function run(
+  rows: readonly Row[],
+  setup: Setup,
+  make: (world: World) => Twin,
+  accepts: readonly string[],
+): Figures {
   const world = new World(setup)
   const twin = make(world)
+  const registrations = new Registrations(world, twin)
   const results: number[] = []
-  let inFlight: { at: number; op: Operation }[] = []
+  let inFlight: { at: number; op: Operation; built: number }[] = []
   const completeUntil = (time: number) => {
     for (;;) {
       const due = inFlight.filter(({ at }) => at <= time).sort((a, b) => a.at - b.at || a.op.number - b.op.number)
       if (due.length === 0) return
       inFlight = inFlight.filter((one) => one !== due[0])
+      registrations.ended(due[0]!.op.row)
+      world.builtNow = due[0]!.built
       twin.complete(due[0]!.op)
     }
   }
   rows.forEach((row, index) => {
     const ts = index * STEP
     completeUntil(ts)
-    if (row.event === 'map') {
-      world.map(row)
-      return
-    }
-    const op: Operation = { row, number: ++world.sums.operations, iter: new Iter(world, row), result: 0 }
     world.builtNow = 0
-    op.result = twin.submit(op)
+    if (row.event === 'map') world.map(row)
+    else if (row.event === 'register') registrations.add(row)
+    else if (row.event === 'unregister') registrations.remove(row)
+    if (row.event !== undefined) return
+    const op: Operation = { row, number: ++world.sums.operations, iter: new Iter(world, row), result: 0 }
+    if (!accepts.includes(op.iter.type)) op.result = EINVAL
+    else op.result = registrations.cover(row) ? twin.submit(op) : EFAULT
     results.push(op.result)
     if (op.result < 0) world.sums.errors++
     else {
       world.sums.bytes += op.result
       if (row.end === undefined) twin.complete(op)
-      else if (row.end !== 'never') inFlight.push({ at: ts + row.end, op })
+      else registrations.began(row)
+      if (row.end !== undefined && row.end !== 'never') inFlight.push({ at: ts + row.end, op, built: world.builtNow })
     }
   })
   completeUntil(Number.POSITIVE_INFINITY)
   twin.close()
-  return figures(world, results)
+  return { ...figures(world, results), whole: wholeFigures(world, twin) }
 }
 
 /** Time between two rows, ns. */
 export const STEP = 1000
+
+/** What is registered, and what may be done with it: the lane's rules, not the consumer's. */
+class Registrations {
+  private readonly world: World
+  private readonly twin: Twin
+  private readonly open = new Map<string, { row: Row; holds: readonly Hold[]; mapped: number; uses: number }>()
+  private readonly dropped = new Set<string>()
+  /** What could not be registered: the program goes on, and unregisters it. */
+  private readonly refused = new Set<string>()
+
+  constructor(world: World, twin: Twin) {
+    this.world = world
+    this.twin = twin
+  }
+
+  add(row: Row): void {
+    const { dma } = this.world
+    const before = dma.openEntries
+    const holds = this.twin.register?.({ row, iter: this.iterOf(row) }) ?? EFAULT
+    if (typeof holds === 'number') this.refused.add(row.id!)
+    else {
+      this.refused.delete(row.id!)
+      dma.longTermEntries -= this.open.get(row.id!)?.mapped ?? 0
+      this.open.set(row.id!, { row, holds, mapped: dma.openEntries - before, uses: 0 })
+      dma.longTermEntries += dma.openEntries - before
+    }
+  }
+
+  remove(row: Row): void {
+    if (this.refused.delete(row.id!)) return
+    const registration = this.open.get(row.id!)
+    if (registration === undefined) {
+      this.world.violations.push(this.dropped.has(row.id!) ? 'double-release' : 'unknown-release')
+      return
+    }
+    this.world.dma.longTermEntries -= registration.mapped
+    this.open.delete(row.id!)
+    this.dropped.add(row.id!)
+    if (registration.uses > 0) this.world.violations.push('registration-in-use')
+    this.twin.unregister!({ row, iter: this.iterOf(row) }, registration.holds)
+  }
+
+  /** All segments lie in the registration that the row names, if it names one. */
+  cover(row: Row): boolean {
+    if (row.flags?.includes('fixed') !== true) return true
+    const registration = this.open.get(row.id ?? '')
+    return (
+      registration !== undefined &&
+      row.segs.every(([at, length]) =>
+        registration.row.segs.some(([from, bytes]) => at! >= from! && at! + length! <= from! + bytes!),
+      )
+    )
+  }
+
+  began(row: Row): void {
+    this.use(row, 1)
+  }
+
+  ended(row: Row): void {
+    this.use(row, -1)
+  }
+
+  private use(row: Row, by: number): void {
+    const registration = row.flags?.includes('fixed') === true ? this.open.get(row.id ?? '') : undefined
+    if (registration !== undefined) registration.uses += by
+  }
+
+  private iterOf(row: Row): Iter {
+    return new Iter(this.world, { ...row, op: 'read' })
+  }
+}
 
 function figures(world: World, results: readonly number[]) {
   const { sums, pins, refs, data, entries, bare, allocations } = world
@@ -74,4 +167,18 @@ function figures(world: World, results: readonly number[]) {
   }
 }
 
-export type Figures = ReturnType<typeof figures>
+/** What is compared of consumers whose twins count it. */
+function wholeFigures({ dma, avoided, allocations, violations }: World, twin: Twin): Whole {
+  return { dma, avoided, allocations, violations, counters: twin.counters?.() ?? {} }
+}
+
+/** The rest of a report. */
+export interface Whole {
+  readonly dma: World['dma']
+  readonly avoided: World['avoided']
+  readonly allocations: World['allocations']
+  readonly violations: readonly string[]
+  readonly counters: Readonly<Record<string, number>>
+}
+
+export type Figures = ReturnType<typeof figures> & { readonly whole: Whole }

@@ -1,5 +1,8 @@
 import { type Hold, type Kind, PAGE, type Page, type Row, type Setup, userKey } from './slow-rows.ts'
 
+/** Pages of a huge page. */
+export const HUGE_PAGES = 512
+
 /** Every page, and every sum of the report. */
 export class World {
   readonly setup: Setup
@@ -8,7 +11,12 @@ export class World {
   readonly data = { zeroCopyBytes: 0, copiedBytes: 0 }
   readonly entries = { built: 0, bytes: 0, perOperationMax: 0, limitHits: 0 }
   readonly allocations = { made: 0, freed: 0 }
+  /** What was mapped for a device: calls, and entries of lists. */
+  readonly dma = { maps: 0, mappedEntries: 0, unmappedEntries: 0, openEntries: 0, peakEntries: 0, longTermEntries: 0 }
+  readonly avoided = { copyBytes: 0, entries: 0, allocations: 0 }
   readonly sums = { operations: 0, errors: 0, bytes: 0 }
+  /** Rules that were broken, by name. */
+  readonly violations: string[] = []
   bare = 0
   /** Entries built for the operation at work. */
   builtNow = 0
@@ -25,15 +33,36 @@ export class World {
   page(key: string): Page {
     const known = this.current.get(key)
     if (known !== undefined) return known
-    const page: Page = { owned: 1, held: 0 }
-    this.pages.push(page)
+    const page = this.newPage(key.startsWith('frame ') ? Number(key.slice('frame '.length)) : null)
     this.current.set(key, page)
     return page
+  }
+
+  /** Of a page that no trace names, the frame follows none. */
+  private newPage(frame: number | null): Page {
+    const page: Page = { frame: frame ?? -2 * (this.pages.length + 1), owned: 1, held: 0 }
+    this.pages.push(page)
+    return page
+  }
+
+  /** A folio of 512 pages; its frames are far below those of other pages, and aligned. */
+  private mapHuge(at: number): void {
+    const first = Math.floor(at / PAGE)
+    const frame = -(2 ** 20) - 1024 * this.pages.length
+    const head: Page = { frame, owned: 1, held: 0 }
+    this.pages.push(head)
+    for (let i = 0; i < HUGE_PAGES; i++) {
+      this.current.set(userKey(first + i), { head, frame: frame + i, owned: 0, held: 0 })
+    }
   }
 
   /** What was mapped there is not any more; whoever holds pages of it still has them. */
   map(row: Row): void {
     for (const [at, length] of row.segs) {
+      if (row.isHuge === true) {
+        this.mapHuge(at!)
+        continue
+      }
       for (let page = Math.floor(at! / PAGE); page < (at! + length!) / PAGE; page++) {
         this.access.set(userKey(page), row.access ?? 'write')
         const old = this.current.get(userKey(page))
@@ -49,7 +78,7 @@ export class World {
 
   take(kind: Kind, pages: readonly Page[]): Hold {
     const side = kind === 'pin' ? this.pins : this.refs
-    for (const page of pages) page.held += kind === 'pin' ? 1024 : 1
+    for (const page of pages) count(page, kind, 1)
     side.acquired += pages.length
     side.open += pages.length
     side.peak = Math.max(side.peak, side.open)
@@ -58,7 +87,7 @@ export class World {
 
   drop({ kind, pages }: Hold): void {
     const side = kind === 'pin' ? this.pins : this.refs
-    for (const page of pages) page.held -= kind === 'pin' ? 1024 : 1
+    for (const page of pages) count(page, kind, -1)
     side.released += pages.length
     side.open -= pages.length
   }
@@ -70,9 +99,7 @@ export class World {
   /** alloc_page: a page of the consumer's own, with one reference. */
   allocPage(): Page {
     this.allocations.made++
-    const page: Page = { owned: 1, held: 0 }
-    this.pages.push(page)
-    return page
+    return this.newPage(null)
   }
 
   /** put_page of one of those; the last reference frees it. */
@@ -96,6 +123,25 @@ export class World {
     this.entries.perOperationMax = Math.max(this.entries.perOperationMax, this.builtNow)
   }
 
+  /** One call of dma_map_page, dma_map_sg and their kin. */
+  mapDma(entries: number): void {
+    this.dma.maps++
+    this.dma.mappedEntries += entries
+    this.dma.openEntries += entries
+    this.dma.peakEntries = Math.max(this.dma.peakEntries, this.dma.openEntries)
+  }
+
+  unmapDma(entries: number): void {
+    this.dma.unmappedEntries += entries
+    this.dma.openEntries -= entries
+  }
+
+  /** Payload reached where it is; a copying path would have copied it. */
+  reachedInPlace(bytes: number): void {
+    this.data.zeroCopyBytes += bytes
+    this.avoided.copyBytes += bytes
+  }
+
   /** Reference counts above 1, page by page. */
   refcounts(): number[] {
     return this.pages
@@ -103,4 +149,10 @@ export class World {
       .filter((refcount) => refcount > 1)
       .sort((a, b) => a - b)
   }
+}
+
+/** A pin is 1024 references on a page of its own folio, and one (and one in the pincount) on a folio of many pages. */
+function count(page: Page, kind: Kind, by: 1 | -1): void {
+  if (page.head !== undefined) page.head.held += by
+  else page.held += kind === 'pin' ? 1024 * by : by
 }

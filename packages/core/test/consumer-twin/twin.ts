@@ -10,7 +10,7 @@ export async function fast(definition: ConsumerDefinition, rows: readonly Row[],
     options: setup.options,
     quirks: Object.entries(setup.quirks).map(([name, on]) => ({ name, on })),
   })
-  const { operations, errors, bytes, pins, refs, bare, data, entries, allocations } = report
+  const { operations, errors, bytes, pins, refs, bare, data, entries, allocations, dma, avoided } = report
   const { refcount, length } = lane.pages
   const counts = Array.from({ length }, (_, row) => refcount[row]!).filter((count) => count > 1)
   return {
@@ -25,12 +25,33 @@ export async function fast(definition: ConsumerDefinition, rows: readonly Row[],
     entries,
     openAllocations: allocations === undefined ? 0 : allocations.made - allocations.freed,
     refcounts: counts.sort((a, b) => a - b),
+    whole: {
+      dma: { ...(dma ?? NOTHING_MAPPED), longTermEntries: dma?.longTermEntries ?? 0 },
+      avoided,
+      allocations: { made: allocations?.made ?? 0, freed: allocations?.freed ?? 0 },
+      violations: report.violations.map(({ rule }) => rule),
+      counters: report.counters,
+    },
   }
 }
 
+const NOTHING_MAPPED = {
+  maps: 0,
+  mappedEntries: 0,
+  unmappedEntries: 0,
+  openEntries: 0,
+  peakEntries: 0,
+  longTermEntries: 0,
+}
+
 /** The figures of its twin. */
-export function slow(make: (world: World) => Twin, rows: readonly Row[], setup: Setup): Figures {
-  return run(rows, setup, make)
+export function slow(
+  { accepts }: ConsumerDefinition,
+  make: (world: World) => Twin,
+  rows: readonly Row[],
+  setup: Setup,
+): Figures {
+  return run(rows, setup, make, accepts)
 }
 
 function without({ acquired, released, open, peak }: Figures['pins']): Figures['pins'] {
@@ -42,11 +63,29 @@ function testRow(row: Row, index: number): TestRow {
   const ts = index * STEP
   if (row.event === 'map') {
     const flags = { none: 'prot_none', read: 'prot_read', write: '' }[row.access ?? 'write']
-    return { ts, event: 'map', backing: 'anon', segs: row.segs.map((seg) => segment('ubuf', seg)).join(';'), flags }
+    return {
+      ts,
+      event: 'map',
+      backing: row.isHuge === true ? 'thp' : 'anon',
+      segs: row.segs.map((seg) => segment('ubuf', seg)).join(';'),
+      flags,
+    }
   }
   const { iter = 'ubuf', end } = row
+  if (row.event !== undefined) {
+    const flags = row.flags === undefined ? {} : { flags: row.flags.join(' ') }
+    return {
+      ts,
+      event: row.event,
+      id: row.id!,
+      iter,
+      segs: row.segs.map((seg) => segment(iter, seg)).join(';'),
+      ...flags,
+    }
+  }
   return {
     ts,
+    ...(row.id === undefined ? {} : { id: row.id }),
     op: row.op ?? 'read',
     iter,
     segs: iter === 'discard' ? '' : row.segs.map((seg) => segment(iter, seg)).join(';'),

@@ -78,7 +78,6 @@ export class RdsMrs {
     // A region that does not begin with a page may have one more.
     if (!io.fits(pages - 1, RDS_MAX_MSG_SIZE / PAGE_SIZE)) return EMSGSIZE
     if (!io.allocate(pages * POINTER_BYTES)) return ENOMEM
-    io.built(pages, POINTER_BYTES)
     const result = this.mapPages(io, pages)
     io.free(pages * POINTER_BYTES)
     return result
@@ -87,7 +86,10 @@ export class RdsMrs {
   private mapPages(io: Operation, pages: number): number {
     if (!io.allocate(RDS_MR_BYTES)) return ENOMEM
     let error = pinPages(io, pages)
-    if (error === 0) error = this.mapList(io, pages)
+    if (error === 0) {
+      io.built(pages, POINTER_BYTES)
+      error = this.mapList(io, pages)
+    }
     if (error < 0) io.free(RDS_MR_BYTES)
     return error
   }
