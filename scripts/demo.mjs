@@ -49,6 +49,14 @@ copied. Tests compare these calls one by one, with the live count of every page.
     args: ['replay', 'traces/ground-truth/consumers-6.1-ktls.csv'],
   },
   {
+    title: 'What did the change save?',
+    words: `
+The argument about iterators began with cifs over RDMA: iterator to page array, to scatterlist, to ib_sge. Since Linux
+6.3 the iterator goes straight to ib_sge. sqlite3's I/O on such a mount, in packets, both ways: a quarter fewer list entries,
+but more DMA mappings, because a packet now straddles pages. docs/rdma-comparison.md has every trace.`,
+    args: ['compare', 'traces/sqlite3.csv', '--base', 'smbdirect-legacy@6.1', '--with', 'smbdirect@6.12'],
+  },
+  {
     title: 'One operation, drawn',
     words: `
 A vectored write of three misaligned segments to a raw disk. Its pages are pinned first; only then does the block

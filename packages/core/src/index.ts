@@ -15,6 +15,7 @@ export { FAULT_NAMES, FAULT_PAGE, type FaultName, Faults } from './consumer/faul
 export type { Operation } from './consumer/operation.ts'
 export { PluginError } from './consumer/plugin-error.ts'
 export { type PluginRegistration, type RegisteredConsumer, Registry } from './consumer/registry.ts'
+export { SgChunks, sgChunkBytes, sgPoolBytes } from './consumer/sg-chunks.ts'
 export { tellScatterlist } from './consumer/tell-scatterlist.ts'
 export * from './errno.ts'
 export { extractPages, ITER_ALLOW_P2PDMA } from './extract/extract-pages.ts'

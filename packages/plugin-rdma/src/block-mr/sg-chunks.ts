@@ -1,9 +1,8 @@
-import { type Operation, SCATTERLIST_BYTES, SG_CHUNK_SIZE } from '@pinscope/core'
+import { type Operation, SG_CHUNK_SIZE, sgPoolBytes } from '@pinscope/core'
 
 /** Elements that a request has of its own. @kernel drivers/nvme/host/nvme.h: NVME_INLINE_SG_CNT; drivers/scsi/scsi_lib.c: SCSI_INLINE_SG_CNT */
 export const INLINE_SG_CNT = 2
 
-const SMALLEST_POOL = 8
 const CHUNKS_ALL = 0x7fffffff
 
 /**
@@ -15,7 +14,7 @@ export function allocateChunks(io: Operation, entries: number): number {
   let left = entriesBehind(entries)
   let chunks = 0
   while (left > 0) {
-    if (!io.allocate(poolBytes(left))) {
+    if (!io.allocate(sgPoolBytes(left < SG_CHUNK_SIZE ? left : SG_CHUNK_SIZE))) {
       freeFirstChunks(io, entries, chunks)
       return -1
     }
@@ -33,7 +32,7 @@ export function freeChunks(io: Operation, entries: number): void {
 function freeFirstChunks(io: Operation, entries: number, chunksMax: number): void {
   let left = entriesBehind(entries)
   for (let chunk = 0; left > 0 && chunk < chunksMax; chunk++) {
-    io.free(poolBytes(left))
+    io.free(sgPoolBytes(left < SG_CHUNK_SIZE ? left : SG_CHUNK_SIZE))
     left -= usableOf(left)
   }
 }
@@ -45,11 +44,4 @@ function entriesBehind(entries: number): number {
 /** Elements of the next chunk that are no link. */
 function usableOf(left: number): number {
   return left > SG_CHUNK_SIZE ? SG_CHUNK_SIZE - 1 : left
-}
-
-/** Bytes of the pool that it comes from: of 8, 16, 32, 64 or 128 elements. @kernel lib/sg_pool.c: sg_pool_index */
-function poolBytes(left: number): number {
-  if (left >= SG_CHUNK_SIZE) return SG_CHUNK_SIZE * SCATTERLIST_BYTES
-  const size = left <= SMALLEST_POOL ? SMALLEST_POOL : 2 ** (32 - Math.clz32(left - 1))
-  return size * SCATTERLIST_BYTES
 }

@@ -17,11 +17,12 @@ import {
   SCATTERLIST_BYTES,
   Scatterlists,
   SgAppender,
+  SgChunks,
+  sgChunkBytes,
 } from '@pinscope/core'
 import type { Device } from '../device/device.ts'
 import { bestPageShift, devicePages, pageShifts } from './best-page-size.ts'
 import { PAGES_UNLIMITED, PinnedVm } from './pinned-vm.ts'
-import { SgChunks } from './sg-chunks.ts'
 import {
   BATCHES,
   DEREGISTRATIONS,
@@ -66,7 +67,7 @@ export class Umems {
   private readonly memlockPages: number
   private readonly umemBytes: number
   private readonly counts: Float64Array
-  private readonly chunks = new SgChunks(this.lists)
+  private readonly chunks = new SgChunks(this.lists, sgChunkBytes)
   private readonly appender: SgAppender
   private readonly pins: UserPins
   private readonly unpins: UserUnpins

@@ -15,9 +15,11 @@ import {
   REASON_PUT_SHORT,
   SCATTERLIST_BYTES,
   Scatterlists,
+  SgChunks,
   type SgTable,
   sgAllocTableChained,
   sgFreeTableChained,
+  sgPoolBytes,
   tellScatterlist,
 } from '@pinscope/core'
 import { BounceBuffer } from './bounce-buffer.ts'
@@ -36,7 +38,6 @@ import {
   TASK_SET_FULL,
 } from './scsi-counters.ts'
 import { IOVEC_BYTES, PROT_SGLS_MAX, protectionBytes, SGLS_MAX, UNALIGNED_SGLS_MAX, UPAGES_MAX } from './scsi-limits.ts'
-import { SgChunks } from './sg-chunks.ts'
 
 /** Segments of one iovec, at most: each command of 6.1 and 6.12 has an array of them for its response. @kernel UIO_MAXIOV */
 const RESP_IOVS = 1024
@@ -62,7 +63,7 @@ export class VhostScsi implements Consumer {
   private readonly inlineSgCnt: number
   private readonly hasProt: boolean
   private readonly lists = new Scatterlists()
-  private readonly chunks = new SgChunks(this.lists)
+  private readonly chunks = new SgChunks(this.lists, sgPoolBytes)
   private readonly commands: CommandTable
   private readonly bounceBuffer: BounceBuffer
   private readonly counts = new Float64Array(SCSI_COUNTERS.length)
