@@ -14,7 +14,8 @@ export function consumerOptions(
   for (const name of Object.keys(own)) refuseUnknown(definition, name)
   for (const option of definition.options ?? []) {
     const value = own[option.name] ?? headerValue(header, option) ?? option.default
-    check(definition, option, value)
+    const told = own[option.name] === undefined ? headerText(header, option) : undefined
+    check(definition, option, value, told === undefined ? String(value) : `"${told}" (# ${option.header})`)
     values[option.name] = value
   }
   return values
@@ -27,19 +28,25 @@ function refuseUnknown(definition: ConsumerDefinition, name: string): void {
   throw new UsageError(`consumer "${definition.name}" has no option "${name}"`, hint)
 }
 
+function headerText(header: TraceHeader, option: ConsumerOption): string | undefined {
+  return option.header === null ? undefined : header.attributes.get(option.header)
+}
+
 function headerValue(header: TraceHeader, option: ConsumerOption): number | undefined {
-  const text = option.header === null ? undefined : header.attributes.get(option.header)
+  const text = headerText(header, option)
   if (text === undefined) return undefined
   const word = option.words?.indexOf(text) ?? -1
   return word >= 0 ? word : Number(text)
 }
 
-function check(definition: ConsumerDefinition, option: ConsumerOption, value: number): void {
+/** `told`: the value as it was written. */
+function check(definition: ConsumerDefinition, option: ConsumerOption, value: number, told: string): void {
   const isPower = Number.isInteger(Math.log2(value))
   if (Number.isInteger(value) && value >= option.min && value <= option.max && (isPower || !option.powerOfTwo)) return
   const kind = option.powerOfTwo ? 'a power of two' : 'a whole number'
-  throw new UsageError(
-    `${definition.name}.${option.name} is ${value}`,
-    `expected ${kind} from ${option.min} to ${option.max} (${option.unit}); the default is ${option.default}`,
-  )
+  const expected =
+    option.words === undefined
+      ? `expected ${kind} from ${option.min} to ${option.max} (${option.unit}); the default is ${option.default}`
+      : `expected one of ${option.words.join(', ')}; the default is ${option.words[option.default]}`
+  throw new UsageError(`${definition.name}.${option.name} is ${told}`, expected)
 }

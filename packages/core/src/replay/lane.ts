@@ -208,7 +208,7 @@ export class Lane {
     inFlight.expectedReleased[slot] = expected ? batch.pinsReleased[row] : NONE
     if (batch.endNs[row] !== END_NEVER) inFlight.schedule(slot, batch.endNs, row)
     const id = batch.id[row]
-    if (id !== NONE && io.iter.fixed) this.registrations.use(id, 1)
+    if ((io.flags & FLAG_FIXED) !== 0) this.registrations.use(id, 1)
     if (id === NONE || io.iter.fixed) return
     this.ids.set(id, ID_OPERATION, io.row, io.retentionKept(), io.pagesKept())
     this.ids.slot[id] = slot

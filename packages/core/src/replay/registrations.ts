@@ -134,7 +134,8 @@ export class Registrations {
   /** An operation that names it goes into flight, or (-1) completes. */
   use(id: number, by: 1 | -1): void {
     const registration = this.open.get(id)
-    if (registration !== undefined) registration.uses += by
+    // One that began before the memory was registered anew under its name is over with the old registration.
+    if (registration !== undefined) registration.uses = Math.max(registration.uses + by, 0)
   }
 
   /** An `unmap` or `free` row: the process gives memory up that a registration of the consumer's still names. */
