@@ -2,7 +2,7 @@ import { EFAULT } from '../errno.ts'
 import { extractPages } from '../extract/extract-pages.ts'
 import { PageList } from '../extract/page-list.ts'
 import type { ExtractionPolicy } from '../extract/policy.ts'
-import { RETAIN_NONE, RETAIN_REF, type Retention } from '../extract/retention.ts'
+import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
 import { copyFromIter, copyToIter } from '../iter/copy.ts'
 import { faultInReadable, faultInWriteable } from '../iter/fault-in.ts'
 import { FolioQueue } from '../iter/folio-queue.ts'
@@ -18,6 +18,7 @@ import { REASON_NOBODY_TOLD } from '../ledger/hold-table.ts'
 import { IterViolations } from '../ledger/iter-violations.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { OwnedPages } from '../ledger/owned-pages.ts'
+import { FOLL_PIN } from '../memory/foll.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
@@ -138,6 +139,31 @@ export class Operation extends OperationFigures {
     list.trim(listed - bytes)
     faults.isPageNext = passed > 0
     return passed === 0 ? EFAULT : bytes
+  }
+
+  /**
+   * Pins up to `count` pages of user memory by address, whatever the iterator and the policy are: from `skipBytes` behind
+   * `addresses[at]` on, in address space `mm`, as `foll` asks. Fills {@link list} and {@link hold}. Returns how many, fewer
+   * where a later page cannot be had, or the errno of the first with nothing taken. @kernel mm/gup.c: pin_user_pages_fast
+   */
+  pinPages(mm: number, addresses: Float64Array, at: number, skipBytes: number, count: number, foll: number): number {
+    const { faults, list } = this
+    const { spaces } = this.memory
+    this.hold = HOLD_NONE
+    if (faults.isPageNext) return this.failPage()
+    const found = spaces.walk(mm, addresses, at, skipBytes, count, foll | FOLL_PIN, list.page)
+    if (found < 0) return found
+    const pinned = faults.passed(FAULT_PAGE, found)
+    faults.isPageNext = pinned > 0 && pinned < found
+    if (pinned === 0) return EFAULT
+    list.describe(pinned, 0, pinned * PAGE_SIZE)
+    list.isRun = spaces.walkedRun
+    list.retention = RETAIN_PIN
+    list.sparesSlab = false
+    const hold = this.ledger.acquire(list)
+    if (!isHold(hold)) return hold
+    this.hold = hold
+    return pinned
   }
 
   private failPage(): number {

@@ -75,8 +75,7 @@ export function laneReport(lane: Lane): LaneReport {
       perOperationMax: figures[ENTRIES_OPERATION_MAX],
       limitHits: figures[LIMIT_HITS],
     },
-    ...allocations(lane),
-    ...mappings(lane),
+    ...allocatedAndMapped(lane),
     counters: { ...lane.consumer.counters() },
     leaksTotal,
     leaks,
@@ -94,20 +93,17 @@ function injected({ setup, io }: Lane): Pick<LaneReport, 'faults'> {
   return { faults: { fault, at, injected: io.faults.seen[io.faults.kind] >= at ? 1 : 0 } }
 }
 
-function allocations({ io, registrations }: Lane): Pick<LaneReport, 'allocations'> {
+/** What the consumer allocated and mapped, where it did, and how much of it belongs to registrations that are open. */
+function allocatedAndMapped({ io, registrations }: Lane): Pick<LaneReport, 'allocations' | 'dma'> {
   const { made, freed, bytes, openBytes, peakBytes } = io.allocations
-  if (made === 0) return {}
-  const { allocations: longTerm, bytes: longTermBytes } = registrations.longTerm()
-  const held = longTerm === 0 ? {} : { longTerm, longTermBytes }
-  return { allocations: { made, freed, bytes, openBytes, peakBytes, ...held } }
-}
-
-function mappings({ io, registrations }: Lane): Pick<LaneReport, 'dma'> {
   const { maps, mappedEntries, unmappedEntries, openEntries, peakEntries } = io.dma
-  if (maps === 0) return {}
-  const { entries: longTermEntries } = registrations.longTerm()
-  const held = longTermEntries === 0 ? {} : { longTermEntries }
-  return { dma: { maps, mappedEntries, unmappedEntries, openEntries, peakEntries, ...held } }
+  const held = registrations.longTerm()
+  const ofMemory = held.allocations === 0 ? {} : { longTerm: held.allocations, longTermBytes: held.bytes }
+  const ofDevices = held.entries === 0 ? {} : { longTermEntries: held.entries }
+  return {
+    ...(made === 0 ? {} : { allocations: { made, freed, bytes, openBytes, peakBytes, ...ofMemory } }),
+    ...(maps === 0 ? {} : { dma: { maps, mappedEntries, unmappedEntries, openEntries, peakEntries, ...ofDevices } }),
+  }
 }
 
 /** Walks the holds that are still open: leaks, one for each operation and kind, and what is long-term. */

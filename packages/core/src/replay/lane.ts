@@ -1,13 +1,12 @@
 import type { Consumer, ConsumerEnvironment } from '../consumer/consumer.ts'
 import { FAULT_COMPLETE, FAULT_NAMES } from '../consumer/faults.ts'
-import { Operation, type OperationObserver } from '../consumer/operation.ts'
+import { Operation } from '../consumer/operation.ts'
 import { EFAULT, EINVAL, EIO } from '../errno.ts'
 import type { Retention } from '../extract/retention.ts'
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { FLAG_FIXED } from '../iter/row-flags.ts'
 import { REASON_IN_FLIGHT, REASON_NO_COMPLETION } from '../ledger/hold-table.ts'
 import { Ledger } from '../ledger/ledger.ts'
-import type { LedgerObserver } from '../ledger/ledger-observer.ts'
 import { PINS_ACQUIRED, PINS_RELEASED } from '../ledger/totals.ts'
 import type { AddressSpaces } from '../memory/address-spaces.ts'
 import { gupRules } from '../memory/gup-rules.ts'
@@ -40,14 +39,7 @@ import { applyMemoryEvent } from './memory-events.ts'
 import { ReferenceEvents } from './reference-events.ts'
 import { RegisteredBuffers } from './registered-buffers.ts'
 import { Registrations } from './registrations.ts'
-
-/** Told about one operation only, in submission and in completion: for `explain`. */
-export interface Watcher extends LedgerObserver, OperationObserver {
-  /** Number of the operation. */
-  number: number
-  /** True while the operation completes, and after it until another one does. */
-  completing: boolean
-}
+import type { Watcher } from './watcher.ts'
 
 /** One policy with one consumer over one trace: its own pages, address spaces and ledger. */
 export class Lane {
@@ -230,6 +222,7 @@ export class Lane {
     inFlight.give(slot)
   }
 
+  /** Lets the consumer complete the operation at work. */
   private complete(): void {
     const { watched, io } = this
     if (watched !== null) watched.completing = watched.number === io.number

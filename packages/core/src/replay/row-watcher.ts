@@ -4,7 +4,8 @@ import type { SegmentTable } from '../iter/segment-table.ts'
 import { PAGE_KINDS } from '../memory/page-store.ts'
 import { PAGE_SIZE, pageNumberOf, pagesSpanned } from '../units.ts'
 import type { ExplainedPage, ExplainedStep } from './explanation.ts'
-import type { Lane, Watcher } from './lane.ts'
+import type { Lane } from './lane.ts'
+import type { Watcher } from './watcher.ts'
 
 /** Writes down what happens to one operation, step by step. */
 export class RowWatcher implements Watcher {

@@ -113,12 +113,7 @@ function mergedAllocations({ allocations: a }: LaneReport, { allocations: b }: L
       bytes: a.bytes + b.bytes,
       openBytes: a.openBytes + b.openBytes,
       peakBytes: Math.max(a.peakBytes, a.openBytes + b.peakBytes),
-      ...(a.longTerm === undefined && b.longTerm === undefined
-        ? {}
-        : {
-            longTerm: (a.longTerm ?? 0) + (b.longTerm ?? 0),
-            longTermBytes: (a.longTermBytes ?? 0) + (b.longTermBytes ?? 0),
-          }),
+      ...optionalSums(a, b, 'longTerm', 'longTermBytes'),
     },
   }
 }
@@ -132,11 +127,21 @@ function mergedMappings({ dma: a }: LaneReport, { dma: b }: LaneReport): Pick<La
       unmappedEntries: a.unmappedEntries + b.unmappedEntries,
       openEntries: a.openEntries + b.openEntries,
       peakEntries: Math.max(a.peakEntries, a.openEntries + b.peakEntries),
-      ...(a.longTermEntries === undefined && b.longTermEntries === undefined
-        ? {}
-        : { longTermEntries: (a.longTermEntries ?? 0) + (b.longTermEntries ?? 0) }),
+      ...optionalSums(a, b, 'longTermEntries'),
     },
   }
+}
+
+/** Sums of figures that a lane leaves out where there is none. */
+function optionalSums<Name extends string>(
+  a: Partial<Record<Name, number | undefined>>,
+  b: Partial<Record<Name, number | undefined>>,
+  ...names: readonly Name[]
+): Partial<Record<Name, number>> {
+  const told = names.filter((name) => a[name] !== undefined || b[name] !== undefined)
+  return Object.fromEntries(told.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)])) as Partial<
+    Record<Name, number>
+  >
 }
 
 function mergedLongTerm(a: LaneReport, b: LaneReport): Pick<LaneReport, 'longTerm' | 'longTermTotal'> {

@@ -1,21 +1,15 @@
 import {
-  type AddressSpaces,
   type ConsumerEnvironment,
   EFAULT,
-  FAULT_PAGE,
   FOLL_FORCE,
   FOLL_LONGTERM,
-  FOLL_PIN,
   FOLL_WRITE,
   HOLD_NONE,
-  isHold,
   isSince,
   KERNEL_MM,
-  type Ledger,
   type Operation,
   PAGE_OFFSET_MASK,
   PAGE_SIZE,
-  RETAIN_PIN,
 } from '@pinscope/core'
 import type { UmemTable } from './umem-table.ts'
 
@@ -29,17 +23,13 @@ import type { UmemTable } from './umem-table.ts'
  *   the same.
  */
 export class UserPins {
-  private readonly spaces: AddressSpaces
-  private readonly ledger: Ledger
   private readonly alwaysWrites: boolean
   private mm = 0
   private foll = 0
   /** First byte of the next page, in element 0. @kernel cur_base */
   private readonly curBase = new Float64Array(1)
 
-  constructor({ kernel, memory, ledger }: ConsumerEnvironment) {
-    this.spaces = memory.spaces
-    this.ledger = ledger
+  constructor({ kernel }: ConsumerEnvironment) {
     this.alwaysWrites = !isSince(kernel, '6.12')
   }
 
@@ -50,7 +40,7 @@ export class UserPins {
     this.mm = umems.mm[row]
     const isWritable = umems.writable[row] === 1
     const write = isWritable ? FOLL_WRITE : this.alwaysWrites ? FOLL_WRITE | FOLL_FORCE : 0
-    this.foll = FOLL_PIN | FOLL_LONGTERM | write
+    this.foll = FOLL_LONGTERM | write
   }
 
   /** Number of the page with which {@link next} begins. */
@@ -63,35 +53,11 @@ export class UserPins {
    * is less where a later page cannot be had; the next call then gives the errno.
    */
   next(io: Operation, count: number): number {
-    const { list } = io
     io.hold = HOLD_NONE
-    const pinned = this.list(io, count)
-    if (pinned < 0) return pinned
-    list.describe(pinned, 0, pinned * PAGE_SIZE)
-    list.isRun = this.spaces.walkedRun
-    list.retention = RETAIN_PIN
-    list.sparesSlab = false
-    const hold = this.ledger.acquire(list)
-    if (!isHold(hold)) return hold
-    io.hold = hold
-    this.curBase[0] += pinned * PAGE_SIZE
-    return pinned
-  }
-
-  /** Pages up to one that was made to fail, or that cannot be had. */
-  private list(io: Operation, count: number): number {
-    const { faults } = io
-    if (faults.isPageNext) {
-      faults.isPageNext = false
-      return EFAULT
-    }
     // Addresses of the kernel are no user memory. @kernel access_ok
     if (this.mm === KERNEL_MM) return EFAULT
-    const found = this.spaces.walk(this.mm, this.curBase, 0, 0, count, this.foll, io.list.page)
-    if (found < 0) return found
-    const passed = faults.passed(FAULT_PAGE, found)
-    if (passed === found) return found
-    faults.isPageNext = passed > 0
-    return passed === 0 ? EFAULT : passed
+    const pinned = io.pinPages(this.mm, this.curBase, 0, 0, count, this.foll)
+    if (pinned > 0) this.curBase[0] += pinned * PAGE_SIZE
+    return pinned
   }
 }

@@ -5,26 +5,21 @@ import {
   EMSGSIZE,
   ENOMEM,
   EOPNOTSUPP,
-  FAULT_NAMES,
   FOLL_LONGTERM,
-  FOLL_PIN,
   FOLL_WRITE,
   HOLD_NONE,
-  isHold,
   isUserBacked,
   type Operation,
   PAGE_SIZE,
   type Pinned,
   POINTER_BYTES,
-  RETAIN_PIN,
   RETAIN_REF,
   SCATTERLIST_BYTES,
 } from '@pinscope/core'
 import { MRS, MRS_REFUSED } from './rds-counters.ts'
 import { RDS_MAX_MSG_SIZE, RDS_MR_BYTES } from './rds-sizes.ts'
 
-const FAULT_PAGE = FAULT_NAMES.indexOf('page')
-const FOLL = FOLL_PIN | FOLL_WRITE | FOLL_LONGTERM
+const FOLL = FOLL_WRITE | FOLL_LONGTERM
 
 /**
  * Memory that the peer may read and write: setsockopt(RDS_GET_MR, RDS_GET_MR_FOR_DEST), or the control message
@@ -116,23 +111,10 @@ export class RdsMrs {
 
 /** All pages are pinned, in one call, or none. @kernel net/rds/rdma.c: rds_pin_pages */
 function pinPages(io: Operation, pages: number): number {
-  const { iter, list, ledger, memory, faults } = io
+  const { iter } = io
+  const pinned = io.pinPages(iter.mm, iter.table.addressBytes, iter.segment, iter.iovOffsetBytes, pages, FOLL)
+  if (pinned < 0 || pinned === pages) return Math.min(pinned, 0)
+  io.ledger.letGo(io.hold)
   io.hold = HOLD_NONE
-  const { addressBytes } = iter.table
-  const found = memory.spaces.walk(iter.mm, addressBytes, iter.segment, iter.iovOffsetBytes, pages, FOLL, list.page)
-  if (found < 0) return found
-  const pinned = faults.passed(FAULT_PAGE, found)
-  if (pinned === 0) return EFAULT
-  list.describe(pinned, 0, pinned * PAGE_SIZE)
-  list.isRun = memory.spaces.walkedRun
-  list.retention = RETAIN_PIN
-  list.sparesSlab = false
-  const hold = ledger.acquire(list)
-  if (!isHold(hold)) return hold
-  if (pinned < pages) {
-    ledger.letGo(hold)
-    return EFAULT
-  }
-  io.hold = hold
-  return 0
+  return EFAULT
 }
