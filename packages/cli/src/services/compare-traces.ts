@@ -3,10 +3,8 @@ import {
   type Comparison,
   compareReports,
   mergeReports,
-  openTrace,
   type ReplayOptions,
   type Report,
-  replayEach,
   UsageError,
 } from '@pinscope/core'
 import { laneName } from '../render/compare-lane.ts'
@@ -15,8 +13,7 @@ import type { LaneNameFlags } from './compare-reports.ts'
 import type { TraceInput } from './input.ts'
 import { loadPlugins } from './load-plugins.ts'
 import { Progress } from './progress.ts'
-import { type LaneFlags, replayOptions } from './replay-traces.ts'
-import { tuneV8 } from './tune-v8.ts'
+import { type LaneFlags, replayOptions, replayTracesEach } from './replay-traces.ts'
 
 /** The flags of a comparison that replays, as oclif parsed them. */
 export interface CompareTraceFlags extends LaneNameFlags, Omit<LaneFlags, 'consumer' | 'policy' | 'verify-data'> {
@@ -36,14 +33,7 @@ export async function compareTraces(
   const shared = replayOptions(flags, registry)
   const ways = lanes.map((lane) => wayOf(lane, shared))
   const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
-  tuneV8()
-  const byTrace: Report[][] = []
-  try {
-    for (const input of traces) byTrace.push(await replayTrace(input, ways, progress))
-  } finally {
-    progress?.erase()
-  }
-  return comparisonOf(byTrace)
+  return comparisonOf(await replayTracesEach(traces, ways, progress))
 }
 
 /** The base first. */
@@ -70,17 +60,6 @@ function wayOf({ consumer, policy, kernel }: TypedLane, shared: ReplayOptions): 
     policies: policy === null ? null : [policy],
     kernel: kernel ?? shared.kernel,
   }
-}
-
-async function replayTrace(
-  input: TraceInput,
-  ways: readonly ReplayOptions[],
-  progress: Progress | null,
-): Promise<Report[]> {
-  const reader = await openTrace(input.bytes, input.name)
-  const reports = await replayEach(reader, ways, (state) => progress?.update(input, state))
-  progress?.inputDone(reports[0].trace.rows)
-  return reports
 }
 
 /** One comparison; one for each kernel where the lanes name none and the traces were recorded on several. */

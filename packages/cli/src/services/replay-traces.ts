@@ -1,4 +1,4 @@
-import { mergeReports, openTrace, type Registry, type ReplayOptions, type Report, replay } from '@pinscope/core'
+import { mergeReports, openTrace, type Registry, type ReplayOptions, type Report, replayEach } from '@pinscope/core'
 import { consumerOptionValues } from './consumer-options.ts'
 import { faultInjection } from './faults.ts'
 import { openInputs, type TraceInput } from './input.ts'
@@ -41,22 +41,27 @@ export async function replayTraces(
   options: ReplayOptions,
   progress: Progress | null,
 ): Promise<Report> {
+  const byTrace = await replayTracesEach(openInputs(names), [options], progress)
+  return mergeReports(byTrace.map(([report]) => report))
+}
+
+/** Replays each trace by itself in several ways at once: of each trace a report for each way. */
+export async function replayTracesEach(
+  inputs: Iterable<TraceInput>,
+  ways: readonly ReplayOptions[],
+  progress: Progress | null,
+): Promise<Report[][]> {
   tuneV8()
-  const reports: Report[] = []
+  const byTrace: Report[][] = []
   try {
-    for (const input of openInputs(names)) {
-      const report = await replayOne(input, options, progress)
-      progress?.inputDone(report.trace.rows)
-      reports.push(report)
+    for (const input of inputs) {
+      const reader = await openTrace(input.bytes, input.name)
+      const reports = await replayEach(reader, ways, (state) => progress?.update(input, state))
+      progress?.inputDone(reports[0].trace.rows)
+      byTrace.push(reports)
     }
   } finally {
     progress?.erase()
   }
-  return mergeReports(reports)
-}
-
-async function replayOne(input: TraceInput, options: ReplayOptions, progress: Progress | null): Promise<Report> {
-  const reader = await openTrace(input.bytes, input.name)
-  if (progress === null) return replay(reader, options)
-  return replay(reader, { ...options, onProgress: (state) => progress.update(input, state) })
+  return byTrace
 }
