@@ -3,6 +3,7 @@ import { type RowsOptions, replayRows, sweepFaults, type TestRow } from '@pinsco
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { iterToMr, smbdMr } from '../src/smbd-mr/definition.ts'
+import { bvec, cached, folioq, hex, onPageLists, REGIONS, RXE, user } from './support/mr-rows.ts'
 
 // iter-to-mr: what the proposal saves against smbd-mr (the column "ideal" of C3, C4, C6), and that it registers the same.
 
@@ -13,30 +14,7 @@ const M = 1024 * K
 
 /** Values of the option `device`. */
 const MLX5 = 0
-const RXE = 1
-
-const REGIONS = 64
-
-const hex = (address: number) => `0x${address.toString(16)}`
-const user = (op: 'read' | 'write', address: number, length: number, more: TestRow = {}): TestRow => ({
-  op,
-  iter: 'ubuf',
-  segs: `${hex(address)}+${length}`,
-  ...more,
-})
-const bvec = (segs: string, more: TestRow = {}): TestRow => ({ op: 'write', iter: 'bvec', segs, ...more })
-const folioq = (length: number): TestRow => ({ op: 'write', iter: 'folioq', segs: `data:0+${length}` })
-
-/** The first file of the trace in the page cache, in folios of 2^order pages. */
-const cached = (order: number, bytes = M): Pick<RowsOptions, 'prepare'> => ({
-  prepare: ({ memory }) => memory.cache.populate(0, Float64Array.of(0), 0, bytes, order),
-})
-
-const settings = (kernel: KernelVersion, options: RowsOptions): RowsOptions => ({
-  kernel,
-  ...options,
-  options: { device: RXE, 'smb-header': 0, ...options.options },
-})
+const settings = (kernel: KernelVersion, options: RowsOptions) => onPageLists({ kernel, ...options })
 const on = (kernel: KernelVersion, rows: readonly TestRow[], options: RowsOptions = {}) =>
   replayRows(iterToMr, rows, settings(kernel, options))
 

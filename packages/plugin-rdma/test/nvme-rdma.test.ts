@@ -1,14 +1,8 @@
 import { EAGAIN, EFAULT, EINVAL, EIO, type KernelVersion } from '@pinscope/core'
-import {
-  ownershipCell,
-  type RowsOptions,
-  type RowsResult,
-  replayRows,
-  sweepFaults,
-  type TestRow,
-} from '@pinscope/core/testing'
+import { ownershipCell, type RowsOptions, replayRows, sweepFaults, type TestRow } from '@pinscope/core/testing'
 import { describe, expect, it } from 'vitest'
 import { nvmeRdma } from '../src/block-mr/definition.ts'
+import { expectNothingLeft, requests, type Segments, text, vector } from './support/block-rows.ts'
 
 // drivers/nvme/host/rdma.c: nvme_rdma_map_data, with the block layer above it (block/bio.c, block/blk-merge.c). Sizes:
 // bio_vec 16, scatterlist 32 (chunks of 128 elements are a page), ib_sge 16, page list 8.
@@ -20,14 +14,6 @@ const M = 1 << 20
 const ALL = ['6.1', '6.12', '6.18', 'mainline'] as const
 const SIW = 2
 
-type Segments = readonly (readonly [number, number])[]
-const text = (segs: Segments) => segs.map(([address, length]) => `0x${address.toString(16)}+${length}`).join(';')
-const vector = (op: 'read' | 'write', segs: Segments, more: TestRow = {}): TestRow => ({
-  op,
-  iter: 'iovec',
-  segs: text(segs),
-  ...more,
-})
 /** {offset, length} of each bvec; each is in memory of its own. */
 const bvecs = (op: 'read' | 'write', vecs: Segments, more: TestRow = {}): TestRow => ({
   op,
@@ -38,17 +24,6 @@ const bvecs = (op: 'read' | 'write', vecs: Segments, more: TestRow = {}): TestRo
 
 const on = (kernel: KernelVersion, rows: readonly TestRow[], options: RowsOptions['options'] = {}) =>
   replayRows(nvmeRdma, rows, { kernel, options })
-
-/** {offset, length} of the elements of each request. */
-const requests = ({ lists }: RowsResult) =>
-  lists.map(({ entries }) => entries.map(({ offsetBytes, lengthBytes }) => [offsetBytes, lengthBytes]))
-
-function expectNothingLeft({ report, lane }: RowsResult) {
-  expect([report.pins.open, report.refs.open, lane.io.allocations.openBytes, lane.io.dma.openEntries]).toEqual([
-    0, 0, 0, 0,
-  ])
-  expect(report.violationsTotal).toBe(0)
-}
 
 describe('nvme_rdma_map_data', () => {
   it.each(ALL)('1 MiB on %s: one request of 256 elements, one MR of 256 pages', async (kernel) => {

@@ -2,6 +2,7 @@ import { EAGAIN, EIO, KERNEL_VERSIONS, type KernelVersion } from '@pinscope/core
 import { ownershipCell, type RowsOptions, replayRows, sweepFaults, type TestRow } from '@pinscope/core/testing'
 import { describe, expect, it } from 'vitest'
 import { smbdMr } from '../src/smbd-mr/definition.ts'
+import { bvec, cached, folioq, hex, onPageLists, REGIONS, RXE, user } from './support/mr-rows.ts'
 
 // smbd-mr: the worked examples MR1 to MR4, C3, C4, C6, what a page list cannot show, limits, faults, and how requests end.
 
@@ -12,35 +13,10 @@ const M = 1024 * K
 
 /** Values of the option `device`. */
 const MLX5 = 0
-const RXE = 1
 const SIW = 2
 
-/** Regions of a connection: twice 32 responder resources. */
-const REGIONS = 64
-/** Allocations of a region: the struct, the driver's list, the scatterlist. */
-
-const hex = (address: number) => `0x${address.toString(16)}`
-const user = (op: 'read' | 'write', address: number, length: number, more: TestRow = {}): TestRow => ({
-  op,
-  iter: 'ubuf',
-  segs: `${hex(address)}+${length}`,
-  ...more,
-})
-const bvec = (segs: string, more: TestRow = {}): TestRow => ({ op: 'write', iter: 'bvec', segs, ...more })
-const folioq = (length: number, more: TestRow = {}): TestRow => ({
-  op: 'write',
-  iter: 'folioq',
-  segs: `data:0+${length}`,
-  ...more,
-})
-/** The first file of the trace in the page cache, in folios of 2^order pages. */
-const cached = (order: number, bytes = M): Pick<RowsOptions, 'prepare'> => ({
-  prepare: ({ memory }) => memory.cache.populate(0, Float64Array.of(0), 0, bytes, order),
-})
-
-/** On a device whose regions are page lists, without the packets of SMB headers unless the options say so. */
 const on = (kernel: KernelVersion, rows: readonly TestRow[], options: RowsOptions = {}) =>
-  replayRows(smbdMr, rows, { kernel, ...options, options: { device: RXE, 'smb-header': 0, ...options.options } })
+  replayRows(smbdMr, rows, onPageLists({ kernel, ...options }))
 
 /** [offset, length] of the entries of a list, pages left out. */
 const shape = (list: { entries: readonly { offsetBytes: number; lengthBytes: number }[] } | undefined) =>

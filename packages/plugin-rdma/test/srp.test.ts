@@ -1,14 +1,8 @@
 import { EIO, type KernelVersion } from '@pinscope/core'
-import {
-  ownershipCell,
-  type RowsOptions,
-  type RowsResult,
-  replayRows,
-  sweepFaults,
-  type TestRow,
-} from '@pinscope/core/testing'
+import { ownershipCell, type RowsOptions, replayRows, sweepFaults, type TestRow } from '@pinscope/core/testing'
 import { describe, expect, it } from 'vitest'
 import { srp } from '../src/block-mr/definition.ts'
+import { expectNothingLeft, requests, type Segments, vector } from './support/block-rows.ts'
 
 // drivers/infiniband/ulp/srp/ib_srp.c: srp_map_data, with the block layer above it. Sizes: bio_vec 16, scatterlist 32,
 // ib_sge 16, page list 8, element of a list with gaps 16, srp_direct_buf 16.
@@ -20,14 +14,6 @@ const ALL = ['6.1', '6.12', '6.18', 'mainline'] as const
 const RXE = 1
 const IRDMA = 3
 
-type Segments = readonly (readonly [number, number])[]
-const text = (segs: Segments) => segs.map(([address, length]) => `0x${address.toString(16)}+${length}`).join(';')
-const vector = (op: 'read' | 'write', segs: Segments, more: TestRow = {}): TestRow => ({
-  op,
-  iter: 'iovec',
-  segs: text(segs),
-  ...more,
-})
 const bvec = (op: 'read' | 'write', offset: number, length: number, more: TestRow = {}): TestRow => ({
   op,
   iter: 'bvec',
@@ -37,17 +23,6 @@ const bvec = (op: 'read' | 'write', offset: number, length: number, more: TestRo
 
 const on = (kernel: KernelVersion, rows: readonly TestRow[], options: RowsOptions['options'] = {}) =>
   replayRows(srp, rows, { kernel, options })
-
-/** {offset, length} of the elements of each request. */
-const requests = ({ lists }: RowsResult) =>
-  lists.map(({ entries }) => entries.map(({ offsetBytes, lengthBytes }) => [offsetBytes, lengthBytes]))
-
-function expectNothingLeft({ report, lane }: RowsResult) {
-  expect([report.pins.open, report.refs.open, lane.io.allocations.openBytes, lane.io.dma.openEntries]).toEqual([
-    0, 0, 0, 0,
-  ])
-  expect(report.violationsTotal).toBe(0)
-}
 
 /** Three vectors, with gaps between all of them. */
 const GAPS: Segments = [
