@@ -34,9 +34,18 @@ export const ECONNABORTED = -103
 export const ENOTCONN = -107
 /** A signal came, and the call is to be made again: never seen by a program. @kernel include/linux/errno.h: ERESTARTSYS */
 export const ERESTARTSYS = -512
+/** A server met something that it cannot explain: of NFS, never seen by a program. @kernel include/linux/errno.h: ESERVERFAULT */
+export const ESERVERFAULT = -526
+
+/** No such process. @kernel ESRCH */
+export const ESRCH = -3
+/** A file is too large. @kernel EFBIG */
+export const EFBIG = -27
 
 const NAMES: ReadonlyMap<number, string> = new Map([
   [EPERM, 'EPERM'],
+  [ESRCH, 'ESRCH'],
+  [EFBIG, 'EFBIG'],
   [EINTR, 'EINTR'],
   [EIO, 'EIO'],
   [EAGAIN, 'EAGAIN'],
@@ -52,6 +61,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [ECONNABORTED, 'ECONNABORTED'],
   [ENOTCONN, 'ENOTCONN'],
   [ERESTARTSYS, 'ERESTARTSYS'],
+  [ESERVERFAULT, 'ESERVERFAULT'],
 ])
 
 /** `-EINVAL` for -22, the plain number for one that has no name here. */

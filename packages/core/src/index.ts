@@ -2,6 +2,8 @@
 
 export * from './build/iter-to-iter.ts'
 export * from './build/iter-to-sg.ts'
+export { limitIter } from './build/limit-iter.ts'
+export { MixedParts } from './build/mixed-parts.ts'
 export * from './build/scatterlist.ts'
 export * from './build/sg-allocator.ts'
 export * from './build/sg-append.ts'
@@ -9,14 +11,18 @@ export * from './build/sg-copy.ts'
 export * from './build/sg-miter.ts'
 export * from './build/sg-report.ts'
 export * from './build/sg-table.ts'
+export { BIO_TRAITS, type BioTraits } from './consumer/bio/bio-traits.ts'
+export { BioVecs } from './consumer/bio/bio-vecs.ts'
+export { Borrows, GUARD_COUNT, GUARD_LOCK, GUARD_NONE, type Guard } from './consumer/borrows.ts'
 export * from './consumer/consumer.ts'
 export { flagOption, numberOption, wordOption } from './consumer/consumer-option.ts'
-export { FAULT_NAMES, FAULT_PAGE, type FaultName, Faults } from './consumer/faults.ts'
+export { FAULT_COPY, FAULT_NAMES, FAULT_PAGE, type FaultName, Faults } from './consumer/faults.ts'
 export type { Operation } from './consumer/operation.ts'
 export { PluginError } from './consumer/plugin-error.ts'
 export { type PluginRegistration, type RegisteredConsumer, Registry } from './consumer/registry.ts'
 export { SgChunks, sgChunkBytes, sgPoolBytes } from './consumer/sg-chunks.ts'
 export { tellScatterlist } from './consumer/tell-scatterlist.ts'
+export { UserBvecs } from './consumer/user-bvecs.ts'
 export * from './errno.ts'
 export { extractPages, ITER_ALLOW_P2PDMA } from './extract/extract-pages.ts'
 export { PAGE_LIST_MAX, PageList } from './extract/page-list.ts'
@@ -47,7 +53,7 @@ export * from './iter/iter-type.ts'
 export { type IterStep, iterateAndAdvance } from './iter/iterate.ts'
 export { PipeRing } from './iter/pipe-ring.ts'
 export * from './iter/scan.ts'
-export { SegmentTable } from './iter/segment-table.ts'
+export { KVEC_OFFSET, SegmentTable } from './iter/segment-table.ts'
 export { type Kernel, kernelOf, type QuirkChange, type QuirkSwitches } from './kernel/kernel.ts'
 export { isQuirkName, QUIRKS, type Quirk, type QuirkName, quirksOf } from './kernel/quirks.ts'
 export { isSince, KERNEL_VERSIONS, type KernelVersion, kernelVersionOf } from './kernel/version.ts'
@@ -65,7 +71,7 @@ export {
   type Referenced,
   retentionOf,
 } from './ledger/hold.ts'
-export { REASON_PUT_SHORT, REASON_REQUEST_LOST } from './ledger/hold-table.ts'
+export { REASON_NOT_FOUND, REASON_PUT_SHORT, REASON_REQUEST_LOST } from './ledger/hold-table.ts'
 export { IterViolations } from './ledger/iter-violations.ts'
 export { Ledger } from './ledger/ledger.ts'
 export { OwnedPages } from './ledger/owned-pages.ts'
@@ -84,7 +90,7 @@ export { Memory } from './memory/memory.ts'
 export { PageBytes } from './memory/page-bytes.ts'
 export * from './memory/page-cache.ts'
 export type { PageReferences } from './memory/page-references.ts'
-export { PAGE_KINDS, type PageKindName, PageStore, ZERO_PAGE } from './memory/page-store.ts'
+export { KIND_FILE, KIND_SLAB, PAGE_KINDS, type PageKindName, PageStore, ZERO_PAGE } from './memory/page-store.ts'
 export { explainRow } from './replay/explain-row.ts'
 export type * from './replay/explanation.ts'
 export { replay, replayEach } from './replay/replay.ts'
@@ -109,9 +115,11 @@ export {
   FLAG_DIRECT,
   FLAG_EOR,
   FLAG_FIXED,
+  FLAG_GIFT,
   FLAG_HOLE,
   FLAG_LONGTERM,
   FLAG_MORE,
+  FLAG_MOVE,
   FLAG_NAMES,
   FLAG_NOWAIT,
   FLAG_SPLICE,

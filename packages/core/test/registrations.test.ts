@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { bio } from '../src/consumer/bio/index.ts'
 import { CONSUMER_API_VERSION, type Consumer, type ConsumerDefinition } from '../src/consumer/consumer.ts'
 import { numberOption, wordOption } from '../src/consumer/consumer-option.ts'
 import type { Operation } from '../src/consumer/operation.ts'
 import { EFAULT, EIO, EPERM } from '../src/errno.ts'
+import { PINS_OPEN } from '../src/ledger/totals.ts'
 import { consumerOptions } from '../src/replay/consumer-options.ts'
 import { UsageError } from '../src/replay/usage-error.ts'
 import { replayRows } from '../src/testing/replay-rows.ts'
@@ -164,5 +166,48 @@ describe('an option whose values have names', () => {
     expect(() => consumerOptions(named, header([['rdma-device', 'rxf']]), {})).toThrow(
       'registrar.device is "rxf" (# rdma-device)',
     )
+  })
+})
+
+describe('an unregistration that waits for the operations in flight', () => {
+  const deferring = registrar({ defersUnregister: true })
+  const rows: TestRow[] = [
+    register,
+    use,
+    { ...use, ts: 21, end: 60 },
+    { event: 'unregister', id: 'mr', ts: 30 },
+    { op: 'write', segs: `${A}+4096`, flags: 'fixed', id: 'mr', ts: 45 },
+  ]
+
+  it('is no violation; the memory goes with the last of them, and none may begin meanwhile', async () => {
+    const open: number[] = []
+    const { report, results } = await replayRows(deferring, [...rows, { op: 'write', segs: `${A}+1`, ts: 59 }], {
+      afterRow: (lane) => open.push(lane.ledger.totals[PINS_OPEN]!),
+    })
+    expect(open).toEqual([4, 4, 4, 4, 4, 4])
+    expect(results).toEqual([4096, 4096, EFAULT, 1])
+    expect(report.pins).toMatchObject({ acquired: 4, released: 4, open: 0 })
+    expect([report.violationsTotal, report.leaksTotal, report.dma?.openEntries]).toEqual([0, 0, 0])
+  })
+
+  it('is of that registration alone: its name may be given anew', async () => {
+    const again: TestRow[] = [
+      { ...register, ts: 35 },
+      { ...use, ts: 50, end: 90 },
+      { event: 'unregister', id: 'mr', ts: 70 },
+    ]
+    const { report } = await replayRows(deferring, [...rows.slice(0, 4), ...again])
+    expect(report.pins).toMatchObject({ acquired: 8, released: 8, peak: 8 })
+    expect([report.violationsTotal, report.leaksTotal]).toEqual([0, 0])
+  })
+
+  it('is what io_uring does for consumers that register nothing themselves', async () => {
+    const held: number[] = []
+    const { report } = await replayRows(bio, [{ ...register }, { ...use, flags: 'fixed direct' }, rows[3]!], {
+      afterRow: (lane) => held.push(lane.ledger.totals[PINS_OPEN]!),
+    })
+    expect(held).toEqual([4, 4, 4])
+    expect(report.pins).toMatchObject({ acquired: 4, released: 4, open: 0 })
+    expect(report.violationsTotal).toBe(0)
   })
 })

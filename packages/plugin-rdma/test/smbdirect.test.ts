@@ -6,6 +6,7 @@ import {
   ITER_SOURCE,
   type KernelVersion,
   Ledger,
+  limitIter,
   Memory,
   openTrace,
   Registry,
@@ -23,7 +24,6 @@ import {
   traceText,
 } from '@pinscope/core/testing'
 import { describe, expect, it } from 'vitest'
-import { limitIter } from '../src/cifs/limit-iter.ts'
 import { smbdirect } from '../src/smbdirect/definition.ts'
 
 // cifs over RDMA with the iterator down to the transport: packets (SD1 to SD6), requests (NX1 to NX5), what it costs (C1,

@@ -83,6 +83,11 @@ export interface Consumer {
   register?(io: Operation): number
   /** An `unregister` row: lets go of `io.hold`. Called once for each registration that `register` made. */
   unregister?(io: Operation): void
+  /**
+   * An `unregister` row while operations in flight name the registration is no violation: `unregister` is called when the
+   * last of them is over, on the operation that was. @kernel io_uring/rsrc.c: io_rsrc_node
+   */
+  readonly defersUnregister?: boolean
   /** Values of the declared counters. */
   counters(): Readonly<Record<string, number>>
 }

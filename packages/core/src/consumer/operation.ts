@@ -22,9 +22,10 @@ import { FOLL_PIN } from '../memory/foll.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
+import { Borrows, type Guard } from './borrows.ts'
 import { FAULT_ALLOC, FAULT_COPY, FAULT_LIMIT, FAULT_MAP, FAULT_PAGE, Faults } from './faults.ts'
-import { OperationFigures } from './operation-figures.ts'
 import { type OperationObserver, tellExtracted } from './operation-observer.ts'
+import { OperationRow } from './operation-row.ts'
 
 export type { OperationObserver } from './operation-observer.ts'
 
@@ -32,7 +33,7 @@ export type { OperationObserver } from './operation-observer.ts'
  * One operation at work: its iterator, and the means to take pages out of it and to keep what was taken. A lane has one
  * such object and uses it for every operation in turn.
  */
-export class Operation extends OperationFigures {
+export class Operation extends OperationRow {
   readonly iter = new IovIter()
   /** Folios of a FOLIOQ operation. */
   readonly queue = new FolioQueue()
@@ -45,33 +46,6 @@ export class Operation extends OperationFigures {
   /** What the last {@link extract} took. The consumer keeps it, joins it, or lets it go. */
   hold: Hold = HOLD_NONE
 
-  /** The row's own columns. `offsetBytes` is -1 and `recordedResult` NaN where the trace does not tell. */
-  row = 0
-  number = 0
-  /** Bits of FLAG_NAMES. */
-  flags = 0
-  /** The file or socket: id of the row's `file` cell, -1 where it is empty. State that outlives operations hangs on it. */
-  file = -1
-  /** Id of the row's `id` cell, -1 where it is empty: of a registration, where FLAG_FIXED is set. */
-  registration = -1
-  /** Position in the file. */
-  offsetBytes = -1
-  lengthBytes = 0
-  recordedResult = Number.NaN
-  /** The part of the operation that reads a hole; length -1 for none. */
-  holeOffsetBytes = 0
-  holeLengthBytes = -1
-  /** It completes later, or never; false: it is over when `submit` returns. */
-  hasEnd = false
-
-  /** Bytes or -errno, once `submit` has returned. */
-  result = 0
-  /** The pins depend on physical contiguity that the trace does not tell. Set by the consumer. */
-  undetermined = false
-  /** In `complete`: 0, or the -errno with which the I/O ended. */
-  completion = 0
-  /** A number of the consumer's own, kept from submit to complete. */
-  scratch = 0
   readonly kept = new HoldChain()
   /** The data goes through buffers of the consumer's, some of it only at completion: no list reaches it. */
   isBounced = false
@@ -85,6 +59,10 @@ export class Operation extends OperationFigures {
   /** Pages that the consumer allocates itself. */
   readonly owned: OwnedPages
 
+  /** What lists of operations in flight name; the chain of this operation's. */
+  readonly borrows: Borrows
+  borrowed = 0
+
   private pipe: PipeRing | null = null
   private readonly onePage = new PageList(1)
 
@@ -94,6 +72,7 @@ export class Operation extends OperationFigures {
     this.pages = memory.pages
     this.ledger = ledger
     this.policy = policy
+    this.borrows = new Borrows(memory.pages)
     this.iter.kernel = kernel
     this.iter.report = new IterViolations(ledger)
     const fails = () => this.faults.fails(FAULT_ALLOC)
@@ -276,6 +255,29 @@ export class Operation extends OperationFigures {
   /** Lets go of everything kept, each hold the way it was taken. */
   letGoOfKept(): void {
     this.kept.letGoAll(this.ledger, this.number)
+  }
+
+  /**
+   * The consumer's list names `bytes` bytes from `offsetBytes` of page row `page` on, and of the pages that follow it,
+   * until the operation is over; `guard`: what keeps them meanwhile. Nothing is counted: it is what `free`, `truncate`,
+   * `dirty` and `mkwrite` rows are checked against. `direction` is ITER_SOURCE where the operation reads the bytes. The
+   * lane gives it back.
+   */
+  borrow(page: number, offsetBytes: number, bytes: number, guard: Guard, direction = this.iter.direction): void {
+    this.borrowed = this.borrows.add(this.borrowed, this.row, page, offsetBytes, bytes, guard, direction)
+  }
+
+  /** {@link borrow} of all that the last {@link list} has. */
+  borrowList(guard: Guard): void {
+    const { page, offsetBytes, lengthBytes, length } = this.list
+    for (let i = 0; i < length; i++) this.borrow(page[i], offsetBytes[i], lengthBytes[i], guard)
+  }
+
+  /** The operation is over: what its list named may be used for something else. */
+  giveBackBorrowed(): void {
+    if (this.borrowed === 0) return
+    this.borrows.giveBack(this.borrowed)
+    this.borrowed = 0
   }
 
   /** Pages on which something is kept. */

@@ -5,6 +5,7 @@ import {
   ITER_FOLIOQ,
   ITER_IOVEC,
   ITER_KVEC,
+  ITER_MIXED,
   ITER_PIPE,
   ITER_UBUF,
   ITER_XARRAY,
@@ -38,6 +39,8 @@ export function alignment(iter: IovIter): number {
       return (low(countBytes) | (countBytes > 0 && iter.lastOffset > 0 ? iter.lastOffset : 0)) >>> 0
     case ITER_DISCARD:
       return 0
+    case ITER_MIXED:
+      return ALL_BITS
   }
 }
 
@@ -80,6 +83,8 @@ export function isAligned(iter: IovIter, addressMask: number, lengthMask: number
       return countBytes === 0 || iter.lastOffset <= 0 || (iter.lastOffset & addressMask) === 0
     case ITER_FOLIOQ:
       return (countBytes & lengthMask) === 0 && (iter.iovOffsetBytes & addressMask) === 0
+    case ITER_MIXED:
+      return false
     case ITER_UBUF:
     case ITER_XARRAY: {
       const start = iter.table.addressBytes[iter.segment] + iter.iovOffsetBytes

@@ -7,6 +7,7 @@ import {
   ITER_FOLIOQ,
   ITER_IOVEC,
   ITER_KVEC,
+  ITER_MIXED,
   ITER_PIPE,
   ITER_UBUF,
   isVector,
@@ -38,6 +39,7 @@ function npagesByType(iter: IovIter, pagesMax: number): number {
     case ITER_PIPE:
       return isSane(iter) ? pipeFreeSlots(iter) : 0
     case ITER_DISCARD:
+    case ITER_MIXED:
       return 0
     default:
       return pagesSpanned(iter.currentStartBytes(), iter.countBytes)

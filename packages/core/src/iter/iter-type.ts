@@ -18,12 +18,27 @@ export const ITER_XARRAY = 5
 export const ITER_DISCARD = 6
 /** Buffers of a pipe, which the data is put into: 6.1 only. @kernel ITER_PIPE */
 export const ITER_PIPE = 7
+/**
+ * Kernel buffers and pages in one array: the heterogeneous iterator that was proposed for a network file system's message
+ * (head, pages, tail). No kernel has it. @kernel none
+ */
+export const ITER_MIXED = 8
 
 /** One of the `ITER_*` type codes. @kernel include/linux/uio.h: enum iter_type */
-export type IterType = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7
+export type IterType = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
 
 /** Names as the trace's `iter` column has them, by type code. */
-export const ITER_TYPE_NAMES = ['ubuf', 'iovec', 'bvec', 'kvec', 'folioq', 'xarray', 'discard', 'pipe'] as const
+export const ITER_TYPE_NAMES = [
+  'ubuf',
+  'iovec',
+  'bvec',
+  'kvec',
+  'folioq',
+  'xarray',
+  'discard',
+  'pipe',
+  'mixed',
+] as const
 
 /** The iterator is a data destination: a read(2) writes into its memory. @kernel include/linux/uio.h: ITER_DEST */
 export const ITER_DEST = 0
@@ -33,9 +48,9 @@ export const ITER_SOURCE = 1
 /** {@link ITER_DEST} or {@link ITER_SOURCE}. @kernel include/linux/uio.h: iov_iter.data_source */
 export type Direction = 0 | 1
 
-/** True for IOVEC, KVEC and BVEC: an array of segments, with one of them current. @kernel include/linux/uio.h: nr_segs */
+/** True for IOVEC, KVEC, BVEC and MIXED: an array of segments, with one of them current. @kernel include/linux/uio.h: nr_segs */
 export function isVector(type: IterType): boolean {
-  return type === ITER_IOVEC || type === ITER_KVEC || type === ITER_BVEC
+  return type === ITER_IOVEC || type === ITER_KVEC || type === ITER_BVEC || type === ITER_MIXED
 }
 
 /** True for UBUF and IOVEC: the addresses belong to a process. @kernel include/linux/uio.h: user_backed_iter */

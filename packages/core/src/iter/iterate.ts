@@ -8,7 +8,16 @@ import { FOLIOQ_NO_FOLIO, FOLIOQ_SLOTS } from './folio-queue.ts'
 import { enterSegment, nextSlot, slotSize } from './folioq-walk.ts'
 import { USER_ADDRESS_END } from './import-iovec.ts'
 import type { IovIter } from './iov-iter.ts'
-import { ITER_BVEC, ITER_FOLIOQ, ITER_IOVEC, ITER_KVEC, ITER_UBUF, ITER_XARRAY, isUserBacked } from './iter-type.ts'
+import {
+  ITER_BVEC,
+  ITER_FOLIOQ,
+  ITER_IOVEC,
+  ITER_KVEC,
+  ITER_MIXED,
+  ITER_UBUF,
+  ITER_XARRAY,
+  isUserBacked,
+} from './iter-type.ts'
 import type { SegmentTable } from './segment-table.ts'
 
 /**
@@ -28,7 +37,7 @@ export interface IterStep {
  * Calls a step for each piece of the next `bytes` of an iterator and advances it over what was processed, which is also
  * returned. It ends early at a user page that cannot be reached, at a step that leaves something, at the end of a folio
  * queue, and at a hole or a foreign entry of the page cache (but see the quirk `xarray-copy-hole`). A DISCARD takes
- * everything without a step. PIPE is no such iterator.
+ * everything without a step. PIPE is no such iterator, nor is MIXED: it is walked part by part ({@link MixedParts}).
  *
  * It ends exactly at the byte reached. An empty segment that follows is not stepped over, as advance() would.
  *
@@ -61,6 +70,8 @@ function iterate(iter: IovIter, memory: Memory, length: number, step: IterStep):
       iter.iovOffsetBytes += done
       return done
     }
+    case ITER_MIXED:
+      return 0
     default:
       return length
   }

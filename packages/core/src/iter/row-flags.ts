@@ -13,6 +13,8 @@ export const FLAG_NAMES = [
   'more',
   'splice',
   'eor',
+  'gift',
+  'move',
 ] as const
 /** One of the flag words. */
 export type FlagName = (typeof FLAG_NAMES)[number]
@@ -43,3 +45,7 @@ export const FLAG_MORE = 1 << 10
 export const FLAG_SPLICE = 1 << 11
 /** The record ends here. @kernel include/linux/socket.h: MSG_EOR */
 export const FLAG_EOR = 1 << 12
+/** The process gives its pages away and touches them no more. @kernel include/linux/splice.h: SPLICE_F_GIFT */
+export const FLAG_GIFT = 1 << 13
+/** Pages may be moved instead of copied. @kernel include/linux/splice.h: SPLICE_F_MOVE */
+export const FLAG_MOVE = 1 << 14

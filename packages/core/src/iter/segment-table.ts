@@ -4,12 +4,16 @@ import { invariant } from '../invariant.ts'
 /** Most segments that one batch may hold; a row with more than `UIO_MAXIOV` is refused while reading. */
 export const SEGMENTS_PER_BATCH_MAX = 1 << 22
 
+/** `offsetBytes` of a segment of a mixed iterator that is a kernel address. */
+export const KVEC_OFFSET = -1
+
 /**
  * The segments of all operations of a batch, as columns. A row of the batch names its range by first index and count.
  *
  * - ubuf, iovec, kvec: `addressBytes` is the virtual address, `offsetBytes` is 0.
  * - bvec: `addressBytes` is the page frame number, `offsetBytes` is bv_offset (may exceed a page).
  * - folioq, xarray: `addressBytes` is the file position, `offsetBytes` is the file's name id.
+ * - mixed: each as a bvec, or as a kvec with {@link KVEC_OFFSET} for `offsetBytes`.
  *
  * @kernel include/uapi/linux/uio.h: struct iovec; include/linux/bvec.h: struct bio_vec
  */

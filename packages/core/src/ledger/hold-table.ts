@@ -15,6 +15,8 @@ export const REASON_NOBODY_TOLD = 6
 export const REASON_PUT_SHORT = 7
 /** The request that was to put them could not be allocated. @kernel fs/smb/client/file.c: cifs_send_async_read (6.1) */
 export const REASON_REQUEST_LOST = 8
+/** They were to be put by their place in the page cache, where they no longer were. @kernel fs/afs/dir.c: afs_dir_read_cleanup (6.1, 6.12) */
+export const REASON_NOT_FOUND = 9
 
 export const OPEN_REASONS = [
   'completed, but never released',
@@ -26,6 +28,7 @@ export const OPEN_REASONS = [
   'taken on an empty bvec by a call that returned 0: nobody knows of it (quirk get-pages-empty-bvec)',
   'not put where a list was undone: the kernel counted fewer pages than it had taken (a quirk of the version)',
   'taken for a request that then could not be allocated: nobody puts them (quirk cifs-read-lost)',
+  'put by their place in the page cache, where they no longer were (quirk afs-dir-put-by-index)',
 ] as const
 
 /** Holds as columns, one row each. Row 0 is never used. */

@@ -4,7 +4,7 @@ import type { IterRule } from '../iter/iter-report.ts'
 /** Most violations kept with their detail; further ones are only counted. */
 export const VIOLATIONS_LISTED_MAX = 1000
 
-/** Rules of reference counting, of registrations, of lists for a device, and of iterators. */
+/** Rules of reference counting, of registrations, of lists for a device, of memory in use, and of iterators. */
 export type ViolationRule =
   | 'double-release'
   | 'wrong-kind-release'
@@ -14,6 +14,9 @@ export type ViolationRule =
   | 'beyond-page'
   | 'dma-map-leak'
   | 'dma-unmap-unmapped'
+  | 'use-after-free'
+  | 'truncate-in-use'
+  | 'modified-in-use'
   | 'wrong-data'
   | IterRule
 

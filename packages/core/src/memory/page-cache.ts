@@ -84,6 +84,26 @@ export class PageCache {
     return best
   }
 
+  /** Tells of each page present at [index, end), which may be infinite; in no order. For events, once in a while. */
+  visit(file: number, index: number, end: number, tell: (page: number, index: number) => void): void {
+    for (const [region, leaf] of this.leaves.get(file) ?? []) {
+      const first = region * LEAF
+      const stop = Math.min(LEAF, end - first)
+      for (let i = Math.max(index - first, 0); i < stop; i++) if (leaf[i] >= 3) tell(leaf[i] - 3, first + i)
+    }
+  }
+
+  /** Takes everything from `index` on out; tells the first page of each folio that is gone as a whole. @kernel mm/truncate.c: truncate_inode_pages_range */
+  truncate(file: number, index: number, tell: (page: number) => void): void {
+    for (const [region, leaf] of this.leaves.get(file) ?? []) {
+      for (let i = Math.max(index - region * LEAF, 0); i < LEAF; i++) {
+        const page = leaf[i] - 3
+        leaf[i] = 0
+        if (page >= 0 && this.pages.head[page] === page) tell(page)
+      }
+    }
+  }
+
   private isEmpty(file: number, index: number, end: number): boolean {
     for (let i = index; i < end; i++) if (this.find(file, i) !== CACHE_HOLE) return false
     return true

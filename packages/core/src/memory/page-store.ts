@@ -93,6 +93,11 @@ export class PageStore {
     return this.append(order, kind, frame)
   }
 
+  /** Row of the page with that frame number, -1 where nothing named it yet. */
+  findFrame(frame: number): number {
+    return this.frames.find(frame)
+  }
+
   /** Row of the page with that frame number (0 … 2^31 - 1), made on first use. @kernel pfn_to_page */
   pageOfFrame(frame: number): number {
     const known = this.frames.find(frame)

@@ -4,7 +4,7 @@ import { COPIED_BYTES } from '../consumer/figures.ts'
 import type { Operation, OperationObserver } from '../consumer/operation.ts'
 import { RETAIN_NONE } from '../extract/retention.ts'
 import { IovIter } from '../iter/iov-iter.ts'
-import { ITER_DEST, ITER_DISCARD, ITER_PIPE } from '../iter/iter-type.ts'
+import { ITER_DEST, ITER_DISCARD, ITER_MIXED, ITER_PIPE } from '../iter/iter-type.ts'
 import { FLAG_HOLE } from '../iter/row-flags.ts'
 import { scanIter } from '../iter/scan.ts'
 import type { Memory } from '../memory/memory.ts'
@@ -45,7 +45,7 @@ export class DataCheck implements OperationObserver {
     const result = consumer.submit(io)
     io.observer = null
     const isInPlace = io.figures[COPIED_BYTES] === copied
-    if (result > 0 && isInPlace && canJudge(io)) this.judge(io, result)
+    if (result > 0 && isInPlace && canJudge(io, this.before.type)) this.judge(io, result)
     this.contents.forget()
     return result
   }
@@ -135,8 +135,11 @@ export class DataCheck implements OperationObserver {
 
 type Piece = readonly [page: number, offsetBytes: number, lengthBytes: number]
 
-function canJudge({ flags, iter, isBounced }: Operation): boolean {
-  return !isBounced && (flags & FLAG_HOLE) === 0 && iter.type !== ITER_DISCARD && iter.type !== ITER_PIPE
+/** Iterators without memory of their own, and those that are walked part by part. */
+const UNREAD: readonly number[] = [ITER_DISCARD, ITER_PIPE, ITER_MIXED]
+
+function canJudge({ flags, isBounced }: Operation, type: number): boolean {
+  return !isBounced && (flags & FLAG_HOLE) === 0 && !UNREAD.includes(type)
 }
 
 function bytesOf(pieces: readonly Piece[]): number {

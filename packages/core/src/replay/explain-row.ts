@@ -1,5 +1,14 @@
 import { errnoName } from '../errno.ts'
-import { ITER_BVEC, ITER_DEST, ITER_FOLIOQ, ITER_KVEC, ITER_TYPE_NAMES, ITER_XARRAY } from '../iter/iter-type.ts'
+import {
+  ITER_BVEC,
+  ITER_DEST,
+  ITER_FOLIOQ,
+  ITER_KVEC,
+  ITER_MIXED,
+  ITER_TYPE_NAMES,
+  ITER_XARRAY,
+} from '../iter/iter-type.ts'
+import { KVEC_OFFSET } from '../iter/segment-table.ts'
 import { PINS_ACQUIRED, PINS_RELEASED, REFS_ACQUIRED, REFS_RELEASED } from '../ledger/totals.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
 import { MAPPING_NO_ACCESS, MAPPING_UNDECLARED } from '../memory/mapping.ts'
@@ -128,7 +137,8 @@ function describeSegment(trace: TraceReader, batch: OpBatch, row: number, index:
   const { addressBytes, offsetBytes, lengthBytes } = batch.segments
   const at = batch.segmentFirst[row] + index
   const length = lengthBytes[at]
-  if (batch.iterType[row] === ITER_BVEC) {
+  const isMixed = batch.iterType[row] === ITER_MIXED
+  if (batch.iterType[row] === ITER_BVEC || (isMixed && offsetBytes[at] !== KVEC_OFFSET)) {
     const start = `${addressBytes[at]}:${offsetBytes[at]}`
     return { start, lengthBytes: length, pages: pagesSpanned(pageOffsetOf(offsetBytes[at]), length), backing: 'pfn' }
   }
@@ -141,7 +151,7 @@ function describeSegment(trace: TraceReader, batch: OpBatch, row: number, index:
       backing: 'page cache',
     }
   }
-  const mm = batch.iterType[row] === ITER_KVEC ? KERNEL_MM : batch.mm[row]
+  const mm = isMixed || batch.iterType[row] === ITER_KVEC ? KERNEL_MM : batch.mm[row]
   const mapping = lane.spaces.find(mm, pageNumberOf(addressBytes[at]))
   const backing =
     (mapping.flags & MAPPING_NO_ACCESS) !== 0

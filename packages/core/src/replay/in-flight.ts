@@ -28,6 +28,10 @@ export class InFlight {
   /** Chain of holds: rows of the hold table. */
   keptFirst = new Int32Array(256)
   keptLast = new Int32Array(256)
+  /** Chain of what its lists name. */
+  borrowed = new Int32Array(256)
+  /** Number of the registration that it works on, 0 for none. */
+  serial = new Int32Array(256)
   /** Pins taken and dropped so far, and what the kernel counted (-1: not told). */
   acquired = new Float64Array(256)
   released = new Float64Array(256)
@@ -79,6 +83,8 @@ export class InFlight {
     this.entries[slot] = io.entries
     this.keptFirst[slot] = io.kept.first
     this.keptLast[slot] = io.kept.last
+    this.borrowed[slot] = io.borrowed
+    this.serial[slot] = 0
     this.undetermined[slot] = io.undetermined ? 1 : 0
     this.releasedEarly[slot] = 0
   }
@@ -100,6 +106,7 @@ export class InFlight {
     io.iter.countBytes = 0
     io.kept.first = this.keptFirst[slot]
     io.kept.last = this.keptLast[slot]
+    io.borrowed = this.borrowed[slot]
   }
 
   /** The first slot in use after `slot`, 0 when there is none. */
@@ -172,6 +179,8 @@ export class InFlight {
     this.entries = grown(this.entries, capacity)
     this.keptFirst = grown(this.keptFirst, capacity)
     this.keptLast = grown(this.keptLast, capacity)
+    this.borrowed = grown(this.borrowed, capacity)
+    this.serial = grown(this.serial, capacity)
     this.acquired = grown(this.acquired, capacity)
     this.released = grown(this.released, capacity)
     this.expectedReleased = grown(this.expectedReleased, capacity)

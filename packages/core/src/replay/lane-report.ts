@@ -76,6 +76,7 @@ export function laneReport(lane: Lane): LaneReport {
       limitHits: figures[LIMIT_HITS],
     },
     ...allocatedAndMapped(lane),
+    ...lane.mixed.report(),
     counters: { ...lane.consumer.counters() },
     leaksTotal,
     leaks,

@@ -5,7 +5,7 @@ import { isModelledSeries, KERNEL_VERSIONS, type KernelVersion, kernelVersionOf 
 import { PINS_OPEN } from '../ledger/totals.ts'
 import { AddressSpaces } from '../memory/address-spaces.ts'
 import { PageStore } from '../memory/page-store.ts'
-import { EVENT_FORK, EVENT_IO, EVENT_MAP, EVENT_UNMAP, NONE, type OpBatch } from '../trace/op-batch.ts'
+import { EVENT_FORK, EVENT_IO, EVENT_MAP, EVENT_NAMES, EVENT_UNMAP, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { TraceError } from '../trace/trace-error.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
@@ -14,6 +14,20 @@ import { Lane } from './lane.ts'
 import { applyMemoryEvent } from './memory-events.ts'
 import type { ReplayOptions } from './replay-options.ts'
 import { UsageError } from './usage-error.ts'
+
+/** Events about pages, whoever uses them. */
+const PAGE_EVENTS: readonly number[] = [
+  'free',
+  'dirty',
+  'writeback',
+  'writeback_end',
+  'truncate',
+  'reflink',
+  'lease',
+  'unlease',
+  'mkwrite',
+  'unlock',
+].map((name) => EVENT_NAMES.findIndex((event) => event === name))
 
 /** Consumer of rows that name none. */
 const DEFAULT_CONSUMER = 'bio'
@@ -62,6 +76,8 @@ export class LaneSet {
       applyMemoryEvent(this.mappings, batch, row)
       return this.lanes
     }
+    // What happens to pages concerns whoever uses them.
+    if (PAGE_EVENTS.includes(event)) return this.lanes
     const lanes =
       this.options.consumers !== null ? this.lanes : (this.byConsumer[batch.consumer[row] + 1] ?? this.open(batch, row))
     if (event === EVENT_IO) this.operationsBefore++

@@ -2,7 +2,6 @@ import type { Consumer, ConsumerEnvironment } from '../consumer/consumer.ts'
 import { FAULT_COMPLETE, FAULT_NAMES } from '../consumer/faults.ts'
 import { Operation } from '../consumer/operation.ts'
 import { EFAULT, EINVAL, EIO } from '../errno.ts'
-import type { Retention } from '../extract/retention.ts'
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { FLAG_FIXED } from '../iter/row-flags.ts'
 import { REASON_IN_FLIGHT, REASON_NO_COMPLETION } from '../ledger/hold-table.ts'
@@ -34,8 +33,10 @@ import { ID_OPERATION, IdTable } from './id-table.ts'
 import { InFlight } from './in-flight.ts'
 import { isComparable, isComparableLane, type LaneSetup } from './lane-setup.ts'
 import { BYTES, ERRORS, newLaneSums, OPERATIONS } from './lane-sums.ts'
+import { LifetimeEvents } from './lifetime-events.ts'
 import { loadOperation } from './load-operation.ts'
 import { applyMemoryEvent } from './memory-events.ts'
+import { MixedBuffers } from './mixed-buffers.ts'
 import { ReferenceEvents } from './reference-events.ts'
 import { RegisteredBuffers } from './registered-buffers.ts'
 import { Registrations } from './registrations.ts'
@@ -60,6 +61,8 @@ export class Lane {
   private readonly inFlight = new InFlight()
   private readonly ids = new IdTable()
   private readonly events: ReferenceEvents
+  private readonly lifetime: LifetimeEvents
+  readonly mixed = new MixedBuffers()
   readonly registrations: Registrations
   /** Time of the last row or completion, ns; one element, since a field that is a double is allocated anew. */
   readonly lastNs = new Float64Array(1)
@@ -82,6 +85,7 @@ export class Lane {
     if (setup.faults !== null) this.io.faults.inject(setup.faults.fault, setup.faults.at)
     this.groundTruth = new GroundTruth(setup.file)
     this.events = new ReferenceEvents(this.io, this.ledger, this.ids, this.inFlight)
+    this.lifetime = new LifetimeEvents(this.io)
     this.check = setup.verifyData ? new DataCheck(this.memory) : null
     const { definition } = setup.consumer
     this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))
@@ -118,7 +122,10 @@ export class Lane {
     else if (event === EVENT_PIN || event === EVENT_GET) this.events.take(batch, row)
     else if (event === EVENT_UNPIN || event === EVENT_PUT) this.events.letGo(batch, row)
     else if (event === EVENT_REGISTER || event === EVENT_UNREGISTER) this.registration(batch, row)
-    else if (event === EVENT_FREE) this.registrations.loseMemory(batch, row)
+    else {
+      if (event === EVENT_FREE) this.registrations.loseMemory(batch, row)
+      this.lifetime.apply(batch, row)
+    }
   }
 
   /** As {@link replayRow}, with a watcher told of everything that happens to the row's operation. */
@@ -181,10 +188,15 @@ export class Lane {
 
   private submit(batch: OpBatch, row: number): number {
     const { io, consumer } = this
-    if (this.accepts[io.iter.type] === 0) return EINVAL
+    const isTaken = this.accepts[io.iter.type] === 1
+    this.mixed.count(batch, row, isTaken)
+    if (!isTaken) return EINVAL
     if (io.iter.fixed && !this.registrations.cover(batch, row)) return EFAULT
     const result = this.check === null ? consumer.submit(io) : this.check.submit(io, consumer)
-    if (result < 0) consumer.abort(io)
+    if (result < 0) {
+      consumer.abort(io)
+      io.giveBackBorrowed()
+    }
     return result
   }
 
@@ -200,7 +212,7 @@ export class Lane {
     inFlight.expectedReleased[slot] = expected ? batch.pinsReleased[row] : NONE
     if (batch.endNs[row] !== END_NEVER) inFlight.schedule(slot, batch.endNs, row)
     const id = batch.id[row]
-    if ((io.flags & FLAG_FIXED) !== 0) this.registrations.use(id, 1)
+    if ((io.flags & FLAG_FIXED) !== 0) inFlight.serial[slot] = this.registrations.use(id)
     if (id === NONE || io.iter.fixed) return
     this.ids.set(id, ID_OPERATION, io.row, io.retentionKept(), io.pagesKept())
     this.ids.slot[id] = slot
@@ -214,9 +226,9 @@ export class Lane {
     ledger.at(inFlight.row[slot], inFlight.line[slot], inFlight.number[slot], inFlight.completionNs, slot)
     inFlight.restore(slot, io)
     if (inFlight.completionNs[slot] > this.lastNs[0]) this.lastNs[0] = inFlight.completionNs[slot]
-    if ((io.flags & FLAG_FIXED) !== 0) this.registrations.use(io.registration, -1)
-    if (inFlight.releasedEarly[slot] !== 0) this.reportEarlyRelease(slot)
+    if (inFlight.releasedEarly[slot] !== 0) this.events.reportEarlyRelease(slot)
     this.complete()
+    if (inFlight.serial[slot] !== 0) this.registrations.letGoOfUse(inFlight.serial[slot])
     inFlight.released[slot] += totals[PINS_RELEASED] - releasedBefore
     this.compareSlot(slot, inFlight.expectedAcquired[slot], inFlight.expectedReleased[slot])
     inFlight.give(slot)
@@ -230,6 +242,7 @@ export class Lane {
     const { recordedResult } = io
     io.completion = io.faults.fails(FAULT_COMPLETE) ? EIO : recordedResult < 0 ? recordedResult : 0
     this.consumer.complete(io)
+    io.giveBackBorrowed()
     // What completes within its submission is told there.
     if (watched?.completing === true && io.observer === null) this.tellFault(watched, stepsBefore)
   }
@@ -245,14 +258,6 @@ export class Lane {
     const { kind, at } = this.io.faults
     if (kind < 0 || at <= stepsBefore || at > this.faultSteps()) return
     watcher.note(`injected: ${FAULT_NAMES[kind]} step ${at} of the lane was made to fail`)
-  }
-
-  /** Its completion releases what a recorded event had released already. */
-  private reportEarlyRelease(slot: number): void {
-    const { row, releasedEarly, earlyRetention, earlyPages } = this.inFlight
-    const kind = earlyRetention[slot] as Retention
-    const detail = `its completion releases what row ${releasedEarly[slot]} had released`
-    this.ledger.violate('double-release', row[slot], kind, kind, earlyPages[slot], detail)
   }
 
   /** `register` and `unregister` rows. */

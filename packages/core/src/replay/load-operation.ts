@@ -39,6 +39,7 @@ export function loadOperation(io: Operation, batch: OpBatch, row: number, number
   io.isBounced = false
   io.kept.first = 0
   io.kept.last = 0
+  io.borrowed = 0
   startIter(io, batch, row, io.lengthBytes)
 }
 

@@ -118,6 +118,14 @@ export class ReferenceEvents {
     inFlight.earlyPages[slot] = ids.pages[id]
   }
 
+  /** The completion of an operation releases what a recorded event had released already. */
+  reportEarlyRelease(slot: number): void {
+    const { row, releasedEarly, earlyRetention, earlyPages } = this.inFlight
+    const kind = earlyRetention[slot] as Retention
+    const detail = `its completion releases what row ${releasedEarly[slot]} had released`
+    this.ledger.violate('double-release', row[slot], kind, kind, earlyPages[slot], detail)
+  }
+
   private releasedBefore(id: number, as: Retention): void {
     const { ids } = this
     const { row, retention, pages } = ids

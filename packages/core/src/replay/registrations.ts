@@ -2,7 +2,7 @@ import type { Consumer } from '../consumer/consumer.ts'
 import type { Operation } from '../consumer/operation.ts'
 import { RETAIN_NONE, RETAIN_PIN } from '../extract/retention.ts'
 import { ITER_KVEC } from '../iter/iter-type.ts'
-import { HOLD_NONE, isHold } from '../ledger/hold.ts'
+import { HOLD_NONE, type Hold, isHold } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
@@ -22,6 +22,12 @@ interface Registration {
   readonly entries: number
   /** Operations in flight that name it. */
   uses: number
+  /** Number of it, from 1: an id may be registered anew. */
+  readonly serial: number
+  readonly id: number
+  readonly hold: Hold
+  /** It was dropped while operations in flight named it, and goes when they are over. */
+  isRetired: boolean
   /** Its memory was taken away, and that was told. */
   hasLostMemory: boolean
 }
@@ -39,6 +45,9 @@ export class Registrations {
   private readonly consumer: Consumer
   /** By name id. */
   private readonly open = new Map<number, Registration>()
+  /** By serial: those that are open, and those that operations in flight still name. */
+  private readonly bySerial = new Map<number, Registration>()
+  private serials = 0
   /** Name ids whose memory was refused: dropping them is no error of the program's. */
   private readonly refused = new Set<number>()
 
@@ -74,15 +83,21 @@ export class Registrations {
     ledger.mark(hold, REASON_LONG_TERM)
     ids.set(id, ID_REGISTRATION, batch.firstRow + row, RETAIN_PIN, ledger.pagesHeld(hold))
     ids.hold[id] = hold
-    this.open.set(id, {
+    const registration: Registration = {
       ranges: rangesOf(batch, row),
       mm: spaceOf(batch, row),
       allocations: allocations.made - allocations.freed - made,
       bytes: allocations.openBytes - openBytes,
       entries: dma.openEntries - openEntries,
       uses: 0,
+      serial: ++this.serials,
+      id,
+      hold,
+      isRetired: false,
       hasLostMemory: false,
-    })
+    }
+    this.open.set(id, registration)
+    this.bySerial.set(registration.serial, registration)
   }
 
   /** What the registrations that are open have of the consumer's allocations and mappings. */
@@ -98,7 +113,7 @@ export class Registrations {
 
   /** Drops the registration's pins; a violation when there is none, or when a request still uses it. */
   unregister(batch: OpBatch, row: number): void {
-    const { ledger, ids, io, consumer } = this
+    const { ledger, ids, io } = this
     const id = batch.id[row]
     if (this.refused.delete(id)) return
     if (ids.kindOf(id) !== ID_REGISTRATION) {
@@ -112,16 +127,32 @@ export class Registrations {
       return
     }
     this.open.delete(id)
+    if (registration.uses > 0) {
+      if (this.isDeferred) {
+        registration.isRetired = true
+        return
+      }
+      const detail = 'unregistered while a request that names it is in flight'
+      ledger.violate('registration-in-use', ids.row[id], RETAIN_PIN, RETAIN_PIN, ids.pages[id], detail)
+    }
+    if (this.consumer.unregister !== undefined) startRegistration(io, batch, row)
+    this.drop(registration)
+  }
+
+  /** The rules of io_uring: what requests in flight use goes with the last of them. */
+  private get isDeferred(): boolean {
+    return this.consumer.unregister === undefined || this.consumer.defersUnregister === true
+  }
+
+  private drop({ hold, id, serial }: Registration): void {
+    const { consumer, io, ledger } = this
+    this.bySerial.delete(serial)
     if (consumer.unregister === undefined) {
       ledger.release(hold, RETAIN_PIN)
       return
     }
-    if (registration.uses > 0) {
-      const detail = 'unregistered while a request that names it is in flight'
-      ledger.violate('registration-in-use', ids.row[id], RETAIN_PIN, RETAIN_PIN, ids.pages[id], detail)
-    }
-    startRegistration(io, batch, row)
     io.hold = hold
+    io.registration = id
     consumer.unregister(io)
   }
 
@@ -131,11 +162,20 @@ export class Registrations {
     return registration !== undefined && isInside(registration.ranges, batch, row)
   }
 
-  /** An operation that names it goes into flight, or (-1) completes. */
-  use(id: number, by: 1 | -1): void {
+  /** An operation that names it goes into flight. Returns its serial, 0 when there is none. */
+  use(id: number): number {
     const registration = this.open.get(id)
-    // One that began before the memory was registered anew under its name is over with the old registration.
-    if (registration !== undefined) registration.uses = Math.max(registration.uses + by, 0)
+    if (registration === undefined) return 0
+    registration.uses++
+    return registration.serial
+  }
+
+  /** An operation that named it is over; with the last one goes what was unregistered meanwhile. @kernel io_uring/rsrc.c: io_put_rsrc_node */
+  letGoOfUse(serial: number): void {
+    const registration = this.bySerial.get(serial)
+    if (registration === undefined) return
+    registration.uses--
+    if (registration.isRetired && registration.uses === 0) this.drop(registration)
   }
 
   /** An `unmap` or `free` row: the process gives memory up that a registration of the consumer's still names. */

@@ -62,6 +62,7 @@ function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {
     },
     ...mergedAllocations(a, b),
     ...mergedMappings(a, b),
+    ...mergedMixed(a, b),
     counters: addCounters(a.counters, b.counters),
     leaksTotal: a.leaksTotal + b.leaksTotal,
     leaks: [...a.leaks, ...b.leaks],
@@ -114,6 +115,21 @@ function mergedAllocations({ allocations: a }: LaneReport, { allocations: b }: L
       openBytes: a.openBytes + b.openBytes,
       peakBytes: Math.max(a.peakBytes, a.openBytes + b.peakBytes),
       ...optionalSums(a, b, 'longTerm', 'longTermBytes'),
+    },
+  }
+}
+
+function mergedMixed({ mixed: a }: LaneReport, { mixed: b }: LaneReport): Pick<LaneReport, 'mixed'> {
+  if (a === undefined || b === undefined) return a === undefined && b === undefined ? {} : { mixed: a ?? b }
+  return {
+    mixed: {
+      operations: a.operations + b.operations,
+      refused: a.refused + b.refused,
+      parts: a.parts + b.parts,
+      extraCalls: a.extraCalls + b.extraCalls,
+      kernelBytes: a.kernelBytes + b.kernelBytes,
+      pageBytes: a.pageBytes + b.pageBytes,
+      kmaps: a.kmaps + b.kmaps,
     },
   }
 }

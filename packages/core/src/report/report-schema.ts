@@ -47,6 +47,9 @@ export const violationSchema = z
       'beyond-page',
       'dma-map-leak',
       'dma-unmap-unmapped',
+      'use-after-free',
+      'truncate-in-use',
+      'modified-in-use',
       'wrong-direction',
       'revert-past-start',
       'advance-past-pipe',
@@ -162,6 +165,22 @@ export const laneSchema = z
       })
       .optional()
       .describe('DMA mappings that the consumer made, where it made any'),
+    mixed: z
+      .strictObject({
+        operations: count.describe('operations whose segments mix kernel buffers and pages'),
+        refused: count.describe(
+          'of those, refused with -EINVAL: the consumer takes no such iterator, no kernel has one',
+        ),
+        parts: count.describe(
+          'KVEC and BVEC iterators that splitting all of them takes: a run of segments of one kind each',
+        ),
+        extraCalls: count.describe('calls more than one an operation that this means'),
+        kernelBytes: count.describe('of them in kernel buffers'),
+        pageBytes: count.describe('of them in pages'),
+        kmaps: count.describe('pages to be mapped if all were made one KVEC iterator instead'),
+      })
+      .optional()
+      .describe('heterogeneous buffers and what splitting them costs, where there were any'),
     counters: z.record(z.string(), count).describe("the consumer's own counters"),
     leaksTotal: count.describe('leaks found; `leaks` lists the first of them'),
     leaks: z.array(leakSchema),

@@ -4,6 +4,7 @@ import {
   ITER_FOLIOQ,
   ITER_IOVEC,
   ITER_KVEC,
+  ITER_MIXED,
   ITER_PIPE,
   ITER_UBUF,
   ITER_XARRAY,
@@ -34,7 +35,7 @@ const FILE = 1 << COLUMN_FILE
 const RANGE = (1 << ITER_UBUF) | (1 << ITER_KVEC)
 const MEMORY = RANGE | (1 << ITER_IOVEC) | (1 << ITER_BVEC)
 const PAGES = MEMORY | (1 << ITER_FOLIOQ) | (1 << ITER_XARRAY)
-const ANY = PAGES | (1 << ITER_DISCARD) | (1 << ITER_PIPE)
+const ANY = PAGES | (1 << ITER_DISCARD) | (1 << ITER_PIPE) | (1 << ITER_MIXED)
 
 function rule(event: EventName, needs: number, needsAny: number, iterators: number, oneRange = false): EventRule {
   return { event, needs, needsAny, iterators, oneRange }
@@ -61,6 +62,7 @@ export const EVENT_RULES: readonly EventRule[] = [
   rule('get', SEGS, 0, PAGES),
   rule('unpin', 0, ID | SEGS, PAGES),
   rule('put', 0, ID | SEGS, PAGES),
+  rule('unlock', 0, SEGS | FILE, PAGES),
 ]
 
 /** Most segments of a row, by iterator type. @kernel include/uapi/linux/uio.h: UIO_MAXIOV */
@@ -73,4 +75,5 @@ export const SEGMENTS_MAX: readonly number[] = [
   1, // xarray: one range of one file
   0, // discard: it has a length only
   0, // pipe: its pages appear as it is filled
+  SEGMENTS_PAGES_MAX, // mixed
 ]

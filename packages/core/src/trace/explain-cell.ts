@@ -1,4 +1,4 @@
-import { ITER_BVEC, ITER_FOLIOQ, ITER_TYPE_NAMES, ITER_XARRAY } from '../iter/iter-type.ts'
+import { ITER_BVEC, ITER_FOLIOQ, ITER_MIXED, ITER_TYPE_NAMES, ITER_XARRAY } from '../iter/iter-type.ts'
 import type { ColumnName } from './columns.ts'
 import { closestWord } from './did-you-mean.ts'
 import { SEGMENTS_MAX } from './event-rules.ts'
@@ -84,7 +84,7 @@ export const CELL_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
     hint: segmentHint(fault),
   }),
   [FAULT_SEGMENT_END]: (fault) => ({
-    problem: `segs has ${quoted(fault.part)}, which runs past ${fault.iterType === ITER_BVEC ? 'frame 2^31 - 1' : '2^53 - 1'}`,
+    problem: `segs has ${quoted(fault.part)}, which runs past ${endOfSegments(fault)}`,
     hint: 'Check its length.',
   }),
   [FAULT_SEGMENTS_SUM]: () => ({ problem: 'segs adds up to more than 2^53 - 1 bytes', hint: 'Check the lengths.' }),
@@ -158,8 +158,16 @@ function explainFlag(fault: Fault): Explanation {
   }
 }
 
+const COLON = 58
+
+function endOfSegments({ iterType, part }: Fault): string {
+  const isBvec = iterType === ITER_BVEC || (iterType === ITER_MIXED && part.includes(COLON))
+  return isBvec ? 'frame 2^31 - 1' : '2^53 - 1'
+}
+
 function segmentForm({ iterType }: Fault): string {
   if (iterType === ITER_BVEC) return 'PFN:OFF+LEN'
+  if (iterType === ITER_MIXED) return '0xADDR+LEN or PFN:OFF+LEN'
   return iterType === ITER_FOLIOQ || iterType === ITER_XARRAY ? 'FILE:POS+LEN' : '0xADDR+LEN'
 }
 
@@ -171,7 +179,7 @@ function segmentHint({ iterType, part }: Fault): string {
   if (/^\d+$/.test(text))
     return 'A length without an address is no segment: recordings below level L3 are not read here.'
   if (iterType === ITER_UNSET && /^.+:\d+\+\d+$/.test(text))
-    return 'PFN:OFF+LEN needs iter bvec, FILE:POS+LEN needs iter xarray or folioq.'
+    return 'PFN:OFF+LEN needs iter bvec or mixed, FILE:POS+LEN needs iter xarray or folioq.'
   return 'Segments are joined by ; and lengths are decimal.'
 }
 

@@ -24,6 +24,7 @@ export const EVENT_NAMES = [
   'get',
   'unpin',
   'put',
+  'unlock',
 ] as const
 /** One of the events. */
 export type EventName = (typeof EVENT_NAMES)[number]
@@ -35,10 +36,15 @@ export const EVENT_REGISTER = 3
 export const EVENT_UNREGISTER = 4
 export const EVENT_FORK = 5
 export const EVENT_FREE = 6
+export const EVENT_DIRTY = 7
+export const EVENT_WRITEBACK_END = 9
+export const EVENT_TRUNCATE = 10
+export const EVENT_MKWRITE = 14
 export const EVENT_PIN = 15
 export const EVENT_GET = 16
 export const EVENT_UNPIN = 17
 export const EVENT_PUT = 18
+export const EVENT_UNLOCK = 19
 
 /** Directions as the `op` column has them: index 0 = read (ITER_DEST), 1 = write (ITER_SOURCE). */
 export const OP_NAMES = ['read', 'write'] as const

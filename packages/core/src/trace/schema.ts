@@ -78,7 +78,7 @@ const COLUMNS = {
     .max(SEGMENTS_PAGES_MAX)
     .optional()
     .describe(
-      'Segments, joined by `;`. ubuf, iovec, kvec: `0xADDR+LEN`. bvec: `PFN:OFF+LEN`, the frame number decimal or `0x`. ' +
+      'Segments, joined by `;`. ubuf, iovec, kvec: `0xADDR+LEN`. bvec: `PFN:OFF+LEN`, the frame number decimal or `0x`. mixed: both. ' +
         'folioq, xarray: `FILE:POS+LEN`. discard and pipe have none. Lengths are decimal and may be 0.',
     ),
   backing: z.enum(BACKING_NAMES).optional().describe('Of a `map` row: what backs the memory.'),

@@ -1,5 +1,5 @@
-import { ITER_BVEC, ITER_FOLIOQ, ITER_XARRAY } from '../iter/iter-type.ts'
-import type { SegmentTable } from '../iter/segment-table.ts'
+import { ITER_BVEC, ITER_FOLIOQ, ITER_MIXED, ITER_XARRAY } from '../iter/iter-type.ts'
+import { KVEC_OFFSET, type SegmentTable } from '../iter/segment-table.ts'
 import { PAGE_SIZE } from '../units.ts'
 import { NAME_TOO_LONG, type NameTable } from './dictionary.ts'
 import {
@@ -58,9 +58,9 @@ export class SegmentsCell {
       if (count > segmentsMax) return FAULT_SEGMENTS_MANY
       const end = ofFile
         ? this.readFileRange(bytes, next, cellEnd)
-        : iterType === ITER_BVEC
+        : iterType === ITER_BVEC || (iterType === ITER_MIXED && !this.isAddress(bytes, next))
           ? this.readBvec(bytes, next)
-          : this.readAddress(bytes, next)
+          : this.readAddress(bytes, next, iterType === ITER_MIXED ? KVEC_OFFSET : 0)
       if (end < 0) return end
       if (this.sumBytes[0]! > INTEGER_MAX) return FAULT_SEGMENTS_SUM
       if (bytes[end] !== SEMICOLON || end === to) return end
@@ -68,8 +68,15 @@ export class SegmentsCell {
     }
   }
 
+  /** Of a mixed iterator: `0xADDR+`, not `0xPFN:`. */
+  private isAddress(bytes: Uint8Array, at: number): boolean {
+    if (bytes[at] !== ZERO || bytes[at + 1] !== LETTER_X) return false
+    const end = hexInto(this.digits, bytes, at + 2, this.parts, FIRST)
+    return end < 0 || bytes[end] !== COLON
+  }
+
   /** `0xADDR+LEN` */
-  private readAddress(bytes: Uint8Array, at: number): number {
+  private readAddress(bytes: Uint8Array, at: number, offset: number): number {
     if (bytes[at] !== ZERO || bytes[at + 1] !== LETTER_X) return FAULT_SEGMENT
     const parts = this.parts
     const plus = hexInto(this.digits, bytes, at + 2, parts, FIRST)
@@ -79,7 +86,7 @@ export class SegmentsCell {
     const address = parts[FIRST]!
     const length = parts[LENGTH]!
     if (length > INTEGER_MAX - address) return FAULT_SEGMENT_END
-    parts[SECOND] = 0
+    parts[SECOND] = offset
     this.table.pushParts(parts)
     this.sumBytes[0]! += length
     return next

@@ -1,4 +1,5 @@
-import { ITER_BVEC, ITER_SOURCE, ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { ITER_BVEC, ITER_MIXED, ITER_SOURCE, ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { KVEC_OFFSET } from '../iter/segment-table.ts'
 import { pageOffsetOf, pagesSpanned } from '../units.ts'
 import type { Dictionary } from './dictionary.ts'
 import { InFlight } from './in-flight.ts'
@@ -173,7 +174,8 @@ class Tally {
   private addSegments(batch: OpBatch, row: number, direct: boolean): void {
     const { addressBytes, offsetBytes, lengthBytes } = batch.segments
     const count = batch.segmentCount[row]!
-    const ofPages = batch.iterType[row] === ITER_BVEC
+    const isBvec = batch.iterType[row] === ITER_BVEC
+    const isMixed = batch.iterType[row] === ITER_MIXED
     this.segments += count
     this.segmentsMin = Math.min(this.segmentsMin, count)
     this.segmentsMax = Math.max(this.segmentsMax, count)
@@ -181,6 +183,7 @@ class Tally {
       const length = lengthBytes[index]!
       this.sizes[bitsOf(length)]! += 1
       // bv_offset may exceed a page.
+      const ofPages = isBvec || (isMixed && offsetBytes[index] !== KVEC_OFFSET)
       const from = ofPages ? offsetBytes[index]! : addressBytes[index]!
       if (direct && length > 0) this.directPages += pagesSpanned(pageOffsetOf(from), length)
     }

@@ -5,7 +5,7 @@ import type { SlowQuirk } from '../model/iov/index.ts'
 
 // An iterator as plain data, from which both the fast library and its slow twin are made.
 
-export type IovTypeName = (typeof ITER_TYPE_NAMES)[number]
+export type IovTypeName = Exclude<(typeof ITER_TYPE_NAMES)[number], 'mixed'>
 
 /** Page (counted from the first page of the case), offset from its start, which may be beyond its end, and length. */
 export type IovSegment = readonly [page: number, offsetBytes: number, lengthBytes: number]

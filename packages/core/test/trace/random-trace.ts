@@ -69,6 +69,7 @@ const io: fc.Arbitrary<Cells> = fc
   .record({
     layout: fc.oneof(
       { weight: 6, arbitrary: layout },
+      joined(fc.oneof(bvecSegment, addressSegment), 5).map((segs) => ({ iter: 'mixed', segs })),
       fc.constantFrom<Cells>({ len: '0' }, { len: '00' }),
       byte.map((len): Cells => ({ iter: 'discard', len: String(len), op: 'read' })),
       byte.map((len): Cells => ({ iter: 'pipe', len: String(len), op: 'read' })),

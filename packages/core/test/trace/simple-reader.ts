@@ -95,7 +95,7 @@ export function segmentsOf(row: TraceRow): SimpleSegment[] {
   return (row.segs ?? []).map((text) => {
     const iter = row.iter ?? 'iovec'
     const pattern =
-      iter === 'bvec'
+      iter === 'bvec' || (iter === 'mixed' && text.includes(':'))
         ? /^(?<address>0x[0-9a-fA-F]+|[0-9]+):(?<offset>[0-9]+)\+(?<length>[0-9]+)$/
         : iter === 'folioq' || iter === 'xarray'
           ? /^(?<file>.+):(?<address>[0-9]+)\+(?<length>[0-9]+)$/s
@@ -103,7 +103,8 @@ export function segmentsOf(row: TraceRow): SimpleSegment[] {
     const parts = pattern.exec(text)?.groups
     if (parts === undefined) throw new Error(`segment ${text}`)
     const { address, offset, length, file } = parts
-    return { address: Number(address), offset: Number(offset ?? 0), length: Number(length), file: file ?? null }
+    const none = iter === 'mixed' ? -1 : 0
+    return { address: Number(address), offset: Number(offset ?? none), length: Number(length), file: file ?? null }
   })
 }
 
@@ -127,6 +128,7 @@ const NEEDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   get: [['segs']],
   unpin: [['id', 'segs']],
   put: [['id', 'segs']],
+  unlock: [['segs', 'file']],
 }
 
 function must(condition: boolean, what: string): void {
@@ -173,11 +175,12 @@ function checked(row: TraceRow): TraceRow {
 
 function checkSegments(row: TraceRow, segments: readonly SimpleSegment[]): void {
   const iter = row.iter ?? 'iovec'
-  const most = { ubuf: 1, xarray: 1, iovec: 1024, kvec: 1024, bvec: 65536, folioq: 65536, discard: 0, pipe: 0 }[iter]
+  const many = { bvec: 65536, folioq: 65536, mixed: 65536 }
+  const most = { ubuf: 1, xarray: 1, iovec: 1024, kvec: 1024, discard: 0, pipe: 0, ...many }[iter]
   must(segments.length <= most, 'segments')
   for (const { address, offset, length, file } of segments) {
     must(address <= MAX && length <= MAX && offset <= MAX, 'numbers of a segment')
-    if (iter === 'bvec') {
+    if (iter === 'bvec' || (iter === 'mixed' && offset >= 0)) {
       must(address < 2 ** 31 && offset < 2 ** 32 && length < 2 ** 32, 'bvec')
       must(address * 4096 + offset + length <= 2 ** 31 * 4096, 'past the last frame')
     } else must(address + length <= MAX, 'past 2^53')

@@ -11,16 +11,16 @@ import {
   ITER_PIPE,
   isSince,
   isUserBacked,
+  limitIter,
   type Memory,
   type Operation,
+  UserBvecs,
 } from '@pinscope/core'
-import { DIRTIED_PAGES, REFUSED, REQUESTS } from './counters.ts'
-import { limitIter } from './limit-iter.ts'
+import { BVECS, DIRTIED_PAGES, REFUSED, REQUESTS } from './counters.ts'
 import { type Mount, offloads } from './mount.ts'
 import { OperationTable } from './operation-table.ts'
 import { SmbMessages } from './smb-messages.ts'
 import type { Transport } from './transport.ts'
-import { UserBvecs } from './user-bvecs.ts'
 
 /** What a front is made of. */
 export interface FrontSetup {
@@ -73,7 +73,7 @@ export class NetfsFront implements Consumer {
     this.offload = offload
     this.messages = new SmbMessages(mount, environment, counts)
     this.memory = memory
-    this.bvecs = new UserBvecs(ledger, counts)
+    this.bvecs = new UserBvecs(ledger)
     this.writesInTurn = isSince(kernel, '6.18')
     this.losesWriteErrors = kernel === '6.12'
   }
@@ -135,6 +135,7 @@ export class NetfsFront implements Consumer {
     if (isUserBacked(iter.type)) {
       const extracted = this.bvecs.extract(io)
       if (extracted < 0) return extracted
+      this.counts[BVECS] += this.bvecs.table.length
       this.operations.bvecs[io.scratch] = this.bvecs.table.length
       this.operations.arrayBytes[io.scratch] = this.bvecs.arrayBytes
     }

@@ -1,15 +1,10 @@
-import {
-  BIO_VEC_BYTES,
-  EIO,
-  ENOMEM,
-  HOLD_NONE,
-  type Hold,
-  ITER_BVEC,
-  type Ledger,
-  type Operation,
-  SegmentTable,
-} from '@pinscope/core'
-import { BVECS } from './counters.ts'
+import { EIO, ENOMEM } from '../errno.ts'
+import { ITER_BVEC } from '../iter/iter-type.ts'
+import { SegmentTable } from '../iter/segment-table.ts'
+import { HOLD_NONE, type Hold } from '../ledger/hold.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { BIO_VEC_BYTES } from '../units.ts'
+import type { Operation } from './operation.ts'
 
 const NPAGES_MAX = 0x7fffffff
 
@@ -24,11 +19,9 @@ export class UserBvecs {
   /** The bvecs of the last extraction. */
   readonly table = new SegmentTable()
   private readonly ledger: Ledger
-  private readonly counts: Float64Array
 
-  constructor(ledger: Ledger, counts: Float64Array) {
+  constructor(ledger: Ledger) {
     this.ledger = ledger
-    this.counts = counts
   }
 
   /**
@@ -64,7 +57,6 @@ export class UserBvecs {
     const done = countBytes - iter.countBytes
     iter.reset(ITER_BVEC, direction, table, 0, table.length, done)
     iter.byRow = true
-    this.counts[BVECS] += table.length
     io.built(table.length, BIO_VEC_BYTES)
     return done
   }

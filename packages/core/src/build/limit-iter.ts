@@ -1,16 +1,9 @@
-import {
-  CACHE_HOLE,
-  CACHE_VALUE,
-  FOLIOQ_SLOTS,
-  type IovIter,
-  ITER_BVEC,
-  ITER_FOLIOQ,
-  ITER_KVEC,
-  ITER_XARRAY,
-  type Memory,
-  PAGE_OFFSET_MASK,
-  PAGE_SIZE,
-} from '@pinscope/core'
+import { FOLIOQ_SLOTS } from '../iter/folio-queue.ts'
+import type { IovIter } from '../iter/iov-iter.ts'
+import { ITER_BVEC, ITER_FOLIOQ, ITER_KVEC, ITER_XARRAY } from '../iter/iter-type.ts'
+import type { Memory } from '../memory/memory.ts'
+import { CACHE_HOLE, CACHE_VALUE } from '../memory/page-cache.ts'
+import { PAGE_OFFSET_MASK, PAGE_SIZE } from '../units.ts'
 
 /**
  * Bytes of an iterator from `startBytes` on that are in at most `sizeMax` bytes and `segsMax` segments: bvecs, kvecs,
