@@ -90,6 +90,35 @@ describe('the table of lanes', () => {
   })
 })
 
+describe('buffers that mix kernel memory and pages', () => {
+  const mixed = {
+    operations: 2,
+    refused: 2,
+    parts: 6,
+    extraCalls: 4,
+    kernelBytes: 406,
+    pageBytes: 18_000,
+    kmaps: 6,
+  }
+
+  it('are told once for all lanes, with who refused them and what splitting costs', () => {
+    const taking = madeLane({ consumer: 'sunrpc-mixed', mixed: { ...mixed, refused: 0 } })
+    const drawn = text([madeLane({ mixed }), madeLane({ consumer: 'ceph', mixed }), taking])
+    expect(drawn).toContain(`
+2 operations on buffers that mix kernel memory and pages
+  refused with -EINVAL by bio, ceph: no kernel has such an iterator
+  406 bytes in kernel memory, 18,000 in pages
+  split into 6 iterators of one kind each: 4 calls more
+  as one KVEC iterator each: 6 pages to be mapped (kmap)
+`)
+    expect(widest(drawn)).toBeLessThanOrEqual(80)
+  })
+
+  it('take no room where there are none', () => {
+    expect(text([madeLane()])).not.toContain('mix kernel memory')
+  })
+})
+
 describe('findings', () => {
   it('lists ten, then how many more, and what the JSON has of them', () => {
     const drawn = text([madeLane({ leaks: madeLeaks(12), leaksTotal: 12 })])

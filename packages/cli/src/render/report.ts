@@ -3,6 +3,7 @@ import type { Verdict } from '../services/gate.ts'
 import { findingSections } from './findings.ts'
 import { kernelText } from './kernel.ts'
 import { laneTables } from './lane-table.ts'
+import { mixedSection } from './mixed.ts'
 import { styled, type Terminal } from './terminal.ts'
 import { counted, duration, grouped, wrapped } from './text.ts'
 import { verdictLine } from './verdict.ts'
@@ -20,6 +21,7 @@ export function reportText(terminal: Terminal, report: Report, verdict: Verdict)
   const sections = [
     header(terminal, report),
     ...(report.lanes.length === 0 ? ['no lane: the trace has no operation'] : [laneTables(terminal, report.lanes)]),
+    ...mixedSection(terminal, report.lanes),
     ...findingSections(terminal, report),
     ...warnings(terminal, report),
     verdictLine(terminal, verdict),

@@ -4,8 +4,8 @@ import {
   errnoName,
   ITER_DEST,
   ITER_SOURCE,
-  ITER_TYPE_NAMES,
   type IterType,
+  KERNEL_ITER_TYPE_NAMES,
   POLICIES,
   RETENTION_NAMES,
 } from '@pinscope/core'
@@ -35,7 +35,7 @@ export function listPolicies(): ListedPolicy[] {
     summary: policy.summary,
     source: policy.source,
     perFolio: policy.perFolio,
-    retention: ITER_TYPE_NAMES.map((iter, type) => ({
+    retention: KERNEL_ITER_TYPE_NAMES.map((iter, type) => ({
       iter,
       dest: retentionName(policy, type as IterType, ITER_DEST),
       source: retentionName(policy, type as IterType, ITER_SOURCE),

@@ -1,4 +1,4 @@
-import { ITER_PIPE, ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { ITER_PIPE, KERNEL_ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { CONSUMER_API_VERSION, type Consumer, defineConsumer } from './consumer.ts'
 import type { Operation } from './operation.ts'
 
@@ -30,7 +30,7 @@ export const buffered = defineConsumer({
   name: 'buffered',
   summary: 'buffered file I/O: copied through the page cache, no page of the iterator taken',
   kernel: 'mm/filemap.c: filemap_read (copy_folio_to_iter), generic_perform_write (copy_folio_from_iter_atomic)',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: 1,
   avoided: 'nothing: it is the copying path that others are compared with.',
   kernelPolicy: (kernel) => (kernel === '6.1' ? 'get-pages' : 'extract'),

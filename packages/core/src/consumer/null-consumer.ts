@@ -1,6 +1,6 @@
 import { EFAULT } from '../errno.ts'
 import { PAGE_LIST_MAX } from '../extract/page-list.ts'
-import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { KERNEL_ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { MAX_RW_COUNT } from '../units.ts'
 import { CONSUMER_API_VERSION, type Consumer, defineConsumer } from './consumer.ts'
 import type { Operation } from './operation.ts'
@@ -39,7 +39,7 @@ export const nullConsumer = defineConsumer({
   name: 'null',
   summary: 'takes every page of the iterator, builds nothing, lets go at completion',
   kernel: 'lib/iov_iter.c: iov_iter_extract_pages, and nothing behind it',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: PAGE_LIST_MAX,
   avoided:
     'copyBytes: every payload byte whose page was listed. entries and allocations: none, since nothing is built.',

@@ -40,6 +40,9 @@ export const ITER_TYPE_NAMES = [
   'mixed',
 ] as const
 
+/** Those that kernels have. @kernel include/linux/uio.h: enum iter_type */
+export const KERNEL_ITER_TYPE_NAMES = ITER_TYPE_NAMES.filter((name) => name !== 'mixed')
+
 /** The iterator is a data destination: a read(2) writes into its memory. @kernel include/linux/uio.h: ITER_DEST */
 export const ITER_DEST = 0
 /** The iterator is a data source: a write(2) reads its memory. @kernel include/linux/uio.h: ITER_SOURCE */

@@ -5,7 +5,16 @@ import { isModelledSeries, KERNEL_VERSIONS, type KernelVersion, kernelVersionOf 
 import { PINS_OPEN } from '../ledger/totals.ts'
 import { AddressSpaces } from '../memory/address-spaces.ts'
 import { PageStore } from '../memory/page-store.ts'
-import { EVENT_FORK, EVENT_IO, EVENT_MAP, EVENT_NAMES, EVENT_UNMAP, NONE, type OpBatch } from '../trace/op-batch.ts'
+import {
+  EVENT_FORK,
+  EVENT_IO,
+  EVENT_MAP,
+  EVENT_NAMES,
+  EVENT_UNMAP,
+  type EventName,
+  NONE,
+  type OpBatch,
+} from '../trace/op-batch.ts'
 import { TraceError } from '../trace/trace-error.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
@@ -16,7 +25,7 @@ import type { ReplayOptions } from './replay-options.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Events about pages, whoever uses them. */
-const PAGE_EVENTS: readonly number[] = [
+const PAGE_EVENT_NAMES: readonly EventName[] = [
   'free',
   'dirty',
   'writeback',
@@ -27,7 +36,8 @@ const PAGE_EVENTS: readonly number[] = [
   'unlease',
   'mkwrite',
   'unlock',
-].map((name) => EVENT_NAMES.findIndex((event) => event === name))
+]
+const PAGE_EVENTS = PAGE_EVENT_NAMES.map((name) => EVENT_NAMES.indexOf(name))
 
 /** Consumer of rows that name none. */
 const DEFAULT_CONSUMER = 'bio'

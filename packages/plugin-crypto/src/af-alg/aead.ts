@@ -6,8 +6,8 @@ import {
   defineConsumer,
   EINVAL,
   flagOption,
-  ITER_TYPE_NAMES,
   isSince,
+  KERNEL_ITER_TYPE_NAMES,
   numberOption,
   type Operation,
   SCATTERLIST_BYTES,
@@ -142,7 +142,7 @@ export const afAlgAead = defineConsumer({
   name: 'af-alg-aead',
   summary: 'AF_ALG aead sockets: as skcipher, with associated data that is copied and a tag that is made or checked',
   kernel: 'crypto/algif_aead.c: _aead_recvmsg; crypto/af_alg.c: af_alg_sendmsg, af_alg_get_rsgl',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: MAX_SGL_ENTS,
   avoided:
     'copyBytes: bytes received, less the associated data, which the CPU copies. entries: elements of page arrays that kernel ' +

@@ -13,8 +13,8 @@ import {
   FLAG_SPLICE,
   ITER_BVEC,
   ITER_SOURCE,
-  ITER_TYPE_NAMES,
   isSince,
+  KERNEL_ITER_TYPE_NAMES,
   MAX_RW_COUNT,
   type Operation,
   PAGE_SIZE,
@@ -226,7 +226,7 @@ export const afAlgHash = defineConsumer({
   name: 'af-alg-hash',
   summary: 'AF_ALG hash sockets: what is sent is hashed where it is, in chunks of 16 pages, and let go at once',
   kernel: 'crypto/algif_hash.c: hash_sendmsg, hash_recvmsg',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: ALG_MAX_PAGES,
   avoided:
     'copyBytes: bytes sent, which are hashed where they are; the digest is copied. entries and allocations: none, since a ' +

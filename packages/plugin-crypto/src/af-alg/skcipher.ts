@@ -5,8 +5,8 @@ import {
   type ConsumerOption,
   defineConsumer,
   EINVAL,
-  ITER_TYPE_NAMES,
   isSince,
+  KERNEL_ITER_TYPE_NAMES,
   type Operation,
   SCATTERLIST_BYTES,
 } from '@pinscope/core'
@@ -105,7 +105,7 @@ export const afAlgSkcipher = defineConsumer({
   summary:
     'AF_ALG skcipher sockets: sends are copied into a transmit list, receives reach user memory through lists of 16 entries',
   kernel: 'crypto/algif_skcipher.c: _skcipher_recvmsg; crypto/af_alg.c: af_alg_sendmsg, af_alg_get_rsgl',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: MAX_SGL_ENTS,
   avoided:
     'copyBytes: bytes received, which the cipher writes where they belong and no copy_to_user has to; sent bytes are copied ' +

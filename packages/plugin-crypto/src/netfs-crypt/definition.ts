@@ -1,4 +1,10 @@
-import { CONSUMER_API_VERSION, type ConsumerOption, defineConsumer, flagOption, ITER_TYPE_NAMES } from '@pinscope/core'
+import {
+  CONSUMER_API_VERSION,
+  type ConsumerOption,
+  defineConsumer,
+  flagOption,
+  KERNEL_ITER_TYPE_NAMES,
+} from '@pinscope/core'
 import { BLOCK_ENTRIES_MAX } from './block-lists.ts'
 import { CRYPT_COUNTERS } from './counters.ts'
 import { FOLIO_ORDER_MAX } from './folio-buffers.ts'
@@ -43,7 +49,7 @@ export const netfsCrypt = defineConsumer({
   summary:
     'content encryption in netfs, as proposed in 2023 and in no kernel: block by block, in place or into bounce folios',
   kernel: 'fs/netfs/crypto.c: netfs_encrypt, netfs_decrypt (a proposal); 6.1: fs/ceph/addr.c: ceph_netfs_issue_read',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: BLOCK_ENTRIES_MAX,
   avoided:
     'copyBytes: data that the cipher reaches in the iterator, which would be copied into a bounce buffer first. entries ' +

@@ -8,7 +8,7 @@ import {
   ENOMEM,
   flagOption,
   ITER_DEST,
-  ITER_TYPE_NAMES,
+  KERNEL_ITER_TYPE_NAMES,
   numberOption,
   type Operation,
   PAGE_SIZE,
@@ -154,7 +154,7 @@ export const skcipherWalk = defineConsumer({
   name: 'skcipher-walk',
   summary: 'a cipher walking a scatterlist of the iterator: which steps work in place, and which copy',
   kernel: 'crypto/skcipher.c: skcipher_walk_virt',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   // No limit: as many as the iterator has pages.
   entriesMax: 0x7fffffff,
   avoided:

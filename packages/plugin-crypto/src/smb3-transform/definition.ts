@@ -2,7 +2,7 @@ import {
   CONSUMER_API_VERSION,
   type ConsumerOption,
   defineConsumer,
-  ITER_TYPE_NAMES,
+  KERNEL_ITER_TYPE_NAMES,
   numberOption,
 } from '@pinscope/core'
 import { TRANSFORM_SKIP_BYTES } from './aead-request.ts'
@@ -34,7 +34,7 @@ export const smb3Transform = defineConsumer({
   name: 'smb3-transform',
   summary: 'SMB3 encryption: a write copied into folios of its own, a read decrypted in place, never a pin',
   kernel: 'fs/smb/client/smb2ops.c: smb3_init_transform_rq, smb2_get_aead_req',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   // No limit: as many as the data has pages.
   entriesMax: 0x7fffffff,
   avoided:

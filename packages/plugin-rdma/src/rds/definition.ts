@@ -2,7 +2,7 @@ import {
   CONSUMER_API_VERSION,
   defineConsumer,
   flagOption,
-  ITER_TYPE_NAMES,
+  KERNEL_ITER_TYPE_NAMES,
   numberOption,
   PAGE_SIZE,
   wordOption,
@@ -21,7 +21,7 @@ export const rds = defineConsumer({
   summary:
     'RDS: reliable datagrams, copied into pages that messages share, or zero-copy with a cookie when they arrived',
   kernel: 'net/rds/send.c: rds_sendmsg; net/rds/message.c: rds_message_zcopy_from_user',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: RDS_ENTRIES_MAX,
   avoided:
     'copyBytes: payload that is sent out of the pages of the iterator, which would be copied into pages of the ' +

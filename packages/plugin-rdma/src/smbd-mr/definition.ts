@@ -6,7 +6,7 @@ import {
   type ConsumerLimit,
   type ConsumerOption,
   defineConsumer,
-  ITER_TYPE_NAMES,
+  KERNEL_ITER_TYPE_NAMES,
 } from '@pinscope/core'
 import { CIFS_COUNTERS } from '../cifs/counters.ts'
 import { type Mount, mountOf } from '../cifs/mount.ts'
@@ -52,7 +52,7 @@ function registering(described: Described, transport: TransportClass): ConsumerD
   return defineConsumer({
     ...described,
     apiVersion: CONSUMER_API_VERSION,
-    accepts: ITER_TYPE_NAMES,
+    accepts: KERNEL_ITER_TYPE_NAMES,
     entriesMax: MAX_FRMR_DEPTH,
     options: OPTIONS,
     limits: LIMITS,

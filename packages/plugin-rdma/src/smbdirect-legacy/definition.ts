@@ -1,4 +1,10 @@
-import { CONSUMER_API_VERSION, type ConsumerOption, defineConsumer, flagOption, ITER_TYPE_NAMES } from '@pinscope/core'
+import {
+  CONSUMER_API_VERSION,
+  type ConsumerOption,
+  defineConsumer,
+  flagOption,
+  KERNEL_ITER_TYPE_NAMES,
+} from '@pinscope/core'
 import { SMBDIRECT_LIMITS } from '../cifs/limits.ts'
 import { CIFS_OPTIONS } from '../cifs/options.ts'
 import { MR_OPTIONS } from '../mr/memory-regions.ts'
@@ -17,7 +23,7 @@ export const smbdirectLegacy = defineConsumer({
   name: 'smbdirect-legacy',
   summary: 'cifs over SMB Direct by the chain of 6.1: iterator, page array, scatterlist, ib_sge',
   kernel: 'fs/smb/client/smbdirect.c: smbd_send (6.1); file.c: cifs_write_from_iter, cifs_send_async_read (6.1)',
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   // As many as the data has pages: each list of it is cut by wsize or rsize only.
   entriesMax: 0x7fffffff,
   avoided:

@@ -1,4 +1,4 @@
-import { CONSUMER_API_VERSION, defineConsumer, ITER_TYPE_NAMES } from '@pinscope/core'
+import { CONSUMER_API_VERSION, defineConsumer, KERNEL_ITER_TYPE_NAMES } from '@pinscope/core'
 import { CIFS_COUNTERS } from '../cifs/counters.ts'
 import { SMBDIRECT_LIMITS } from '../cifs/limits.ts'
 import { mountOf } from '../cifs/mount.ts'
@@ -18,7 +18,7 @@ export const smbdirect = defineConsumer({
   name: 'smbdirect',
   summary: 'cifs over RDMA, the iterator down to the transport: packets whose entries come straight from it',
   kernel: `${SMBDIRECT_C}: smbd_send, smb_extract_iter_to_rdma; mainline: fs/smb/smbdirect/connection.c`,
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   // No limit of all packets of an operation; five of data in each.
   entriesMax: 0x7fffffff,
   avoided:

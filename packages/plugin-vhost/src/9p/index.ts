@@ -1,4 +1,4 @@
-import { CONSUMER_API_VERSION, defineConsumer, flagOption, ITER_TYPE_NAMES, numberOption } from '@pinscope/core'
+import { CONSUMER_API_VERSION, defineConsumer, flagOption, KERNEL_ITER_TYPE_NAMES, numberOption } from '@pinscope/core'
 import { P9Consumer } from './p9-consumer.ts'
 import { P9_COUNTERS } from './p9-counters.ts'
 import { COPIED_BYTES_MAX, MSIZE_MAX, P9_NOTAG, POOL_PAGES_DEFAULT, R_HEADER_BYTES, VIRTQUEUE_NUM } from './p9-sizes.ts'
@@ -15,7 +15,7 @@ export const p9 = defineConsumer({
   name: '9p',
   summary: '9p over virtio: requests with the iterator in their pages, through netfs since 6.8',
   kernel: `${TRANS_VIRTIO_C}: p9_virtio_zc_request`,
-  accepts: ITER_TYPE_NAMES,
+  accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: VIRTQUEUE_NUM,
   avoided:
     'copyBytes: payload that the device reaches in place, which would be copied through the message. entries and ' +
