@@ -1,6 +1,6 @@
 // The ways in which each consumer is called, for the ownership table (docs/consumers/ownership.md): what a row says besides
 // its iterator, and what was sent or switched before it.
-import { ITER_TYPE_NAMES } from '../packages/core/dist/index.js'
+import { KERNEL_ITER_TYPE_NAMES } from '../packages/core/dist/index.js'
 
 /** Bytes of one operation: four pages, or one TLS record. */
 const BYTES = 16384
@@ -141,7 +141,7 @@ export const CASES = {
     { name: 'transport alone, send of one packet', shapes: [send({ ...cifs(ALONE), bytes: 1000 })] },
     {
       name: 'transport alone, register',
-      types: ITER_TYPE_NAMES.filter((type) => type !== 'kvec'),
+      types: KERNEL_ITER_TYPE_NAMES.filter((type) => type !== 'kvec'),
       shapes: both(cifs({ ...ALONE, ...OFFLOAD })),
     },
     { name: 'transport alone, receive', shapes: [receive(cifs(ALONE))] },

@@ -1,5 +1,5 @@
 // What each consumer takes of each type of iterator, by running it: the rows of docs/consumers/ownership.md.
-import { ITER_TYPE_NAMES, KERNEL_VERSIONS } from '../packages/core/dist/index.js'
+import { KERNEL_ITER_TYPE_NAMES, KERNEL_VERSIONS } from '../packages/core/dist/index.js'
 import { ownershipCell } from '../packages/core/dist/testing/index.js'
 import { CASES } from './consumer-cases.mjs'
 
@@ -17,10 +17,11 @@ export function ownershipRows(definition) {
 
 async function rowsOf(definition) {
   const rows = []
-  for (const { name, shapes, kernels = KERNEL_VERSIONS, types = ITER_TYPE_NAMES } of CASES[definition.name] ?? []) {
+  for (const { name, shapes, kernels = KERNEL_VERSIONS, types = KERNEL_ITER_TYPE_NAMES } of CASES[definition.name] ??
+    []) {
     for (const kernel of kernels) {
       const cells = {}
-      for (const type of ITER_TYPE_NAMES) {
+      for (const type of KERNEL_ITER_TYPE_NAMES) {
         cells[type] = types.includes(type) ? await ownershipCell(definition, kernel, type, shapes) : 'n/a'
       }
       rows.push({ name, kernel, cells })

@@ -3,7 +3,7 @@
 // `PART NAME like OTHER`: only what differs from another consumer.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { ITER_TYPE_NAMES, KERNEL_VERSIONS, QUIRKS } from '../packages/core/dist/index.js'
+import { KERNEL_ITER_TYPE_NAMES, KERNEL_VERSIONS, QUIRKS } from '../packages/core/dist/index.js'
 import { PRESETS } from '../packages/plugin-rdma/dist/index.js'
 import { CASES } from './consumer-cases.mjs'
 import { ownershipRows } from './consumer-ownership.mjs'
@@ -118,7 +118,7 @@ const limitCells = ({ name, max, unit, summary, kernel }) => [`\`${name}\``, `${
 
 const counterCells = ({ name, summary }) => [`\`${name}\``, summary]
 
-const TYPES = ITER_TYPE_NAMES
+const TYPES = KERNEL_ITER_TYPE_NAMES
 
 /** A version that does not have a type says nothing of it: 6.1 has no folio queues, and pipes only 6.1. */
 const isMissing = (kernel, type) => (type === 'folioq' ? kernel === '6.1' : type === 'pipe' && kernel !== '6.1')

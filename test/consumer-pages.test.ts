@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { FLAG_NAMES, findPolicy, ITER_TYPE_NAMES, QUIRKS } from '@pinscope/core'
+import { FLAG_NAMES, findPolicy, KERNEL_ITER_TYPE_NAMES, QUIRKS } from '@pinscope/core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { COLUMN_NAMES } from '../packages/core/src/trace/columns.ts'
 import { EVENT_NAMES } from '../packages/core/src/trace/op-batch.ts'
@@ -89,7 +89,7 @@ function isKnown(word: string, about: readonly Definition[]): boolean {
     about.some(({ counters = [] }) => counters.some(({ name }) => name === word)) ||
     about.some(({ options = [] }) => options.some(({ name }) => name === word)) ||
     OWNERSHIP.includes(word) ||
-    (ITER_TYPE_NAMES as readonly string[]).includes(word) ||
+    (KERNEL_ITER_TYPE_NAMES as readonly string[]).includes(word) ||
     findPolicy(word) !== undefined ||
     QUIRKS.some(({ name }) => name === word) ||
     find(word) !== undefined ||

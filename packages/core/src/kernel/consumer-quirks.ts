@@ -198,4 +198,12 @@ export const CONSUMER_QUIRKS = [
     source: 'lib/iov_iter.c: copy_page_to_iter_pipe, push_pipe (5.8 to 5.16.10)',
     versions: [],
   },
+  {
+    name: 'tcp-sendpage-managed',
+    summary:
+      "a page of sendfile or splice that is appended to an unsent skb with io_uring's managed frags is referenced while the skb stays managed: freeing that skb drops no reference, and this one stays for good",
+    without: 'the managed frags are given a reference each first, as when data is copied into such an skb',
+    source: 'net/ipv4/tcp.c: tcp_build_frag (6.1); net/core/skbuff.c: skb_release_data',
+    versions: ['6.1'],
+  },
 ] as const satisfies readonly Quirk[]

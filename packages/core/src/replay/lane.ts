@@ -2,7 +2,7 @@ import type { Consumer, ConsumerEnvironment } from '../consumer/consumer.ts'
 import { FAULT_COMPLETE, FAULT_NAMES } from '../consumer/faults.ts'
 import { Operation } from '../consumer/operation.ts'
 import { EFAULT, EINVAL, EIO } from '../errno.ts'
-import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { ITER_MIXED, ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { FLAG_FIXED } from '../iter/row-flags.ts'
 import { REASON_IN_FLIGHT, REASON_NO_COMPLETION } from '../ledger/hold-table.ts'
 import { Ledger } from '../ledger/ledger.ts'
@@ -189,7 +189,7 @@ export class Lane {
   private submit(batch: OpBatch, row: number): number {
     const { io, consumer } = this
     const isTaken = this.accepts[io.iter.type] === 1
-    this.mixed.count(batch, row, isTaken)
+    if (io.iter.type === ITER_MIXED) this.mixed.count(batch, row, isTaken)
     if (!isTaken) return EINVAL
     if (io.iter.fixed && !this.registrations.cover(batch, row)) return EFAULT
     const result = this.check === null ? consumer.submit(io) : this.check.submit(io, consumer)

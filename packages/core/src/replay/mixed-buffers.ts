@@ -1,4 +1,3 @@
-import { ITER_MIXED } from '../iter/iter-type.ts'
 import { KVEC_OFFSET } from '../iter/segment-table.ts'
 import type { LaneReport } from '../report/report.ts'
 import type { OpBatch } from '../trace/op-batch.ts'
@@ -17,9 +16,8 @@ export class MixedBuffers {
   private pageBytes = 0
   private kmaps = 0
 
-  /** One operation; of another iterator type: nothing. */
+  /** One operation with such a buffer. */
   count(batch: OpBatch, row: number, isTaken: boolean): void {
-    if (batch.iterType[row] !== ITER_MIXED) return
     this.operations++
     if (!isTaken) this.refused++
     const { offsetBytes, lengthBytes } = batch.segments
