@@ -1,6 +1,10 @@
 import { CONSUMER_API_VERSION, type PluginRegistration } from '@pinscope/core'
+import { sunrpc, sunrpcBvec, sunrpcKmap, sunrpcMixed, sunrpcSends } from './sunrpc/definition.ts'
 
 /** The hook `pinscope:register`: what this package brings. */
 export default async function register(): Promise<PluginRegistration> {
-  return { apiVersion: CONSUMER_API_VERSION, consumers: [] }
+  return {
+    apiVersion: CONSUMER_API_VERSION,
+    consumers: [sunrpc, sunrpcBvec, sunrpcKmap, sunrpcSends, sunrpcMixed],
+  }
 }

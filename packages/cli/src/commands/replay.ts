@@ -41,7 +41,7 @@ export default class Replay extends Command {
       helpValue: 'LIST',
       summary: 'Exit with 1 when one of these is found: leak, violation, mismatch, error; or none.',
       description:
-        'leak: a pin or reference nobody let go. violation: one let go twice or the wrong way, an iterator misused, or (with --verify-data) wrong data. mismatch: a row whose pins are not those that the kernel counted. error: an operation that ends with an errno.',
+        'leak: a pin or reference nobody let go. violation: one let go twice or the wrong way, memory freed or changed while in use, an iterator misused, or (with --verify-data) wrong data. mismatch: a row whose pins are not those that the kernel counted. error: an operation that ends with an errno.',
     }),
     output: Flags.string({ char: 'o', helpValue: 'FILE', summary: 'Write to this file, whole or not at all.' }),
     format: Flags.string({ helpValue: 'FORMAT', summary: 'table (the default) or json.' }),

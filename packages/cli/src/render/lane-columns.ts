@@ -230,7 +230,7 @@ export const LANE_COLUMN_GROUPS: readonly LaneColumnGroup[] = [
         name: 'violations',
         rank: 2,
         value: (lane) => lane.violationsTotal,
-        note: 'pages let go twice or the wrong way, an iterator misused, wrong data',
+        note: 'pages let go twice or the wrong way, memory freed or changed while in use, an iterator misused, wrong data',
         always: true,
         isBad: true,
       },

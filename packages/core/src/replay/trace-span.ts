@@ -1,4 +1,7 @@
-import { EVENT_FORK, EVENT_IO, EVENT_NAMES, EVENT_PIN, type OpBatch } from '../trace/op-batch.ts'
+import { EVENT_IO, EVENT_NAMES, EVENT_PIN, EVENT_PUT, type EventName, type OpBatch } from '../trace/op-batch.ts'
+
+/** Rows that nothing models yet. */
+const UNMODELLED: readonly EventName[] = ['writeback', 'reflink', 'lease', 'unlease']
 
 /** What the report says of the trace as a whole: rows, operations, time, and rows that nothing models yet. */
 export class TraceSpan {
@@ -7,8 +10,8 @@ export class TraceSpan {
   referenceEvents = 0
   private firstNs = Number.NaN
   private lastNs = 0
-  /** By event code: mappings, registrations and forks come before the first that nothing models. */
-  private readonly unmodelled = new Float64Array(EVENT_NAMES.length)
+  /** By event code. */
+  private readonly others = new Float64Array(EVENT_NAMES.length)
 
   add(batch: OpBatch): void {
     const { length, tsNs, endNs, event } = batch
@@ -20,8 +23,8 @@ export class TraceSpan {
       if (endNs[row] > this.lastNs) this.lastNs = endNs[row]
       const kind = event[row]
       if (kind === EVENT_IO) this.operations++
-      else if (kind >= EVENT_PIN) this.referenceEvents++
-      else if (kind > EVENT_FORK) this.unmodelled[kind]++
+      else if (kind >= EVENT_PIN && kind <= EVENT_PUT) this.referenceEvents++
+      else this.others[kind]++
     }
   }
 
@@ -31,8 +34,8 @@ export class TraceSpan {
   }
 
   warnings(): string[] {
-    return EVENT_NAMES.flatMap((name, kind) => {
-      const rows = this.unmodelled[kind]
+    return UNMODELLED.flatMap((name) => {
+      const rows = this.others[EVENT_NAMES.indexOf(name)]
       return rows === 0 ? [] : [`${rows} ${rows === 1 ? 'row' : 'rows'} with event ${name}: not modelled, skipped`]
     })
   }
