@@ -1,10 +1,11 @@
 import { CONSUMER_API_VERSION, type PluginRegistration } from '@pinscope/core'
+import { msgZerocopy } from './msg-zerocopy/definition.ts'
 import { sunrpc, sunrpcBvec, sunrpcKmap, sunrpcMixed, sunrpcSends } from './sunrpc/definition.ts'
 
 /** The hook `pinscope:register`: what this package brings. */
 export default async function register(): Promise<PluginRegistration> {
   return {
     apiVersion: CONSUMER_API_VERSION,
-    consumers: [sunrpc, sunrpcBvec, sunrpcKmap, sunrpcSends, sunrpcMixed],
+    consumers: [msgZerocopy, sunrpc, sunrpcBvec, sunrpcKmap, sunrpcSends, sunrpcMixed],
   }
 }

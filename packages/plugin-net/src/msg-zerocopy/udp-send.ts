@@ -1,0 +1,199 @@
+import { EFAULT, EMSGSIZE, ENOMEM, FLAG_MORE, isSince, type KernelVersion, type Operation } from '@pinscope/core'
+import { appendCopied } from '../skb/copy-fill.ts'
+import type { OperationSkbs } from '../skb/operation-skbs.ts'
+import { orphanFrags } from '../skb/orphan-frags.ts'
+import { ZEROCOPY_SENDS } from '../skb/skb-counters.ts'
+import { SkbPart } from '../skb/skb-part.ts'
+import { emptySkbBytes, linearSkbBytes, NONE } from '../skb/skb-sizes.ts'
+import type { SkbSockets } from '../skb/skb-sockets.ts'
+import type { Skbs } from '../skb/skbs.ts'
+import { SpliceFill } from '../skb/splice-fill.ts'
+import { ZerocopyFill } from '../skb/zerocopy-fill.ts'
+import { ENOBUFS } from './errno.ts'
+import { asksZerocopy, isUringSend, MODE_COPY, MODE_ZEROCOPY, spliceMode } from './send-modes.ts'
+import type { SocketSettings } from './settings.ts'
+
+/** IPv4 without options, and UDP. @kernel struct iphdr, struct udphdr */
+const HEADER_BYTES = 28
+/** @kernel include/linux/udp.h: struct udphdr */
+const UDP_HEADER_BYTES = 8
+/** Payload of a datagram at most: an IP packet is 65535 bytes. */
+const DATAGRAM_BYTES_MAX = 65535 - HEADER_BYTES
+/** Packets of less are one piece of memory. @kernel include/linux/skbuff.h: SKB_MAX_ALLOC, and what ip_output.c adds */
+const LINEAR_BYTES_MAX = 16000
+
+/**
+ * A UDP socket sends: a datagram in one skb, or with `more` a part of one. Zero-copy is a whole datagram that fits a packet
+ * and whose sum the device makes; what is not is copied, and notified so. One with more than 17 frags is refused.
+ *
+ * A datagram that takes several packets is counted as one skb: how it is cut up does not concern its pages, which are copies.
+ *
+ * Pages that are handed over are attached in 6.12 and later; 6.1.176 copies them: its udp_sendpage asks for it with a flag
+ * (MSG_SPLICE_PAGES, out of 6.5) that nothing below it knows.
+ *
+ * @kernel net/ipv4/udp.c: udp_sendmsg, udp_sendpage (6.1); net/ipv4/ip_output.c: __ip_append_data
+ */
+export class UdpSend {
+  private readonly settings: SocketSettings
+  private readonly sockets: SkbSockets
+  private readonly skbs: Skbs
+  private readonly links: OperationSkbs
+  private readonly zerocopy: ZerocopyFill
+  private readonly splice: SpliceFill
+  private readonly part: SkbPart
+  private readonly counts: Float64Array
+  private readonly skbBytes: number
+  private readonly hasSplice: boolean
+
+  // The call at work.
+  private mode: number = MODE_COPY
+  private uarg = NONE
+
+  constructor(
+    kernel: KernelVersion,
+    settings: SocketSettings,
+    sockets: SkbSockets,
+    skbs: Skbs,
+    links: OperationSkbs,
+    counts: Float64Array,
+  ) {
+    this.settings = settings
+    this.sockets = sockets
+    this.skbs = skbs
+    this.links = links
+    this.counts = counts
+    this.zerocopy = new ZerocopyFill(skbs)
+    this.splice = new SpliceFill(skbs)
+    this.part = new SkbPart(skbs)
+    this.skbBytes = emptySkbBytes(kernel)
+    this.hasSplice = isSince(kernel, '6.12')
+  }
+
+  /** Sends all that the iterator has, or appends it. Bytes, or -errno, with the datagram that was begun dropped. */
+  send(io: Operation, socket: number): number {
+    const { sockets, skbs } = this
+    const bytes = io.iter.countBytes
+    const corked = sockets.tail[socket]
+    const before = corked === NONE ? 0 : skbs.lengthBytes[corked]
+    this.uarg = NONE
+    let error = before + bytes > DATAGRAM_BYTES_MAX ? EMSGSIZE : this.choose(io, socket, corked)
+    let skb = corked
+    if (error === 0) {
+      if (skb === NONE) skb = skbs.alloc(io, socket, this.isLinear(bytes, true) ? linearSkbBytes(bytes) : this.skbBytes)
+      error = skb === NONE ? ENOBUFS : this.fill(io, skb, corked === NONE)
+    }
+    return error < 0 ? this.drop(io, socket, skb, error) : this.push(io, socket, skb, bytes)
+  }
+
+  /** The data is copied behind the headers, in one piece of memory. @kernel __ip_append_data (alloclen) */
+  private isLinear(bytes: number, isNew: boolean): boolean {
+    return this.mode === MODE_COPY && isNew && (bytes < LINEAR_BYTES_MAX || !this.settings.hasSg)
+  }
+
+  /** How the data goes, and whom to tell: 0, or -errno. */
+  private choose(io: Operation, socket: number, corked: number): number {
+    const { settings, skbs, counts } = this
+    const { ubufs } = skbs
+    const bytes = io.iter.countBytes
+    const fits = settings.hasSg && corked === NONE && bytes + HEADER_BYTES <= settings.mtuBytes
+    this.uarg = NONE
+    this.mode = MODE_COPY
+    if (!asksZerocopy(io)) {
+      if (fits && this.hasSplice) this.mode = spliceMode(io)
+      return 0
+    }
+    const isZerocopy = fits && (io.flags & FLAG_MORE) === 0
+    if (isUringSend(io, settings)) {
+      this.uarg = ubufs.allocNotif(io, socket, io.iter.fixed ? 0 : bytes)
+      if (this.uarg === NONE) return ENOMEM
+    } else if (settings.hasZerocopy) {
+      const charged = bytes + (corked === NONE ? UDP_HEADER_BYTES : 0)
+      this.uarg = ubufs.realloc(io, socket, charged, corked === NONE ? NONE : skbs.uarg[corked], false)
+      if (this.uarg === NONE) return ENOBUFS
+      if (!isZerocopy) ubufs.markCopied(this.uarg)
+    }
+    if (this.uarg === NONE) return 0
+    counts[ZEROCOPY_SENDS]++
+    if (isZerocopy) this.mode = MODE_ZEROCOPY
+    return 0
+  }
+
+  /** The data of the call: 0, or -errno. */
+  private fill(io: Operation, skb: number, isNew: boolean): number {
+    const { part, mode, uarg, settings } = this
+    const bytes = io.iter.countBytes
+    part.begin(skb)
+    if (uarg !== NONE) this.attachUbuf(skb)
+    if (mode === MODE_ZEROCOPY) {
+      const error = this.zerocopy.fill(io, skb, bytes)
+      if (error === 0 && !settings.isLoopback) io.reachedInPlace(bytes)
+      return error
+    }
+    if (mode !== MODE_COPY) return this.fillPages(io, skb)
+    return this.isLinear(bytes, isNew) ? this.copyLinear(io, skb, bytes) : this.copyPaged(io, skb)
+  }
+
+  /** The skb takes the call's reference over; a request of io_uring keeps its own, and is told only of what is not copied. @kernel include/linux/skbuff.h: skb_zcopy_set (have_ref) */
+  private attachUbuf(skb: number): void {
+    const { skbs, uarg, mode } = this
+    const isNotif = skbs.ubufs.isNotif[uarg] === 1
+    if (skbs.uarg[skb] !== NONE || (isNotif && mode !== MODE_ZEROCOPY)) return
+    if (isNotif) skbs.ubufs.get(uarg)
+    skbs.uarg[skb] = uarg
+  }
+
+  /** The pages themselves: 0, or -errno. @kernel __ip_append_data (MSG_SPLICE_PAGES) */
+  private fillPages(io: Operation, skb: number): number {
+    while (io.iter.countBytes > 0) {
+      const added = this.splice.append(io, skb, io.iter.countBytes)
+      if (added < 0) return added
+      io.reachedInPlace(added)
+    }
+    return 0
+  }
+
+  /** Behind the headers, in the skb's own memory. */
+  private copyLinear(io: Operation, skb: number, bytes: number): number {
+    io.isBounced = true
+    this.skbs.lengthBytes[skb] += bytes
+    return io.copy(bytes) === bytes ? 0 : EFAULT
+  }
+
+  private copyPaged(io: Operation, skb: number): number {
+    while (io.iter.countBytes > 0) {
+      const copied = appendCopied(io, this.skbs, skb, io.iter.countBytes)
+      if (copied < 0) return copied
+    }
+    return 0
+  }
+
+  /** All is there: it is sent, or waits for more. */
+  private push(io: Operation, socket: number, skb: number, bytes: number): number {
+    const { skbs, sockets, settings, mode, uarg, part } = this
+    this.links.link(io, skb)
+    part.end(io, mode !== MODE_COPY && (mode !== MODE_ZEROCOPY || !settings.isLoopback))
+    skbs.holds.keepTaken(io)
+    if (uarg !== NONE && skbs.ubufs.isNotif[uarg] === 1) skbs.ubufs.put(io, uarg, true, false)
+    if ((io.flags & FLAG_MORE) !== 0) {
+      sockets.tail[socket] = skb
+      return bytes
+    }
+    sockets.tail[socket] = NONE
+    if (settings.isLoopback) orphanFrags(io, skbs, skb, false)
+    return bytes
+  }
+
+  /** The call failed: what was begun is dropped, with what calls before it had appended. @kernel net/ipv4/udp.c: udp_flush_pending_frames */
+  private drop(io: Operation, socket: number, skb: number, error: number): number {
+    const { skbs, sockets, links, uarg, part } = this
+    part.skb = NONE
+    sockets.tail[socket] = NONE
+    if (uarg !== NONE)
+      skbs.ubufs.abort(io, uarg, skb === NONE || skbs.uarg[skb] !== uarg || skbs.ubufs.isNotif[uarg] === 1)
+    if (skb === NONE) return error
+    // Operations in flight may have data in it: its row is theirs until they are over.
+    if (links.isDone(skb)) skbs.free(io, skb)
+    else skbs.release(io, skb)
+    return error
+  }
+}
