@@ -1,12 +1,16 @@
 import { CONSUMER_API_VERSION, type PluginRegistration } from '@pinscope/core'
 import { afsDir } from './afs-dir/definition.ts'
 import { fuse } from './fuse/definition.ts'
-import { procMem, processVm } from './process-vm/definition.ts'
+import { loop } from './loop/definition.ts'
+import { netfsDio } from './netfs-dio/definition.ts'
+import { nfsDirect } from './nfs-direct/definition.ts'
+import { processVm, procMem } from './process-vm/definition.ts'
+import { vring } from './vring/definition.ts'
 
 /** The hook `pinscope:register`: what this package brings. */
 export default async function register(): Promise<PluginRegistration> {
   return {
     apiVersion: CONSUMER_API_VERSION,
-    consumers: [fuse, afsDir, processVm, procMem],
+    consumers: [netfsDio, nfsDirect, loop, afsDir, fuse, processVm, procMem, vring],
   }
 }

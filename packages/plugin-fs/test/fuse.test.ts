@@ -100,6 +100,25 @@ describe.each(KERNEL_VERSIONS)('%s', (kernel) => {
     expect(report).toMatchObject(held(kernel, 32))
   })
 
+  it('an asynchronous operation is what was sent, whatever the answer', async () => {
+    const failed = await on(kernel, [user('read', A, 200_000, { result: -5, end: 100 })])
+    expect(failed.results).toEqual([200_000])
+    // Nothing was answered, and a page behind the first request cannot be had: the first one is on its way all the same.
+    const hole: TestRow = { event: 'map', segs: `0x${A.toString(16)}+${P}`, backing: 'anon', flags: 'prot_none' }
+    const segs = `0x${(A + P).toString(16)}+1;0x${A.toString(16)}+1`
+    const half: TestRow = { op: 'read', iter: 'iovec', segs, result: 0, ts: 5, end: 100 }
+    const { report, results } = await on(kernel, [hole, half])
+    expect(results).toEqual([0])
+    expect(report).toMatchObject(held(kernel, 1))
+    expect(report.counters.dirtiedPages).toBe(1)
+  })
+
+  it('a pointer is as long as its segment, and no limit is hit for it', async () => {
+    const segs = `0x${(K + 0x200).toString(16)}+8192;0x${K.toString(16)}+1`
+    const { report } = await on(kernel, [{ op: 'read', iter: 'kvec', segs }], { options: { 'max-pages': 3 } })
+    expect([report.counters.pointerRequests, report.entries.limitHits]).toEqual([2, 0])
+  })
+
   it('a page that cannot be had makes the request shorter; the first one is the error', async () => {
     const hole: TestRow = {
       event: 'map',

@@ -22,6 +22,12 @@ const on = (kernel: KernelVersion, rows: readonly TestRow[], options: RowsOption
   replayRows(processVm, rows, { kernel, ...options })
 
 describe.each(KERNEL_VERSIONS)('%s', (kernel) => {
+  it('looks at nothing where the caller named no memory of its own', async () => {
+    const { report, results } = await on(kernel, [row('read', A, 40 * P, { result: 0 })])
+    expect(results).toEqual([0])
+    expect([report.pins.acquired, report.allocations]).toEqual([0, undefined])
+  })
+
   it('PV1: 10000 bytes from the middle of a page on are 3 pins, 3 unpins, and nothing dirty', async () => {
     const { report, results } = await on(kernel, [row('read', A + 0x800, 10_000)])
     expect(results).toEqual([10_000])

@@ -1,3 +1,5 @@
 /** @pinscope/plugin-net: consumers of the network. */
+export { ceph } from './ceph/definition.ts'
+export { rbd } from './ceph/rbd/definition.ts'
 export { msgZerocopy } from './msg-zerocopy/definition.ts'
 export { sunrpc, sunrpcBvec, sunrpcKmap, sunrpcMixed, sunrpcSends } from './sunrpc/definition.ts'

@@ -1,4 +1,6 @@
 import { CONSUMER_API_VERSION, type PluginRegistration } from '@pinscope/core'
+import { ceph } from './ceph/definition.ts'
+import { rbd } from './ceph/rbd/definition.ts'
 import { msgZerocopy } from './msg-zerocopy/definition.ts'
 import { sunrpc, sunrpcBvec, sunrpcKmap, sunrpcMixed, sunrpcSends } from './sunrpc/definition.ts'
 
@@ -6,6 +8,6 @@ import { sunrpc, sunrpcBvec, sunrpcKmap, sunrpcMixed, sunrpcSends } from './sunr
 export default async function register(): Promise<PluginRegistration> {
   return {
     apiVersion: CONSUMER_API_VERSION,
-    consumers: [msgZerocopy, sunrpc, sunrpcBvec, sunrpcKmap, sunrpcSends, sunrpcMixed],
+    consumers: [msgZerocopy, sunrpc, sunrpcBvec, sunrpcKmap, sunrpcSends, sunrpcMixed, ceph, rbd],
   }
 }

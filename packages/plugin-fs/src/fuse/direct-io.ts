@@ -142,7 +142,7 @@ export class DirectIo {
         this.error = this.user.error
         break
       }
-      if (got < count && (got === nmax || this.user.pages.pages >= pages)) io.limitHit()
+      if (got < count && (got === nmax || this.user.isFull(pages))) io.limitHit()
       const done = this.send(io, got, got === count)
       count -= done
       if (done < got) break
@@ -229,16 +229,18 @@ export class DirectIo {
   }
 
   /**
-   * An asynchronous operation fails when a request of it could not be queued; another keeps what was moved before. What the
-   * server answered badly stays on its way until the trace says so.
+   * An asynchronous operation fails when a request of it could not be queued; another keeps what was moved before. What was
+   * sent counts where the server answers badly, and stays on its way until the trace says so.
    * @kernel fs/fuse/file.c: fuse_direct_io, fuse_get_res_by_io
    */
   private result(io: Operation, done: number): number {
     const { error, queueError, serverError, serverBytes, isAsync } = this
     if (isAsync && queueError < 0) return queueError
-    const moved = isAsync && serverBytes < done ? serverBytes : done
+    const isShort = isAsync && serverError === 0 && serverBytes < done
+    const moved = isShort ? serverBytes : done
     io.reachedInPlace(moved)
-    if (moved > 0) return moved
+    // What was sent is on its way, be the answer nothing.
+    if (done > 0) return moved
     if (queueError < 0) return queueError
     if (serverError < 0 && io.scratch !== REQUEST_NONE) return io.hasEnd ? 0 : serverError
     return error

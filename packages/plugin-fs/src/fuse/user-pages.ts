@@ -35,6 +35,7 @@ export class UserPages {
   private readonly counts: Float64Array
   private readonly usesPages: boolean
   private readonly hasFolios: boolean
+  private isPointer = false
 
   constructor({ kernel, options, ledger }: ConsumerEnvironment, counts: Float64Array) {
     this.ledger = ledger
@@ -48,7 +49,8 @@ export class UserPages {
     this.hold = HOLD_NONE
     this.error = 0
     this.pages.clear()
-    if (io.iter.type === ITER_KVEC && !this.usesPages) return this.point(io, bytesMax)
+    this.isPointer = io.iter.type === ITER_KVEC && !this.usesPages
+    if (this.isPointer) return this.point(io, bytesMax)
     if (!this.hasFolios) return this.extract(io, bytesMax, pagesMax)
     if (!io.allocate(pagesMax * POINTER_BYTES)) {
       this.error = ENOMEM
@@ -58,6 +60,11 @@ export class UserPages {
     io.built(this.pages.length, POINTER_BYTES)
     io.free(pagesMax * POINTER_BYTES)
     return bytes
+  }
+
+  /** The request has all the pages that it can have; a pointer knows no such limit. */
+  isFull(pagesMax: number): boolean {
+    return !this.isPointer && this.pages.pages >= pagesMax
   }
 
   letGo(): void {

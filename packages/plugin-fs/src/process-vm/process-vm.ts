@@ -28,8 +28,8 @@ import { BATCH_PAGES, IOVEC_BYTES, STACK_PAGES, STACK_SEGMENTS } from './remote-
  * when the call returns. A batch is what the segment asks for, however few bytes the caller has room for.
  *
  * The caller's memory is not in the row. A recorded result below the row's bytes, where the other process's memory has no
- * hole, says that it faulted there: the batch at work was pinned, and is let go. 0 is no result of this call, and not
- * looked at.
+ * hole, says that it faulted there: the batch at work was pinned, and is let go. 0 says that the caller named no memory: then
+ * the other process's is not looked at.
  *
  * An iterator that names no user memory is taken for the caller's side: it is copied, and nothing is taken on it.
  *
@@ -53,7 +53,7 @@ export class ProcessVm implements Consumer {
   submit(io: Operation): number {
     if (!isUserBacked(io.iter.type)) return copyLocal(io)
     const { countBytes, segmentsLeft } = io.iter
-    if (countBytes === 0) return 0
+    if (countBytes === 0 || io.recordedResult === 0) return 0
     const iovecBytes = segmentsLeft > STACK_SEGMENTS ? segmentsLeft * IOVEC_BYTES : 0
     if (iovecBytes > 0 && !io.allocate(iovecBytes)) return ENOMEM
     const result = this.withArray(io)
