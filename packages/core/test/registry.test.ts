@@ -125,11 +125,15 @@ describe('options of a consumer', () => {
       'logical-block-size': 512,
       'dma-alignment': 512,
       'bvec-limit': 256,
+      'extent-bytes': 0,
+      nodatasum: 0,
     })
     expect(consumerOptions(bio, attributes, { bio: { 'dma-alignment': 8 }, other: { x: 1 } })).toEqual({
       'logical-block-size': 4096,
       'dma-alignment': 8,
       'bvec-limit': 256,
+      'extent-bytes': 0,
+      nodatasum: 0,
     })
   })
 

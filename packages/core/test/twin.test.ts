@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { POLICY_NAMES } from '../src/extract/policy.ts'
 import { KERNEL_VERSIONS } from '../src/kernel/version.ts'
 import { slowRows } from './model/index.ts'
-import { bioCase, randomCase } from './support/random-trace.ts'
+import { bioCase, fileSystemCase, randomCase } from './support/random-trace.ts'
 import { traceOf } from './support/rows.ts'
 import { SMALL_CASES, type SmallCase, smallCase } from './support/small-cases.ts'
 import { openRecorded, traceNames } from './support/traces.ts'
@@ -57,6 +57,10 @@ describe('the slow twin agrees on random traces', () => {
 
   it('2,000 traces of mappings, operations, registrations and reference events', async () => {
     await fc.assert(fc.asyncProperty(randomCase, agrees), { numRuns: 2000, seed: 20_261_121 })
+  })
+
+  it('3,000 traces of direct operations by file system, over memory that is there, shared, or not there', async () => {
+    await fc.assert(fc.asyncProperty(fileSystemCase, agrees), { numRuns: 3000, seed: 20_261_121 })
   })
 
   it('3,000 operations whose bios fill up, are cut to whole blocks, or meet memory that is not there', async () => {

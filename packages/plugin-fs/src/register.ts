@@ -1,6 +1,7 @@
 import { CONSUMER_API_VERSION, type PluginRegistration } from '@pinscope/core'
 import { afsDir } from './afs-dir/definition.ts'
 import { fuse } from './fuse/definition.ts'
+import { ioUringFixed } from './io-uring-fixed/definition.ts'
 import { loop } from './loop/definition.ts'
 import { netfsDio } from './netfs-dio/definition.ts'
 import { nfsDirect } from './nfs-direct/definition.ts'
@@ -11,6 +12,6 @@ import { vring } from './vring/definition.ts'
 export default async function register(): Promise<PluginRegistration> {
   return {
     apiVersion: CONSUMER_API_VERSION,
-    consumers: [netfsDio, nfsDirect, loop, afsDir, fuse, processVm, procMem, vring],
+    consumers: [netfsDio, nfsDirect, ioUringFixed, loop, afsDir, fuse, processVm, procMem, vring],
   }
 }

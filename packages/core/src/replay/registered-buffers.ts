@@ -113,14 +113,14 @@ function acquire(ledger: Ledger, list: PageList, count: number): Hold | number {
 }
 
 /**
- * 6.1 pins first and then looks at what is mapped: -EOPNOTSUPP for a file, private or not, and -EINVAL where memory of a
- * file and memory without one lie in one buffer. 0 where nothing is wrong.
+ * 6.1 pins first and then looks at what is mapped: -EOPNOTSUPP for a file, private or not, and -EINVAL where memory of
+ * several files, or of a file and of none, lies in one buffer. 0 where nothing is wrong.
  */
 function refusedFile(spaces: AddressSpaces, mm: number, firstPage: number, endPage: number): number {
-  const hasNoFile = isAnonymous(spaces.find(mm, firstPage).kind)
+  const first = spaces.find(mm, firstPage).kind
   for (let page = firstPage; page < endPage; ) {
     const { kind, endPage: next } = spaces.find(mm, page)
-    if (isAnonymous(kind) !== hasNoFile) return EINVAL
+    if (kind !== first && !(isAnonymous(kind) && isAnonymous(first))) return EINVAL
     if (KINDS_FILE.includes(kind)) return EOPNOTSUPP
     page = next
   }

@@ -1,4 +1,5 @@
 import { EAGAIN, EFAULT, EINVAL } from '../../src/errno.ts'
+import { SlowFileSystem } from './slow-file-system.ts'
 import type { Reference, SlowLedger } from './slow-ledger.ts'
 import type { Page, SlowMemory } from './slow-memory.ts'
 import { type Entry, extract, type Figures, follows, type SlowOperation, type SlowSetup } from './slow-operation.ts'
@@ -29,6 +30,7 @@ export class SlowBio {
     dirtiedPages: 0,
     holeBytes: 0,
   }
+  private readonly fileSystem: SlowFileSystem
   private readonly setup: SlowSetup
   private readonly memory: SlowMemory
   private readonly ledger: SlowLedger
@@ -42,10 +44,22 @@ export class SlowBio {
     this.memory = memory
     this.ledger = ledger
     this.figures = figures
+    this.fileSystem = new SlowFileSystem(setup, memory, ledger, figures, this)
+  }
+
+  /** All counters; those of fallbacks where the file system has some. */
+  report(): Record<string, number> {
+    return this.fileSystem.isSpecial ? { ...this.counters, ...this.fileSystem.counters } : { ...this.counters }
+  }
+
+  /** The operation is over. */
+  complete(io: SlowOperation): void {
+    this.fileSystem.free(io)
   }
 
   submit(io: SlowOperation): number {
     const { iter, row } = io
+    if (this.fileSystem.isSpecial && row.flags.has('direct')) return this.fileSystem.submit(io)
     if (iter.left === 0) return 0
     const { blockSize } = this.setup
     if (row.offset % blockSize !== 0 || iter.left % blockSize !== 0) return EINVAL
@@ -71,8 +85,28 @@ export class SlowBio {
     return behind < 0 ? behind : hole.to + behind
   }
 
+  /** Extent by extent. */
   private part(io: SlowOperation, from: number, to: number): number {
-    if (to <= from) return 0
+    for (let at = from; at < to; ) {
+      const cut = Math.min(to, this.extentEnd(io, at))
+      const got = this.extent(io, at, cut)
+      if (got < cut - at) return got < 0 ? got : at + got - from
+      at = cut
+    }
+    return Math.max(to - from, 0)
+  }
+
+  /** Where the extent with byte `at` of the operation ends; blocks are `block` bytes. */
+  extentEnd({ row }: SlowOperation, at: number, block = this.setup.blockSize): number {
+    const { extentBytes = 0, filesystem } = this.setup
+    if (extentBytes === 0 || filesystem === null) return Number.POSITIVE_INFINITY
+    const size = Math.max(Math.floor(extentBytes / block), 1) * block
+    const position = Math.max(row.offset, 0) + at
+    return (Math.floor(position / size) + 1) * size - Math.max(row.offset, 0)
+  }
+
+  /** Bios of the bytes from `from` to `to`: how many, or an errno. The iterator is behind what was submitted. */
+  extent(io: SlowOperation, from: number, to: number): number {
     io.iter.position = from
     io.iter.end = to
     return io.isBvec ? this.adopt(io) : this.fillBios(io)
@@ -96,10 +130,9 @@ export class SlowBio {
   }
 
   /** Only a read finds a hole: a write allocates. */
-  private hole(io: SlowOperation): Range | null {
+  hole(io: SlowOperation, end = this.end(io)): Range | null {
     const { row } = io
     if (row.hole === null || !row.isRead) return null
-    const end = this.end(io)
     return { from: Math.min(row.hole.offset, end), to: Math.min(row.hole.offset + row.hole.length, end) }
   }
 
@@ -117,7 +150,9 @@ export class SlowBio {
     this.counters.bios++
     this.counters.biosAdopted++
     this.counters.bvecs += iter.segmentsLeft()
-    return iter.left
+    const bytes = iter.left
+    iter.position = iter.end
+    return bytes
   }
 
   /** 6.18 looks at every bvec, unless all of it is in one page; mainline at the first one's offset. */
@@ -161,14 +196,20 @@ export class SlowBio {
   }
 
   /** An operation with a hole in its middle builds lists twice. */
-  private countLists({ number }: SlowOperation, built: readonly number[]): void {
+  private countLists(io: SlowOperation, built: readonly number[]): void {
+    this.countEntries(
+      io,
+      built.reduce((sum, one) => sum + one, 0),
+    )
+    if (built.length > 1) this.figures.limitHits++
+  }
+
+  countEntries({ number }: SlowOperation, entries: number): void {
     const { figures } = this
-    const entries = built.reduce((sum, one) => sum + one, 0)
     figures.built += entries
     const before = this.counted.number === number ? this.counted.entries : 0
     this.counted = { number, entries: before + entries }
     figures.perOperationMax = Math.max(figures.perOperationMax, before + entries)
-    if (built.length > 1) figures.limitHits++
   }
 
   /** One bio of at most `vecsMax` bvecs, or an errno with nothing of it held. */

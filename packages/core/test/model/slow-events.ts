@@ -129,12 +129,12 @@ export class SlowEvents {
     return null
   }
 
-  /** 6.1 looks at what it has pinned: files are refused, and so is a buffer only part of which has a file. */
+  /** 6.1 looks at what it has pinned: files are refused, and so is a buffer of several files, or only part of which has one. */
   private isRefusedFile(mm: number, first: number, end: number): boolean {
     const backings = this.memory.backings(mm, first, end)
-    const withoutFile = backings.filter((backing) => backing === 'anon' || backing === 'thp').length
+    const files = new Set(backings.map((backing) => (backing === 'thp' ? 'anon' : backing)))
     const isRefused = backings.some((backing) => ['file', 'fsdax', 'p2pdma'].includes(backing))
-    return this.setup.kernel === '6.1' && (isRefused || (withoutFile > 0 && withoutFile < backings.length))
+    return this.setup.kernel === '6.1' && (isRefused || files.size > 1)
   }
 
   private coalesced(taken: Reference[]): Reference[] {

@@ -58,6 +58,7 @@ export class SlowLane {
     built: 0,
     perOperationMax: 0,
     limitHits: 0,
+    allocations: { made: 0, freed: 0, bytes: 0, openBytes: 0, peakBytes: 0 },
   }
   private readonly bio: SlowBio
   private readonly events: SlowEvents
@@ -113,6 +114,7 @@ export class SlowLane {
     const result = this.submit(io)
     if (result < 0) {
       this.sums.errors++
+      this.bio.complete(io)
       release(io, this.ledger)
     } else this.sums.bytes += result
     io.acquired = pins.acquired - before.acquired
@@ -122,6 +124,7 @@ export class SlowLane {
       this.inFlight.push(io)
       return
     }
+    this.bio.complete(io)
     release(io, this.ledger)
     this.compare(row, io.acquired, pins.released - before.released, io.undetermined)
   }
@@ -138,6 +141,8 @@ export class SlowLane {
       isUserBacked: !isBvec && (row.iter === 'ubuf' || row.iter === 'iovec'),
       kept: [],
       undetermined: false,
+      noFault: false,
+      folios: [],
       acquired: 0,
       released: 0,
       releasedBy: null,
@@ -205,6 +210,7 @@ export class SlowLane {
     this.ledger.now = { row, line, op: io.number, since: Number(io.row.end) }
     const { released } = this.ledger.pins
     this.events.completes(io)
+    this.bio.complete(io)
     release(io, this.ledger)
     this.compare(io.row, io.acquired, io.released + this.ledger.pins.released - released, io.undetermined)
   }
@@ -258,7 +264,8 @@ export class SlowLane {
         perOperationMax: figures.perOperationMax,
         limitHits: figures.limitHits,
       },
-      counters: setup.consumer === 'bio' ? { ...this.bio.counters } : {},
+      ...(figures.allocations.made === 0 ? {} : { allocations: { ...figures.allocations } }),
+      counters: setup.consumer === 'bio' ? this.bio.report() : {},
       leaksTotal: leaks.length,
       leaks: leaks.slice(0, LEAKS_LISTED_MAX),
       ...this.longTermHolds(),

@@ -27,6 +27,10 @@ export interface SlowSetup {
   readonly blockSize: number
   readonly dmaAlignment: number
   readonly bvecLimit: number
+  /** An extent of the file ends at each multiple; 0 where it is left out: never. */
+  readonly extentBytes?: number
+  /** Files have no checksums. */
+  readonly hasNoChecksums?: boolean
   /** Folios taken as physically adjacent although the trace does not tell. */
   readonly adjacent?: (before: Page, after: Page) => boolean
 }
@@ -53,6 +57,7 @@ export interface Figures {
   built: number
   perOperationMax: number
   limitHits: number
+  allocations: { made: number; freed: number; bytes: number; openBytes: number; peakBytes: number }
 }
 
 /** One operation between its submission and its completion. */
@@ -65,6 +70,10 @@ export interface SlowOperation {
   /** What outlives submission: a group for each list that took it. */
   kept: Reference[][]
   undetermined: boolean
+  /** Page faults are disabled. */
+  noFault: boolean
+  /** Folios that the data was copied into, bytes. */
+  folios: number[]
   acquired: number
   released: number
   /** Row of an event that let everything go before the completion. */
@@ -147,9 +156,9 @@ function stuckAtEmpty(iter: SlowIter, setup: SlowSetup, memory: SlowMemory, ledg
 }
 
 /** What get_user_pages is asked for. The pages of a fixed buffer, and kernel memory, are only looked up. */
-function accessOf({ row, isUserBacked }: SlowOperation, kind: Kind | 'none'): Access {
+function accessOf({ row, isUserBacked, noFault }: SlowOperation, kind: Kind | 'none'): Access {
   if (!isUserBacked || kind === 'none') return {}
-  return { write: row.isRead, takes: kind === 'pin' ? 'pin' : 'get' }
+  return { write: row.isRead, takes: kind === 'pin' ? 'pin' : 'get', noFault }
 }
 
 /** The entries of one call, with nothing taken and the iterator where it was. */

@@ -297,25 +297,130 @@ export const randomCase: fc.Arbitrary<SmallCase> = fc
     consumer: fc.constantFrom('bio' as const, 'bio' as const, 'null' as const, 'buffered' as const),
     inFlight: fc.boolean(),
     bvecLimit: fc.constantFrom(1, 2, 3, 4, 5, 8, 256),
-    filesystem: fc.constantFrom(null, 'ext4'),
+    filesystem: fc.constantFrom(null, 'ext4', 'ext4', 'btrfs', 'tmpfs'),
+    extentBytes: fc.constantFrom(0, 0, 512, 4096, 10000, 16384),
+    hasNoChecksums: fc.boolean(),
     blockSize: fc.constantFrom('512', '512', '4096', '8192', '16384'),
     dma: fc.constantFrom('4', '512', '512', '4096'),
   })
-  .map(({ rows: list, policy, ownPolicy, kernel, consumer, inFlight, bvecLimit, filesystem, blockSize, dma }) => ({
-    rows: filesystem === null ? list.map(({ hole: _, ...row }) => row) : list,
+  .map(({ rows: list, policy, ownPolicy, kernel, consumer, inFlight, bvecLimit, ...one }) => ({
+    rows: one.filesystem === null ? list.map(({ hole: _, ...row }) => row) : list,
     lane: {
       policy: ownPolicy ? (kernel === '6.1' ? ('get-pages' as const) : ('extract' as const)) : policy,
       kernel,
       consumer,
       inFlight,
       bvecLimit,
+      hasNoChecksums: one.hasNoChecksums,
     },
-    filesystem,
+    filesystem: one.filesystem,
     attributes: new Map([
-      ['logical-block-size', blockSize],
-      ['dma-alignment', dma],
+      ['logical-block-size', one.blockSize],
+      ['dma-alignment', one.dma],
+      ['extent-bytes', String(one.extentBytes)],
     ]),
   }))
+
+/** Pages of what {@link fileSystemCase} maps: present, shared with a child, copied already, not there, or of a file. */
+const HISTORIES = ['touched', 'forked', 'untouched', 'file', 'private', 'refused', 'huge'] as const
+
+function historyRows(history: (typeof HISTORIES)[number], first: number, pages: number): RowSpec[] {
+  const segs = [[first, pages * PAGE]]
+  const anon = { event: 'map' as const, segs, backing: 'anon' as const }
+  switch (history) {
+    case 'touched':
+      return [anon]
+    case 'forked':
+      return [anon, { op: 'read', segs, flags: [] }, { event: 'fork', result: 9 }]
+    case 'untouched':
+      return [{ ...anon, flags: ['untouched'] }]
+    case 'file':
+      return [{ ...anon, backing: 'file', flags: ['untouched'] }]
+    case 'private':
+      return [{ ...anon, backing: 'file', flags: ['private'] }]
+    case 'refused':
+      return [{ ...anon, flags: ['prot_none'] }]
+    case 'huge':
+      return [{ ...anon, order: 3 }]
+  }
+}
+
+/**
+ * Direct operations over memory of many histories, in whole pages but for a few: what btrfs extracts with faults disabled,
+ * faults in, tries again and copies at last.
+ */
+export const fileSystemCase: fc.Arbitrary<SmallCase> = fc
+  .record({
+    parts: fc.array(
+      fc.record({ history: fc.constantFrom('touched' as const, ...HISTORIES), pages: fc.integer({ min: 1, max: 6 }) }),
+      { minLength: 1, maxLength: 5 },
+    ),
+    operations: fc.array(
+      fc.record({
+        op: fc.constantFrom('read' as const, 'read' as const, 'write' as const),
+        segs: fc.array(fc.record({ page: sized(20), pages: fc.integer({ min: 1, max: 8 }) }), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+        odd: fc.nat(7),
+        position: fc.constantFrom(0, 0, 4096, 20480, 512),
+        hole: sometimes(fc.record({ from: fc.nat(6), pages: fc.integer({ min: 1, max: 6 }) }), 2),
+        short: sometimes(fc.integer({ min: 0, max: 30000 }), 1),
+        nowait: fc.nat(9),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    policy: fc.constantFrom(...POLICY_NAMES),
+    kernel: fc.constantFrom(...KERNEL_VERSIONS),
+    bvecLimit: fc.constantFrom(1, 2, 3, 8, 256),
+    filesystem: fc.constantFrom('btrfs', 'btrfs', 'btrfs', 'btrfs', 'tmpfs', 'xfs', 'ramfs'),
+    extentBytes: fc.constantFrom(0, 0, 0, 4096, 8192, 12288, 40000),
+    hasNoChecksums: fc.boolean(),
+  })
+  .map((one) => {
+    const start = BASES[0]!
+    let page = 0
+    const maps = one.parts.flatMap(({ history, pages }) => {
+      page += pages
+      return historyRows(history, start + (page - pages) * PAGE, pages)
+    })
+    const operations = one.operations.map((io): RowSpec => {
+      const segs = io.segs.map(({ page: at, pages }) => [start + at * PAGE, pages * PAGE])
+      if (io.odd === 0) segs[0]![0]! += 512
+      const len = segs.reduce((sum, [, bytes]) => sum + bytes!, 0)
+      return {
+        op: io.op,
+        iter: segs.length === 1 ? 'ubuf' : 'iovec',
+        segs,
+        len,
+        offset: io.position,
+        flags: ['direct', ...(io.nowait === 0 ? ['nowait' as const] : [])],
+        ...(io.short === undefined ? {} : { result: Math.min(io.short, len) }),
+        ...(io.hole === undefined ? {} : { hole: [io.hole.from * PAGE, io.hole.pages * PAGE] as const }),
+      }
+    })
+    const rows = [...maps, ...operations].map((row, ts) => ({
+      ...row,
+      ts: ts * 1000,
+      ...(row.op !== undefined && ts % 2 === 0 ? { end: ts * 1000 + 1500 } : {}),
+    }))
+    return {
+      rows,
+      lane: {
+        policy: one.policy,
+        kernel: one.kernel,
+        consumer: 'bio' as const,
+        bvecLimit: one.bvecLimit,
+        hasNoChecksums: one.hasNoChecksums,
+      },
+      filesystem: one.filesystem,
+      attributes: new Map([
+        ['logical-block-size', '512'],
+        ['dma-alignment', '512'],
+        ['extent-bytes', String(one.extentBytes)],
+      ]),
+    }
+  })
 
 /**
  * One large operation over large folios, small ones and a hole in the address space, or over a file: bios that fill up

@@ -13,6 +13,7 @@ export interface TwinLane {
   readonly consumer: 'bio' | 'null' | 'buffered'
   readonly inFlight?: boolean
   readonly bvecLimit?: number
+  readonly hasNoChecksums?: boolean
 }
 
 const registry = new Registry()
@@ -24,10 +25,17 @@ export async function fastLane(trace: TraceReader, lane: TwinLane): Promise<Lane
     policies: [lane.policy],
     consumers: [lane.consumer],
     kernel: lane.kernel,
-    consumerOptions: lane.bvecLimit === undefined ? {} : { bio: { 'bvec-limit': lane.bvecLimit } },
+    consumerOptions: { bio: optionsOf(lane) },
     inFlight: lane.inFlight ?? false,
   })
   return inOrder(report.lanes[0]!)
+}
+
+function optionsOf({ bvecLimit, hasNoChecksums }: TwinLane): Record<string, number> {
+  return {
+    ...(bvecLimit === undefined ? {} : { 'bvec-limit': bvecLimit }),
+    ...(hasNoChecksums === true ? { nodatasum: 1 } : {}),
+  }
 }
 
 /** The slow twin's report of the same lane. */
@@ -55,6 +63,8 @@ function slowSetup(header: TraceHeader, lane: TwinLane): SlowSetup {
     folioOrder: Number(header.attributes.get('folio-order') ?? 0),
     dmaAlignment: Number(header.attributes.get('dma-alignment') ?? 512),
     bvecLimit: lane.bvecLimit ?? 256,
+    extentBytes: Number(header.attributes.get('extent-bytes') ?? 0),
+    hasNoChecksums: lane.hasNoChecksums ?? false,
   }
 }
 

@@ -62,13 +62,13 @@ export class DirectWrite {
     return Math.min(issued, end)
   }
 
-  /** Since 6.18. */
+  /** Since 6.18. The subrequest that the server refuses, or takes a part of, has been issued. */
   private oneByOne(io: Operation, reach: number, end: number, error: number): number {
     const { cuts } = this
     const { answerBytes, renegotiates, segsMax, wsize } = cuts.setup.server
     let written = 0
     let isRetry = false
-    while (written < end) {
+    while (io.iter.countBytes > 0) {
       if (!isRetry) {
         cuts.free(io, io.scratch)
         if (!cuts.allocate(io)) return written > 0 ? written : ENOMEM
@@ -82,6 +82,7 @@ export class DirectWrite {
       isRetry = taken < part
       io.iter.advance(taken)
       written += taken
+      if (taken < part && taken < answerBytes) return written
     }
     return written
   }

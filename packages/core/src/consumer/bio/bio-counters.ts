@@ -10,6 +10,10 @@ export const REPEATED_PAGES = 5
 export const MISALIGNED = 6
 export const DIRTIED_PAGES = 7
 export const HOLE_BYTES = 8
+export const BUFFERED = 9
+export const BUFFERED_BYTES = 10
+export const BOUNCED_BYTES = 11
+export const FAULT_RETRIES = 12
 
 export const BIO_COUNTERS: readonly ConsumerCounter[] = [
   { name: 'bios', summary: 'bios submitted' },
@@ -21,4 +25,12 @@ export const BIO_COUNTERS: readonly ConsumerCounter[] = [
   { name: 'misaligned', summary: 'bios (up to 6.12: operations) refused with -EINVAL for their memory alignment' },
   { name: 'dirtiedPages', summary: 'pages dirtied for a read into user memory' },
   { name: 'holeBytes', summary: 'bytes of holes, zeroed without a page taken' },
+]
+
+/** Those of file systems that do without direct I/O, at times or always: counted behind {@link BIO_COUNTERS}, told only there. */
+export const FALLBACK_COUNTERS: readonly ConsumerCounter[] = [
+  { name: 'buffered', summary: 'operations that the page cache served, or the rest of them (btrfs, tmpfs)' },
+  { name: 'bufferedBytes', summary: 'bytes of them, copied' },
+  { name: 'bouncedBytes', summary: 'bytes written through folios of the bio (btrfs with checksums, mainline)' },
+  { name: 'faultRetries', summary: 'tries after memory that was not there had been faulted in (btrfs)' },
 ]

@@ -1,83 +1,92 @@
-import { EAGAIN, EFAULT, EINVAL } from '../../errno.ts'
-import { ITER_BVEC, ITER_DEST, isUserBacked } from '../../iter/iter-type.ts'
-import { FLAG_HOLE, FLAG_NOWAIT } from '../../iter/row-flags.ts'
-import { HOLD_NONE } from '../../ledger/hold.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
-import type { PageStore } from '../../memory/page-store.ts'
-import { BIO_VEC_BYTES, MAX_RW_COUNT } from '../../units.ts'
+import { EINVAL } from '../../errno.ts'
+import { ITER_DEST } from '../../iter/iter-type.ts'
+import { FLAG_DIRECT, FLAG_HOLE } from '../../iter/row-flags.ts'
 import { type Consumer, type ConsumerEnvironment, countersOf } from '../consumer.ts'
 import type { Operation } from '../operation.ts'
-import { adoptedIsMisaligned, bioIsMisaligned, pieceIsMisaligned } from './bio-alignment.ts'
-import {
-  BIO_COUNTERS,
-  BIOS,
-  BIOS_ADOPTED,
-  BVECS,
-  DIRTIED_PAGES,
-  HOLE_BYTES,
-  MERGED_DUPLICATES,
-  MISALIGNED,
-  REPEATED_PAGES,
-  TRIMMED_BYTES,
-} from './bio-counters.ts'
-import { BIO_TRAITS, type BioTraits } from './bio-traits.ts'
-import { BioVecs } from './bio-vecs.ts'
+import { BIO_COUNTERS, FALLBACK_COUNTERS, MISALIGNED } from './bio-counters.ts'
+import { BioFiller } from './bio-filler.ts'
+import { BounceWriter } from './bounce-writer.ts'
+import { BtrfsDio, endAtFile } from './btrfs-dio.ts'
+import { copyRest } from './copy-rest.ts'
+import { type DirectPath, directPathOf } from './file-system.ts'
+import { IomapDio, MAPPING_UNBOUNDED } from './iomap-dio.ts'
+
+const ALL_COUNTERS = [...BIO_COUNTERS, ...FALLBACK_COUNTERS]
+/** Smallest block of btrfs, bytes: the page size, unless it was made with another one. @kernel btrfs_fs_info.sectorsize */
+const BTRFS_SECTOR_BYTES = 4096
 
 /**
- * Direct I/O: bios built from an iterator, on a raw block device (block/fops.c) or through iomap (ext4, xfs).
+ * Direct I/O: bios built from an iterator, on a raw block device (block/fops.c) or through iomap (ext4, xfs). What other
+ * file systems do with O_DIRECT is in file-system.ts; it concerns rows with the flag `direct`.
  *
- * @kernel block/bio.c: bio_iov_iter_get_pages; block/fops.c: __blkdev_direct_IO_simple, __blkdev_direct_IO;
- *   fs/iomap/direct-io.c: iomap_dio_bio_iter. What differs by version is in bio-traits.ts.
+ * @kernel block/fops.c: blkdev_direct_IO; fs/iomap/direct-io.c: __iomap_dio_rw
  */
 export class BioConsumer implements Consumer {
-  private readonly traits: BioTraits
-  private readonly ledger: Ledger
-  private readonly pages: PageStore
+  private readonly filler: BioFiller
+  private readonly iomap: IomapDio
+  private readonly bounce: BounceWriter
+  private readonly btrfs: BtrfsDio
+  private readonly path: DirectPath
+  /** Rows with the flag `direct` go another way than bios of all that they name. */
+  private readonly isSpecial: boolean
+  private readonly isSplit: boolean
   private readonly blockMask: number
   private readonly dmaMask: number
-  private readonly vecsMax: number
-  /** Through a file system (iomap), which loops over bios; a raw device has a one-bio path. */
   private readonly throughIomap: boolean
-  private readonly bio: BioVecs
-  /** Quirk bio-align-down-leak. */
-  private readonly leaksCut: boolean
-  private readonly counts = new Float64Array(BIO_COUNTERS.length)
-  /** OR of the lengths of all pieces of the operation: a piece that is not whole blocks shows. */
-  private pieceLengths = 0
-  private sawSmallFolio = false
+  private readonly counts = new Float64Array(ALL_COUNTERS.length)
 
-  constructor({ kernel, traits, options, filesystem, ledger, pages }: ConsumerEnvironment) {
-    this.traits = BIO_TRAITS[kernel]
-    this.ledger = ledger
-    this.pages = pages
-    this.blockMask = options['logical-block-size'] - 1
+  constructor(environment: ConsumerEnvironment) {
+    const { kernel, options, filesystem } = environment
+    const { counts } = this
+    const blockBytes = options['logical-block-size']
+    this.path = directPathOf(filesystem, kernel)
+    this.isSpecial = this.path === 'btrfs' || this.path === 'page-cache' || this.path === 'refused'
+    this.isSplit = filesystem !== null && options['extent-bytes'] > 0
+    this.blockMask = blockBytes - 1
     this.dmaMask = options['dma-alignment'] - 1
-    this.vecsMax = options['bvec-limit']
     this.throughIomap = filesystem !== null
-    this.bio = new BioVecs(this.vecsMax)
-    this.leaksCut = traits.quirks['bio-align-down-leak']
+    const sectorBytes = Math.max(blockBytes, BTRFS_SECTOR_BYTES)
+    const extentBytes = this.throughIomap ? options['extent-bytes'] : 0
+    this.filler = new BioFiller(environment, counts)
+    this.iomap = new IomapDio(this.filler, counts, extentBytes, this.path === 'btrfs' ? sectorBytes : blockBytes)
+    this.bounce = new BounceWriter(options['bvec-limit'], sectorBytes, counts)
+    this.btrfs = new BtrfsDio(environment, this.iomap, this.bounce, counts, sectorBytes)
   }
 
   submit(io: Operation): number {
-    const refused = this.refusal(io)
-    if (refused !== 0) return refused
-    if (io.recordedResult >= 0 && this.throughIomap) io.iter.truncate(this.bytesBeforeEnd(io))
-    const isHoled = (io.flags & FLAG_HOLE) !== 0 && io.iter.direction === ITER_DEST
-    const result = isHoled ? this.submitAroundHole(io) : this.extent(io, io.iter.countBytes)
+    const result = this.isSpecial && (io.flags & FLAG_DIRECT) !== 0 ? this.submitSpecial(io) : this.submitBios(io)
     return io.recordedResult >= 0 && io.recordedResult < result ? io.recordedResult : result
   }
 
   abort(io: Operation): void {
-    io.letGoOfKept()
+    this.complete(io)
   }
 
   /** @kernel block/bio.c: bio_release_pages, bio_check_pages_dirty */
   complete(io: Operation): void {
     io.letGoOfKept()
+    if (io.scratch !== 0) this.bounce.complete(io)
   }
 
   counters(): Readonly<Record<string, number>> {
-    return countersOf(BIO_COUNTERS, this.counts)
+    return countersOf(this.isSpecial ? ALL_COUNTERS : BIO_COUNTERS, this.counts)
+  }
+
+  private submitBios(io: Operation): number {
+    const refused = this.refusal(io)
+    if (refused !== 0) return refused
+    if (this.throughIomap && io.iter.direction === ITER_DEST) endAtFile(io, this.blockMask + 1)
+    const { countBytes } = io.iter
+    if (countBytes === 0) return 0
+    const isHoled = (io.flags & FLAG_HOLE) !== 0 && io.iter.direction === ITER_DEST
+    if (!isHoled && !this.isSplit) return this.filler.extent(io, countBytes)
+    const error = this.iomap.run(io, 0, MAPPING_UNBOUNDED, null)
+    return error < 0 ? error : this.iomap.sizeBytes
+  }
+
+  private submitSpecial(io: Operation): number {
+    if (this.path === 'refused') return EINVAL
+    return this.path === 'btrfs' ? this.btrfs.submit(io) : copyRest(io, 0, this.counts)
   }
 
   /**
@@ -89,212 +98,10 @@ export class BioConsumer implements Consumer {
     if (io.iter.countBytes === 0) return 0
     const position = io.offsetBytes < 0 ? 0 : io.offsetBytes
     if ((position & this.blockMask) !== 0 || (io.iter.countBytes & this.blockMask) !== 0) return EINVAL
-    if (this.traits.alignment === 'before' && !io.iter.isAligned(this.dmaMask, this.blockMask)) {
+    if (this.filler.traits.alignment === 'before' && !io.iter.isAligned(this.dmaMask, this.blockMask)) {
       this.counts[MISALIGNED]++
       return EINVAL
     }
-    return 0
-  }
-
-  /** A read through a file system that came back short stopped at the end of the file: no page behind it is taken. */
-  private bytesBeforeEnd({ iter, recordedResult }: Operation): number {
-    if (iter.direction !== ITER_DEST || recordedResult >= iter.countBytes) return iter.countBytes
-    const block = this.blockMask + 1
-    return Math.min(iter.countBytes, Math.ceil(recordedResult / block) * block)
-  }
-
-  /**
-   * The data before the hole, the hole (zeroed in place, no page taken) and the data behind it: an extent each, and so
-   * bios of its own. @kernel fs/iomap/direct-io.c: iomap_dio_hole_iter
-   */
-  private submitAroundHole(io: Operation): number {
-    const { iter } = io
-    const total = iter.countBytes
-    const from = Math.min(io.holeOffsetBytes, total)
-    const hole = Math.min(io.holeLengthBytes < 0 ? total : io.holeLengthBytes, total - from)
-    const before = this.extent(io, from)
-    if (before < from) return before
-    iter.advance(hole)
-    this.counts[HOLE_BYTES] += hole
-    const behind = this.extent(io, total - from - hole)
-    return behind < 0 ? behind : before + hole + behind
-  }
-
-  /** Submits the next `bytes` of the iterator; returns how many, or an errno. */
-  private extent(io: Operation, bytes: number): number {
-    if (bytes === 0) return 0
-    const { iter } = io
-    const rest = iter.countBytes - bytes
-    if (rest > 0) iter.truncate(bytes)
-    const submitted = iter.type === ITER_BVEC ? this.adopt(io) : this.fillBios(io)
-    if (rest > 0) iter.reexpand(iter.countBytes + rest)
-    return submitted
-  }
-
-  /** A BVEC iterator's array becomes the bio's: nothing is extracted, nothing held. @kernel block/bio.c: bio_iov_bvec_set */
-  private adopt(io: Operation): number {
-    const { iter } = io
-    const bytes = iter.countBytes
-    const pages = iter.npagesOf(bytes)
-    if (adoptedIsMisaligned(iter, pages, this.traits, this.dmaMask)) {
-      this.counts[MISALIGNED]++
-      return EINVAL
-    }
-    io.ledger.bare(pages)
-    io.reachedInPlace(bytes)
-    io.avoided(2 * pages, 2)
-    this.counts[BIOS]++
-    this.counts[BIOS_ADOPTED]++
-    this.counts[BVECS] += iter.segmentsLeft
-    iter.advance(bytes)
-    if (io.observer !== null) io.observer.note("the bio adopts the iterator's bvecs: nothing extracted, nothing held")
-    return bytes
-  }
-
-  /** Builds and submits bios until the iterator is empty; returns bytes submitted, or an errno. */
-  private fillBios(io: Operation): number {
-    const { iter } = io
-    const vecsWanted = iter.npages(this.vecsMax + 1)
-    const several = vecsWanted > this.vecsMax
-    const oneBio = !this.throughIomap && !several
-    this.pieceLengths = 0
-    this.sawSmallFolio = false
-    let submitted = 0
-    let error = 0
-    let bios = 0
-    let entries = 0
-    while (iter.countBytes > 0) {
-      const filled = this.fill(io, bios === 0 && !several ? vecsWanted : iter.npages(this.vecsMax), several)
-      if (filled < 0) {
-        error = error === 0 ? filled : error
-        break
-      }
-      if (this.refusesNowait(io, oneBio)) {
-        // How much went into the first bio depends on what merged in it.
-        if (this.traits.mergeAcross && this.sawSmallFolio) io.undetermined = true
-        return EAGAIN
-      }
-      bios++
-      entries += this.bio.length
-      const status = this.submitBio(io)
-      if (status < 0 && error === 0) error = status
-      if (status < 0 && this.throughIomap) break
-      if (status === 0) submitted += filled
-      if (oneBio) break
-    }
-    io.built(entries, BIO_VEC_BYTES)
-    if (bios > 1) io.limitHit()
-    if (several && this.dependsOnContiguity()) io.undetermined = true
-    // The one-bio path of a raw device returns what its bio holds; every other path reports the error.
-    return error !== 0 && !(oneBio && submitted > 0) ? error : submitted
-  }
-
-  /** A raw device's loop gives up when IOCB_NOWAIT would need a second bio. @kernel block/fops.c: __blkdev_direct_IO */
-  private refusesNowait(io: Operation, oneBio: boolean): boolean {
-    if ((io.flags & FLAG_NOWAIT) === 0 || this.throughIomap || oneBio || io.iter.countBytes === 0) return false
-    io.ledger.letGo(this.bio.hold)
-    return true
-  }
-
-  /** Fills one bio of at most `vecs` bvecs; `several`: one may not do. Returns its bytes, or an errno with everything of it let go. */
-  private fill(io: Operation, vecs: number, several: boolean): number {
-    const { iter } = io
-    const { bio, traits } = this
-    bio.reset()
-    while (iter.countBytes > 0 && bio.length < vecs) {
-      if (traits.alignment === 'each-piece' && pieceIsMisaligned(iter, this.dmaMask)) return this.fillFailed(io, EINVAL)
-      // A bio may hold UINT_MAX bytes, which no system call reaches.
-      const bytes = io.extract(vecs - bio.length, MAX_RW_COUNT)
-      if (bytes <= 0) {
-        if (bio.length === 0) return bytes === 0 ? EFAULT : bytes
-        break
-      }
-      const kept = traits.trim === 'each-call' ? this.trimCall(io, bytes) : bytes
-      if (kept === 0) break
-      if (several && !this.sawSmallFolio) this.noteFolios(io)
-      bio.add(io.list, io.hold, kept, this.pages, this.ledger, traits.mergeAcross)
-    }
-    if (bio.duplicates > 0) this.counts[MERGED_DUPLICATES] += bio.duplicates
-    this.pieceLengths |= bio.lengthBits
-    const trim = bio.sizeBytes & this.blockMask
-    if (trim !== 0 && traits.trim === 'at-end') this.trimBio(io, trim)
-    if (bio.length === 0) return this.fillFailed(io, EFAULT)
-    return bio.sizeBytes
-  }
-
-  private fillFailed(io: Operation, errno: number): number {
-    if (errno === EINVAL) this.counts[MISALIGNED]++
-    io.ledger.letGo(this.bio.hold)
-    this.bio.reset()
-    return errno
-  }
-
-  /**
-   * Cuts what one call extracted to whole blocks, letting the pages behind go; returns the bytes left.
-   * @kernel block/bio.c: __bio_iov_iter_get_pages (6.1, 6.12)
-   */
-  private trimCall(io: Operation, bytes: number): number {
-    const trim = bytes & this.blockMask
-    if (trim === 0) return bytes
-    const { list } = io
-    this.giveBack(io, trim)
-    const dropped = list.trim(trim)
-    if (dropped > 0 && io.hold !== HOLD_NONE) this.ledger.letGo(this.ledger.split(io.hold, dropped))
-    if (list.length > 0) return bytes - trim
-    this.ledger.letGo(io.hold)
-    return 0
-  }
-
-  /** Cuts the whole bio to whole blocks. @kernel block/bio.c: bio_iov_iter_align_down (6.18, mainline) */
-  private trimBio(io: Operation, trim: number): void {
-    this.giveBack(io, trim)
-    this.bio.alignDown(trim, this.ledger, this.leaksCut)
-  }
-
-  /** The iterator gets back what is cut off, to be extracted again. */
-  private giveBack({ iter }: Operation, trim: number): void {
-    iter.revert(trim)
-    this.counts[TRIMMED_BYTES] += trim
-    this.counts[REPEATED_PAGES] += iter.npagesOf(trim)
-  }
-
-  private noteFolios({ list }: Operation): void {
-    const { order, frame } = this.pages
-    for (let i = 0; i < list.length; i++) {
-      const row = list.page[i]
-      if (order[row] === 0 && frame[row] < 0) this.sawSmallFolio = true
-    }
-  }
-
-  /**
-   * A bio of scattered pages is full sooner than one whose pages merge. Where more than one may be needed, small pages
-   * of unknown frames are in it, and some piece is not whole blocks, where a bio ends decides what is trimmed and pinned
-   * again, and the trace does not tell. Where folios never share a bvec it makes no difference.
-   */
-  private dependsOnContiguity(): boolean {
-    return this.traits.mergeAcross && this.sawSmallFolio && (this.pieceLengths & this.blockMask) !== 0
-  }
-
-  /**
-   * Hands the bio to the device. Since 6.18 memory alignment is looked at only here, and not at all for a single bvec
-   * that stays within a page. Returns 0, or -EINVAL with its pages let go.
-   * @kernel block/blk-merge.c: bio_split_rw, bio_split_io_at; block/blk.h: bio_may_need_split
-   */
-  private submitBio(io: Operation): number {
-    const { bio } = this
-    if (io.observer !== null) bio.tell(io.observer)
-    if (this.traits.alignment === 'at-submit' && bioIsMisaligned(bio, this.dmaMask)) {
-      this.counts[MISALIGNED]++
-      if (io.observer !== null) io.observer.note('misaligned memory: the bio ends with -EINVAL, its pages are let go')
-      io.ledger.letGo(bio.hold)
-      return EINVAL
-    }
-    this.counts[BIOS]++
-    this.counts[BVECS] += bio.length
-    if (io.iter.direction === ITER_DEST && isUserBacked(io.iter.type)) this.counts[DIRTIED_PAGES] += bio.pages
-    io.reachedInPlace(bio.sizeBytes)
-    io.avoided(2 * bio.pages, 2)
-    io.keep(bio.hold)
     return 0
   }
 }

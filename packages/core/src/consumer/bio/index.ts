@@ -1,6 +1,7 @@
 import { CONSUMER_API_VERSION, defineConsumer } from '../consumer.ts'
+import { flagOption } from '../consumer-option.ts'
 import { BioConsumer } from './bio.ts'
-import { BIO_COUNTERS } from './bio-counters.ts'
+import { BIO_COUNTERS, FALLBACK_COUNTERS } from './bio-counters.ts'
 
 /** Most bvecs in a bio. @kernel include/linux/bio.h: BIO_MAX_VECS */
 export const BIO_MAX_VECS = 256
@@ -48,8 +49,19 @@ export const bio = defineConsumer({
       powerOfTwo: false,
       header: null,
     },
+    {
+      name: 'extent-bytes',
+      summary: 'an extent of the file ends at each multiple of it, rounded to whole blocks; 0: never',
+      unit: 'bytes',
+      default: 0,
+      min: 0,
+      max: Number.MAX_SAFE_INTEGER,
+      powerOfTwo: false,
+      header: 'extent-bytes',
+    },
+    flagOption('nodatasum', 'btrfs: files have no checksums, so that writes go directly'),
   ],
-  counters: BIO_COUNTERS,
+  counters: [...BIO_COUNTERS, ...FALLBACK_COUNTERS],
   kernelPolicy: (kernel) => (kernel === '6.1' ? 'get-pages' : 'extract'),
   create: (environment) => new BioConsumer(environment),
 })
