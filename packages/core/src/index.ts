@@ -71,7 +71,13 @@ export {
   type Referenced,
   retentionOf,
 } from './ledger/hold.ts'
-export { REASON_NOT_FOUND, REASON_PUT_SHORT, REASON_REQUEST_LOST } from './ledger/hold-table.ts'
+export {
+  REASON_MANAGED_SKB,
+  REASON_NOT_FOUND,
+  REASON_PUT_SHORT,
+  REASON_REQUEST_LOST,
+  REASON_TABLE_LOST,
+} from './ledger/hold-table.ts'
 export { IterViolations } from './ledger/iter-violations.ts'
 export { Ledger } from './ledger/ledger.ts'
 export { OwnedPages } from './ledger/owned-pages.ts'

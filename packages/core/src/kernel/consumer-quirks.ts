@@ -206,4 +206,12 @@ export const CONSUMER_QUIRKS = [
     source: 'net/ipv4/tcp.c: tcp_build_frag (6.1); net/core/skbuff.c: skb_release_data',
     versions: ['6.1'],
   },
+  {
+    name: 'xdp-umem-account-short',
+    summary:
+      'where only some pages of an AF_XDP area can be pinned, the number accounted to the user is overwritten with that of those pinned before it is given back: the rest stays accounted for good',
+    without: 'what was accounted is given back',
+    source: 'net/xdp/xdp_umem.c: xdp_umem_pin_pages, xdp_umem_unaccount_pages',
+    versions: ALL,
+  },
 ] as const satisfies readonly Quirk[]

@@ -17,6 +17,10 @@ export const REASON_PUT_SHORT = 7
 export const REASON_REQUEST_LOST = 8
 /** They were to be put by their place in the page cache, where they no longer were. @kernel fs/afs/dir.c: afs_dir_read_cleanup (6.1, 6.12) */
 export const REASON_NOT_FOUND = 9
+/** The table that was to name them could not be allocated. @kernel io_uring/rsrc.c: io_sqe_buffer_register (6.1) */
+export const REASON_TABLE_LOST = 10
+/** An skb was freed as one whose fragments have no references. @kernel net/core/skbuff.c: skb_release_data (skip_unref) */
+export const REASON_MANAGED_SKB = 11
 
 export const OPEN_REASONS = [
   'completed, but never released',
@@ -29,6 +33,8 @@ export const OPEN_REASONS = [
   'not put where a list was undone: the kernel counted fewer pages than it had taken (a quirk of the version)',
   'taken for a request that then could not be allocated: nobody puts them (quirk cifs-read-lost)',
   'put by their place in the page cache, where they no longer were (quirk afs-dir-put-by-index)',
+  'pinned for a table that then could not be allocated: nobody unpins them (quirk uring-imu-leak)',
+  'referenced by an skb that was freed as one without references (quirk tcp-sendpage-managed)',
 ] as const
 
 /** Holds as columns, one row each. Row 0 is never used. */

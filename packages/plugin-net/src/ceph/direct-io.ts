@@ -77,7 +77,7 @@ export class DirectIo {
     const { countBytes } = io.iter
     const isRead = io.iter.direction === ITER_DEST
     this.pieces.clear()
-    this.replies.begin(io.recordedResult, countBytes)
+    this.replies.begin(io)
     this.row = 0
     this.isAio = false
     const result = this.chunks(io, countBytes, isRead)
@@ -100,8 +100,8 @@ export class DirectIo {
         done += bytes
         continue
       }
-      if (replies.error < 0) return replies.error
       this.start(io, this.row, this.first, isRead)
+      if (replies.error < 0) return replies.error
       const moved = replies.next(bytes)
       if (isRead) this.expect(io, this.row, moved)
       done += moved
@@ -211,15 +211,16 @@ export class DirectIo {
     return result
   }
 
-  /** All chunks are extracted: they are sent, or completed with the error of the last one. */
+  /** All chunks are extracted: they are sent, and answered with an error perhaps; or completed with that of the last one. */
   private startAll(io: Operation, result: number, isRead: boolean): number {
     const { requests, replies } = this
     const error = result < 0 ? result : replies.error
     let end = this.pieces.length
     let moved = 0
-    for (let row = this.row; row !== 0 && error === 0; row = requests.next[row]) {
+    for (let row = this.row; row !== 0 && result >= 0; row = requests.next[row]) {
       end -= requests.pieces[row]
       this.start(io, row, end, isRead)
+      if (error < 0) continue
       const bytes = replies.next(requests.bytes[row])
       if (isRead) this.expect(io, row, bytes)
       moved += bytes

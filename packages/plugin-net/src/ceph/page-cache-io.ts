@@ -82,7 +82,7 @@ export class PageCacheIo {
     if (!this.arrives(io, isRead)) return EINVAL
     this.row = 0
     this.pieces.clear()
-    this.replies.begin(io.recordedResult, iter.countBytes)
+    this.replies.begin(io)
     let done = 0
     let error = this.replies.error
     while (iter.countBytes > 0 && error === 0) {

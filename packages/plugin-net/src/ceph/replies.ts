@@ -1,3 +1,5 @@
+import type { Operation } from '@pinscope/core'
+
 /**
  * What the object servers answer, as far as the recorded result of an operation tells: they have that many bytes to give,
  * or take that many. A negative one is the answer to the first request. Without one everything is there.
@@ -7,7 +9,8 @@ export class Replies {
   error = 0
   private left = 0
 
-  begin(recordedResult: number, bytes: number): void {
+  begin({ recordedResult, iter }: Operation): void {
+    const bytes = iter.countBytes
     this.error = recordedResult < 0 ? recordedResult | 0 : 0
     this.left = recordedResult >= 0 && recordedResult < bytes ? recordedResult | 0 : bytes
   }
