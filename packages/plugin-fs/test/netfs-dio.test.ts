@@ -194,6 +194,15 @@ describe.each(SINCE_6_12)('subrequests, %s', (kernel) => {
     expectClean(done)
   })
 
+  it.each([
+    ['the first', 0, 1],
+    ['the second', 16 * K, 2],
+  ] as const)('the subrequest that fails has been issued: %s', async (_name, result, issued) => {
+    const done = await on(kernel, [write('ubuf', at(A, 64 * K), { result })], { options: { wsize: 16 * K } })
+    expect([done.results, done.report.counters.subrequests]).toEqual([[result], kernel === '6.12' ? 4 : issued])
+    expectClean(done)
+  })
+
   it('an xarray that starts inside a folio: since 6.18 the offset counts in every folio', async () => {
     const done = await on(kernel, [write('xarray', `f:${P / 2}+${2 * P}`)])
     expect(done.report.counters.subrequests).toBe(kernel === '6.12' ? 1 : 2)
@@ -255,6 +264,13 @@ describe('short answers', () => {
   ] as const)('%s: one that reached the end of the file, behind one that needs a retry', async (kernel, result) => {
     const row = read('ubuf', at(A, 128 * K), { result: 80 * K })
     expect((await run(kernel, row, { rsize: 64 * K, renegotiates: 1 })).result).toBe(result)
+  })
+
+  it.each(SINCE_6_12)('%s: the file ends in the first, and what lies behind it is given up', async (kernel) => {
+    // 6.12 has given up the second, which is empty, but looks no further than the first that is not complete.
+    const row = read('ubuf', at(A, 128 * K), { result: 40 * K })
+    const done = await run(kernel, row, { rsize: 64 * K, renegotiates: 1 })
+    expect([done.result, done.abandoned]).toEqual([40 * K, kernel === '6.12' ? 1 : 0])
   })
 
   it('6.12: each short write is issued again by itself', async () => {

@@ -183,6 +183,8 @@ function footer(terminal: Terminal, { pins, refs, groundTruth }: Explanation): s
   const balance = (kind: string, { acquired, released }: Explanation['pins']) => {
     const open = acquired - released
     const text = `${counted(acquired, kind)} taken, ${grouped(released)} released`
+    // What a row before it had taken may go with it.
+    if (open < 0) return `${text}, ${grouped(-open)} of them taken by earlier rows`
     return open === 0 ? text : `${text}, ${styled(terminal, 'red', `${grouped(open)} still open`)}`
   }
   const taken = [
@@ -215,7 +217,7 @@ export function shortened<T>(
   const left = total - head.length - tail
   return [
     ...head.flatMap(lines),
-    `   ... ${counted(left, `more ${name}`)}`,
+    `   ... ${counted(left, `more ${name}`, `more ${name.replace(/y$/, 'ie')}s`)}`,
     ...items.slice(items.length - tail).flatMap((item, at) => lines(item, items.length - tail + at)),
   ]
 }

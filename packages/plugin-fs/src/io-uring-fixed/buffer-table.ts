@@ -11,7 +11,7 @@ import {
   PAGE_SIZE,
   type PageStore,
   POINTER_BYTES,
-  REASON_REQUEST_LOST,
+  REASON_TABLE_LOST,
 } from '@pinscope/core'
 import { BufferPins } from './buffer-pins.ts'
 import { type BufferFolios, foliosOf } from './coalesce.ts'
@@ -213,7 +213,7 @@ export class BufferTables {
   private listFailed(io: Operation): number {
     if (!this.leaksPins) return this.undo(REFUSED_MEMORY)
     this.counts[PINS_LEAKED] += this.ledger.pagesHeld(this.hold)
-    this.ledger.mark(this.hold, REASON_REQUEST_LOST)
+    this.ledger.mark(this.hold, REASON_TABLE_LOST)
     if (io.observer !== null) io.observer.note('the table of bvecs cannot be allocated: the pins are lost')
     this.hold = HOLD_NONE
     return this.refuse(ENOMEM, REFUSED_MEMORY)

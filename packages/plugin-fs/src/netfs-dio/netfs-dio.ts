@@ -1,5 +1,4 @@
 import {
-  BIO_VEC_BYTES,
   type Consumer,
   type ConsumerEnvironment,
   countersOf,
@@ -207,7 +206,8 @@ function borrowAll(io: Operation, { addressBytes, length, lengthBytes, offsetByt
 }
 
 function tellBvecs(io: Operation, { addressBytes, length, lengthBytes, offsetBytes }: SegmentTable): void {
+  const bytes = lengthBytes.subarray(0, length).reduce((sum, one) => sum + one, 0)
   const column = (values: Float64Array): Int32Array => Int32Array.from(values.subarray(0, length))
   const page = column(addressBytes)
-  io.observer?.listBuilt('bvec', BIO_VEC_BYTES * length, length, page, column(offsetBytes), column(lengthBytes), '')
+  io.observer?.listBuilt('bvec', bytes, length, page, column(offsetBytes), column(lengthBytes), '')
 }

@@ -11,7 +11,8 @@ import type { Subrequests } from './subrequests.ts'
  * (cifs) has the list walked in spans of neighbours, and the walk ends at the first that needs no retry: 6.12 has kept the
  * complete ones in the list, and gives up all that is short from there on, that which merely reached the end of the file too;
  * since 6.14 those in front are gone, and what is given up is what needs a retry behind one that does not. The read fails
- * with -ENOMEM then. That is the quirk netfs-read-retry-abandons; without it every short one is issued again.
+ * with -ENOMEM then; in 6.12 only if the first that is not complete was given up, not if it ends with the file. That is the
+ * quirk netfs-read-retry-abandons; without it every short one is issued again.
  *
  * Not modelled: retries of a file system that asked for one without an answer (their number is the transport's affair), and
  * subrequests that a smaller size splits.
@@ -49,7 +50,7 @@ export class ReadRetry {
     for (let first = subrequests.firstShort(0); first < subrequests.length; first = subrequests.firstShort(0)) {
       if (!this.round(subrequests, this.keepsComplete ? 0 : first)) error = ENOMEM
     }
-    return error
+    return this.keepsComplete && !subrequests.isFirstLost() ? 0 : error
   }
 
   /** Each by itself, until it has all. */

@@ -43,6 +43,13 @@ export class Subrequests {
     return this.transferredBytes[at] === this.lengthBytes[at]
   }
 
+  /** The first one that is not complete was given up. @kernel fs/netfs/read_collect.c: netfs_rreq_assess_dio (6.12) */
+  isFirstLost(): boolean {
+    let at = 0
+    while (at < this.length && this.isFull(at)) at++
+    return at < this.length && this.isFailed[at] === 1
+  }
+
   /** The first one at or behind `from` that needs a retry; the length when none does. */
   firstShort(from: number): number {
     let at = from

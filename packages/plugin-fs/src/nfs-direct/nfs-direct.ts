@@ -85,7 +85,8 @@ export class NfsDirect implements Consumer {
     io.scratch = this.reqs.take()
     const isRead = iter.direction === ITER_DEST
     const endBytes = io.recordedResult >= 0 && io.recordedResult < bytes ? io.recordedResult | 0 : bytes
-    pageIo.begin(isRead, isUserBacked(iter.type), endBytes, !isRead && this.isSync(io.file))
+    const isStable = !isRead && this.isSync(io.file)
+    pageIo.begin(isRead, isUserBacked(iter.type), endBytes, isStable, io.recordedResult < 0)
     const error = chunks.schedule(io, isRead)
     if (chunks.requestedBytes === 0) return error < 0 ? error : EIO
     if (pageIo.sentBytes === 0) return this.withoutRequest()

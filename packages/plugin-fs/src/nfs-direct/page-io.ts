@@ -59,14 +59,18 @@ export class PageIo {
   /** Bytes that the file has for a read, or the server takes of a write. */
   private endBytes = 0
   private isStable = false
+  private isRefused = false
   private isUser = false
 
   constructor(setup: PageIoSetup) {
     this.setup = setup
   }
 
-  /** `endBytes`: where the file ends for it. `isStable`: writes ask for stable storage, however many there are. */
-  begin(isRead: boolean, isUser: boolean, endBytes: number, isStable: boolean): void {
+  /**
+   * `endBytes`: where the file ends for it. `isStable`: writes ask for stable storage, however many there are. `isRefused`:
+   * what the server answers is an error.
+   */
+  begin(isRead: boolean, isUser: boolean, endBytes: number, isStable: boolean, isRefused: boolean): void {
     const { rsize, wsize } = this.setup.mount
     this.sentBytes = 0
     this.error = 0
@@ -77,6 +81,7 @@ export class PageIo {
     this.sizeMax = isRead ? rsize : wsize
     this.endBytes = endBytes
     this.isStable = isStable
+    this.isRefused = isRefused
     this.lostPages = 0
     this.lostPieces = 0
     this.pieces = HOLD_NONE
@@ -177,7 +182,7 @@ export class PageIo {
   private send(io: Operation): boolean {
     const { pending } = this
     if (pending.length === 0) return true
-    const { counts, reqs, sizes } = this.setup
+    const { counts, reqs } = this.setup
     const pages = pagesSpanned(pending.base & PAGE_OFFSET_MASK, pending.bytes)
     const arrayBytes = pages > NFS_PAGEVEC_SIZE ? pages * PAGE_POINTER_BYTES : 0
     if (!this.allocateHeader(io) || (arrayBytes > 0 && !this.allocateArray(io, arrayBytes))) {
@@ -190,7 +195,7 @@ export class PageIo {
     counts[RPCS]++
     counts[RETRIES] += this.retries()
     io.built(pages, PAGE_POINTER_BYTES)
-    if (io.observer !== null) pending.tell(io.observer, sizes.header + arrayBytes)
+    if (io.observer !== null) pending.tell(io.observer)
     this.sentBytes += pending.bytes
     pending.clear()
     return true
@@ -215,7 +220,7 @@ export class PageIo {
    */
   private retries(): number {
     const { answerBytes } = this.setup.mount
-    if (answerBytes === NO_LIMIT) return 0
+    if (answerBytes === NO_LIMIT || this.isRefused) return 0
     const bytes = Math.min(this.pending.bytes, Math.max(0, this.endBytes - this.sentBytes))
     if (bytes <= answerBytes) return 0
     this.isShort = true

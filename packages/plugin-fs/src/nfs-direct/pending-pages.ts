@@ -49,8 +49,8 @@ export class PendingPages {
     else if (isFilled) this.dirty++
   }
 
-  tell(observer: NonNullable<Operation['observer']>, bytes: number): void {
-    observer.listBuilt('nfs_page', bytes, this.length, this.page, this.offsetBytes, this.lengthBytes, '')
+  tell(observer: NonNullable<Operation['observer']>): void {
+    observer.listBuilt('nfs_page', this.bytes, this.length, this.page, this.offsetBytes, this.lengthBytes, '')
   }
 
   private grow(): void {

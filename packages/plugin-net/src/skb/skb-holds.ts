@@ -1,4 +1,4 @@
-import { grown, type Hold, type Operation, RowPool } from '@pinscope/core'
+import { grown, type Hold, type Operation, REASON_MANAGED_SKB, RowPool } from '@pinscope/core'
 import { holding } from './columns.ts'
 
 /** End of a chain. */
@@ -85,7 +85,10 @@ export class SkbHolds {
     let count = 0
     for (let row = first; row !== END; count++) {
       const hold = this.hold[row] as Hold
-      if (letsGo && io.ledger.isOpen(hold)) io.ledger.letGo(hold)
+      if (io.ledger.isOpen(hold)) {
+        if (letsGo) io.ledger.letGo(hold)
+        else io.ledger.mark(hold, REASON_MANAGED_SKB)
+      }
       const next = this.next[row]
       this.rows.give(row)
       row = next
