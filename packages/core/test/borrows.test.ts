@@ -56,7 +56,7 @@ const freeAt = (from: number, bytes: number, ts: number): TestRow => ({
 })
 
 describe('memory that an operation in flight names', () => {
-  it.each([GUARD_NONE, GUARD_COUNT, GUARD_LOCK])('is a slab object that is freed: guard %i', async (guard) => {
+  it.each([GUARD_NONE, GUARD_COUNT, GUARD_LOCK] as const)('is a slab object that is freed: guard %i', async (guard) => {
     expect(await broken(guard, [slab, send, freeAt(0x80, 200, 50)])).toEqual([['use-after-free', 3, 2, 1]])
   })
 
@@ -66,7 +66,7 @@ describe('memory that an operation in flight names', () => {
     ['after the operation is over', freeAt(0x80, 200, 100)],
     ['before it begins', freeAt(0x80, 200, 5)],
   ])('is not what is freed: %s', async (_, free) => {
-    const rows = [slab, send, free].sort((a, b) => (a.ts ?? 0) - (b.ts ?? 0))
+    const rows = [slab, send, free].sort((a, b) => Number(a.ts ?? 0) - Number(b.ts ?? 0))
     expect(await broken(GUARD_COUNT, rows)).toEqual([])
   })
 
