@@ -34,10 +34,10 @@ const COLUMNS = [
 /** The figures of a lane that the tables show. */
 export const figuresOf = (lane) => COLUMNS.map(([, figure]) => figure(lane))
 
-/** The traces that were recorded from running programs, by name. */
+/** The traces of programs that read and wrote files, by name: what went through a pipe was no I/O on a mount. */
 export function recordedTraces() {
   return readdirSync(TRACES)
-    .filter((name) => name.endsWith('.csv'))
+    .filter((name) => name.endsWith('.csv') && !/,splice(,|$)/m.test(readFileSync(new URL(name, TRACES), 'utf8')))
     .sort()
 }
 
