@@ -6,6 +6,8 @@ import { Registry } from '../packages/core/dist/consumer/registry.js'
 import { LaneSet } from '../packages/core/dist/replay/lane-set.js'
 import { replayBatch } from '../packages/core/dist/replay/replay.js'
 import crypto from '../packages/plugin-crypto/dist/register.js'
+import fs from '../packages/plugin-fs/dist/register.js'
+import net from '../packages/plugin-net/dist/register.js'
 import rdma from '../packages/plugin-rdma/dist/register.js'
 import vhost from '../packages/plugin-vhost/dist/register.js'
 import { batchOf, emptyTrace, median } from './batch.mjs'
@@ -16,6 +18,8 @@ const BATCHES = 5
 async function measureConsumers() {
   const registry = new Registry()
   registry.register('@pinscope/plugin-crypto', await crypto())
+  registry.register('@pinscope/plugin-fs', await fs())
+  registry.register('@pinscope/plugin-net', await net())
   registry.register('@pinscope/plugin-rdma', await rdma())
   registry.register('@pinscope/plugin-vhost', await vhost())
   const names = registry.consumers().map(({ definition }) => definition.name)

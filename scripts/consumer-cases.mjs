@@ -39,6 +39,29 @@ const inRegistered = ({ row, ...more }) => ({ row: { ...row, flags: 'fixed', id:
 /** What a program can register. */
 const ADDRESSED = ['ubuf', 'iovec']
 
+/** A request over registered memory, and what else comes before it. */
+const fixed = (op, more = {}) => {
+  const { before = [] } = more
+  return inRegistered(shape({ op }, { ...more, before: [registered(MEMORY), ...before] }))
+}
+const zerocopy = ({ row, ...more }) => ({ row: { ...row, flags: 'fixed zerocopy' }, ...more })
+const bothFixed = (more = {}) => [fixed('read', more), fixed('write', more)]
+
+/** Messages of NFS that go one of the ways of the mails. */
+const MESSAGES = [
+  { name: 'send', shapes: [send()] },
+  { name: 'receive', shapes: [receive()] },
+]
+
+/** What is in a socket, or a pipe, before the row, and is not over yet. */
+const ahead = (cells) => ({
+  before: [{ op: 'write', file: 's', iter: 'ubuf', segs: '0x7e0000000000+16384', end: 2e6, ...cells }],
+})
+const spliceOut = (more = {}) => shape({ op: 'read', flags: SPLICE }, { ...ahead({ flags: SPLICE }), ...more })
+/** A directory was listed before. */
+const LISTED = { before: [{ op: 'read', file: 's', iter: 'xarray', segs: `file:0+${BYTES}` }] }
+const without = (...names) => KERNEL_ITER_TYPE_NAMES.filter((type) => !names.includes(type))
+
 const CIPHER = [
   { name: 'send', shapes: [send()] },
   { name: 'splice', shapes: [send({}, SPLICE)] },
@@ -171,4 +194,97 @@ export const CASES = {
       shapes: [shape(registered(), { options: { transport: 1, 'rdma-map': 1 } })],
     },
   ],
+  'msg-zerocopy': [
+    { name: 'send', shapes: [send()] },
+    { name: 'send, zero-copy', shapes: [send({}, 'zerocopy')] },
+    { name: 'send, zero-copy, device without gathering', shapes: [send(option('sg-route', 0), 'zerocopy')] },
+    { name: 'send, zero-copy, loopback', shapes: [send(option('loopback', 1), 'zerocopy')] },
+    { name: 'splice', shapes: [send(kernelMemory('vmalloc'), SPLICE)] },
+    { name: 'splice slab memory', shapes: [send(kernelMemory('slab'), SPLICE)] },
+    { name: 'SEND_ZC', shapes: [send(option('uring', 1), 'zerocopy')] },
+    { name: 'SEND_ZC, registered buffer', types: ADDRESSED, shapes: [zerocopy(fixed('write'))] },
+    {
+      name: 'SEND_ZC, registered buffer, behind copied data',
+      types: ADDRESSED,
+      shapes: [zerocopy(fixed('write', ahead({ segs: '0x7e0000000000+1000', flags: 'more' })))],
+    },
+    { name: 'receive', shapes: [receive()] },
+  ],
+  sunrpc: [
+    { name: 'server, reply', shapes: [send()] },
+    { name: 'server, reply, device without gathering', shapes: [send(option('sg', 0))] },
+    { name: 'client, request', shapes: [send(option('side', 1))] },
+    { name: 'receive', shapes: [receive(), receive(option('side', 1))] },
+  ],
+  'sunrpc-bvec': MESSAGES,
+  'sunrpc-kmap': MESSAGES,
+  'sunrpc-sends': MESSAGES,
+  'sunrpc-mixed': MESSAGES,
+  ceph: [
+    { name: 'direct read', shapes: [receive()] },
+    { name: 'direct write', shapes: [send()] },
+    { name: 'direct write, secure', shapes: [send(option('msgr', 2))] },
+    { name: 'page cache, read', shapes: [receive(option('path', 1))] },
+    { name: 'page cache, writeback', shapes: [send(option('path', 1))] },
+  ],
+  rbd: [
+    { name: 'read', shapes: [receive()] },
+    { name: 'write', shapes: [send()] },
+    { name: 'write, secure', shapes: [send(option('msgr', 2))] },
+  ],
+  splice: [
+    { name: 'vmsplice; splice of a file (XARRAY)', shapes: [send({}, SPLICE)] },
+    { name: 'splice of a file (6.1)', types: ['pipe'], shapes: [receive()] },
+    { name: 'write', shapes: [send()] },
+    { name: 'read', types: without('pipe'), shapes: [receive(ahead({ flags: SPLICE }))] },
+    { name: 'splice to a socket', types: ['discard'], shapes: [spliceOut()] },
+    { name: 'splice to a file', types: ['discard'], shapes: [spliceOut(option('out', 1))] },
+  ],
+  'xdp-umem': [
+    { name: 'register', types: ADDRESSED, shapes: [shape(registered())] },
+    { name: 'packets', types: ADDRESSED, shapes: bothFixed() },
+    { name: 'packets, copy mode', types: ADDRESSED, shapes: bothFixed(option('mode', 1)) },
+    { name: 'memory in no area', shapes: both() },
+  ],
+  'netfs-dio': [
+    { name: 'read', shapes: [receive()] },
+    { name: 'write', shapes: [send()] },
+    { name: 'page cache, read', types: ['folioq'], shapes: [receive(option('page-cache', 1))] },
+    { name: 'page cache, writeback', types: ['folioq'], shapes: [send(option('page-cache', 1))] },
+  ],
+  'nfs-direct': [{ name: 'direct I/O', shapes: both() }],
+  fuse: [
+    { name: 'direct I/O', shapes: both() },
+    { name: 'direct I/O, virtio-fs', shapes: both(option('virtio-fs', 1)) },
+    { name: 'read and write of /dev/fuse', shapes: both(option('side', 1)) },
+  ],
+  'afs-dir': [
+    { name: 'list', shapes: [receive()] },
+    { name: 'list again', shapes: [receive(LISTED)] },
+    { name: 'list, without references', kernels: ['6.1', '6.12'], shapes: [receive(option('way', 1))] },
+    { name: 'add an entry', shapes: [send(LISTED)] },
+  ],
+  'process-vm': [
+    { name: 'process_vm_readv', shapes: [receive()] },
+    { name: 'process_vm_writev', shapes: [send()] },
+  ],
+  'proc-mem': [{ name: 'read and write', shapes: both() }],
+  loop: [
+    { name: 'file below direct', shapes: both() },
+    { name: 'file below buffered', shapes: both(option('direct-io', 0)) },
+  ],
+  vring: [
+    { name: 'request', shapes: both() },
+    { name: 'request, maps of pages alone', shapes: both(option('use-va', 0)) },
+  ],
+  'io-uring-fixed': [
+    { name: 'register', types: ADDRESSED, shapes: [shape(registered())] },
+    { name: 'request in a registered buffer', types: ADDRESSED, shapes: bothFixed() },
+    { name: 'request in other memory', shapes: both() },
+  ],
+}
+
+/** As {@link CASES}, of a consumer of the library itself that the specification's table has, for its context. */
+export const CORE_CASES = {
+  bio: [{ name: 'direct I/O', shapes: both() }],
 }

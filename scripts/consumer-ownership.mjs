@@ -1,7 +1,7 @@
 // What each consumer takes of each type of iterator, by running it: the rows of docs/consumers/ownership.md.
 import { KERNEL_ITER_TYPE_NAMES, KERNEL_VERSIONS } from '../packages/core/dist/index.js'
 import { ownershipCell } from '../packages/core/dist/testing/index.js'
-import { CASES } from './consumer-cases.mjs'
+import { CASES, CORE_CASES } from './consumer-cases.mjs'
 
 const known = new Map()
 
@@ -18,6 +18,7 @@ export function ownershipRows(definition) {
 async function rowsOf(definition) {
   const rows = []
   for (const { name, shapes, kernels = KERNEL_VERSIONS, types = KERNEL_ITER_TYPE_NAMES } of CASES[definition.name] ??
+    CORE_CASES[definition.name] ??
     []) {
     for (const kernel of kernels) {
       const cells = {}

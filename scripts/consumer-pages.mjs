@@ -3,11 +3,12 @@
 // `PART NAME like OTHER`: only what differs from another consumer.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { KERNEL_ITER_TYPE_NAMES, KERNEL_VERSIONS, QUIRKS } from '../packages/core/dist/index.js'
+import { KERNEL_ITER_TYPE_NAMES, KERNEL_VERSIONS, QUIRKS, Registry } from '../packages/core/dist/index.js'
 import { PRESETS } from '../packages/plugin-rdma/dist/index.js'
-import { CASES } from './consumer-cases.mjs'
+import { CASES, CORE_CASES } from './consumer-cases.mjs'
 import { ownershipRows } from './consumer-ownership.mjs'
-import { comparedCells, DIFFERENCES, listedFor } from './ownership-reference.mjs'
+import { DIFFERENCES } from './ownership-differences.mjs'
+import { comparedCells, listedFor } from './ownership-reference.mjs'
 import { withOutputs } from './readme-output.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -22,6 +23,15 @@ export async function pluginConsumers() {
     for (const definition of (await register()).consumers) found.push({ definition, packageName: name })
   }
   return found
+}
+
+/** Rows of the ownership table by consumer: those given, and the library's own that it is compared with. */
+export async function rowsByConsumer(consumers) {
+  const registry = new Registry()
+  const own = Object.keys(CORE_CASES).map((name) => registry.find(name))
+  const rows = new Map()
+  for (const { definition } of [...consumers, ...own]) rows.set(definition.name, await ownershipRows(definition))
+  return rows
 }
 
 /** Names of the pages, README.md first. */
@@ -215,8 +225,7 @@ async function ownershipTable(consumers) {
 }
 
 async function differencesTable(consumers) {
-  const rows = new Map()
-  for (const { definition } of consumers) rows.set(definition.name, await ownershipRows(definition))
+  const rows = await rowsByConsumer(consumers)
   const cells = comparedCells((name) => rows.get(name))
   return table(
     ['consumer', 'kernel', 'specified', 'does', 'why'],

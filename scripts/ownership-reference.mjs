@@ -1,5 +1,5 @@
-// The ownership table of the specification of consumers (section 16), cell by cell as it stands there, and what the cells that
-// differ from the code come from: a place in the kernel for each, looked up in its sources.
+// The ownership table of the specification of consumers (section 16), cell by cell as it stands there, beside what the code does.
+import { ALL, DIFFERENCES, ML } from './ownership-differences.mjs'
 
 /** Columns of the reference, and the types of iterators that each of them is about. */
 export const COLUMNS = {
@@ -44,12 +44,39 @@ export const PHRASES = {
   'pin (netfs)': ['pin'],
   '(address) pin LONGTERM': ['pin'],
   'map only': ['bare'],
+  'sendpage ref': ['ref'],
+  'sendpage ref (pages)': ['ref'],
+  'via virt_to_page ref': ['ref'],
+  'ref (skb)': ['ref'],
+  'via bvec ref': ['ref'],
+  'ref or −EIO (slab)': ['ref', '-EIO'],
+  'pin+ref (not used)': ['pin + ref'],
+  'managed bare (downgrade: ref)': ['bare', 'ref'],
+  'pin per page': ['pin'],
+  'pin per folio/page': ['pin'],
+  'ref (nfs_page)': ['ref'],
+  'n/a (cifs/fs specific)': ['n/a'],
+  // A reference that is put as soon as the page is found.
+  'borrow (ref+put)': ['ref'],
+  borrow: ['ref'],
+  'bare (borrow)': ['bare'],
+  'bare (array reused)': ['bare'],
+  pointer: ['nothing'],
+  'pointer or bare': ['nothing', 'bare'],
+  // What is held only while the CPU copies is no word of ours: the pins, and the pages found by number, are gone with the copy.
+  'copy local; remote pin': ['copy'],
+  'use_va: user copy': ['copy'],
+  'bare (pfn)': ['copy'],
+  'folio ref until load, lock until collect': ['ref'],
+  'folio refs + bare iterator': ['ref'],
+  later: ['n/a'],
 }
 
-const ML = ['6.12', '6.18', 'mainline']
-const ALL = ['6.1', ...ML]
 const TLS_SEND = ['send a whole record', 'send less, with more to come', 'splice', 'splice slab memory']
 const DIRECT_6_1 = ['direct write', 'direct write, registered', 'direct read', 'direct read, registered']
+const SPLICES = ['splice', 'splice slab memory']
+const FUSE = ['direct I/O', 'direct I/O, virtio-fs']
+const MANAGED = ['SEND_ZC, registered buffer', 'SEND_ZC, registered buffer, behind copied data']
 const TLS_DEVICE = ['device, send', 'device, splice', 'device, splice with zerocopy-sendfile']
 
 /**
@@ -190,166 +217,147 @@ export const REFERENCE = [
   row('ib_umem', 'both', ALL, 'ib-umem', ['register'])('(address) pin LONGTERM', '–', '–', '–', '–', '–'),
   row('rdma_rw / frwr', 'both', ALL, 'rdma-rw', ['scatterlist'])('–', 'map only', 'map only', '–', '–', '–'),
   row('skcipher walk', 'both', ALL, 'skcipher-walk', ['walk'])('operates on sg, no ownership', '–', '–', '–', '–', '–'),
+  row('skb MSG_ZEROCOPY', '6.1 / ML', ALL, 'msg-zerocopy', ['send, zero-copy'])(
+    'ref',
+    'ref',
+    '−EFAULT',
+    'ref',
+    '– / ref',
+    '−EFAULT',
+  ),
+  row('skb splice', '6.1', ['6.1'], 'msg-zerocopy', SPLICES)('n/a', 'sendpage ref', 'n/a', 'n/a', 'n/a', '–'),
+  row('skb splice', 'ML', ML, 'msg-zerocopy', SPLICES)(
+    'pin+ref (not used)',
+    'ref',
+    'ref or −EIO (slab)',
+    'ref',
+    'ref',
+    '−EFAULT',
+  ),
+  row('io_uring send zc', '6.1 / ML', ALL, 'msg-zerocopy', ['SEND_ZC'], MANAGED)(
+    'ref',
+    'managed bare (downgrade: ref)',
+    'n/a',
+    '–',
+    '–',
+    '–',
+  ),
+  row('io_uring reg buf', '6.1', ['6.1'], 'io-uring-fixed', ['register'])(
+    'pin per page',
+    'n/a',
+    'n/a',
+    'n/a',
+    'n/a',
+    '–',
+  ),
+  row('io_uring reg buf', 'ML', ML, 'io-uring-fixed', ['register'])(
+    'pin per folio/page',
+    'n/a',
+    'n/a',
+    'n/a',
+    'n/a',
+    '–',
+  ),
+  row('sunrpc svc', '6.1', ['6.1'], 'sunrpc', ['server, reply'])(
+    'n/a',
+    'sendpage ref (pages)',
+    'via virt_to_page ref',
+    'n/a',
+    '–',
+    '–',
+  ),
+  row('sunrpc svc', 'ML', ML, 'sunrpc', ['server, reply'])('n/a', 'ref (skb)', 'via bvec ref', 'n/a', '–', '–'),
+  row('sunrpc client', 'both', ALL, 'sunrpc', ['client, request'])('n/a', 'copy', 'copy', 'n/a', '–', '–'),
+  row('NFS direct', '6.1 / ML', ALL, 'nfs-direct', ['direct I/O'])(
+    'ref (nfs_page)',
+    'ref',
+    '−EFAULT',
+    'ref',
+    '– / ref',
+    '−EFAULT',
+  ),
+  row('netfs DIO', '6.1', ['6.1'], 'netfs-dio', ['read', 'write'])('n/a (cifs/fs specific)', '–', '–', '–', '–', '–'),
+  row('netfs DIO', 'ML', ML, 'netfs-dio', ['read', 'write'])('pin', 'bare', 'bare', 'bare', 'bare', '–'),
+  row('ceph DIO', '6.1 / ML', ALL, 'ceph', ['direct read', 'direct write'])(
+    'ref',
+    'ref',
+    '−EFAULT',
+    'ref',
+    '– / ref',
+    '−EFAULT',
+  ),
+  row('ceph msgr ITER', 'ML', ML, 'ceph', ['page cache, read'])(
+    'n/a',
+    'borrow (ref+put)',
+    'n/a',
+    'borrow',
+    'borrow',
+    '–',
+  ),
+  row('rbd', 'both', ALL, 'rbd', ['read', 'write'])('n/a', 'bare (borrow)', 'n/a', '–', '–', '–'),
+  row('loop', 'both', ALL, 'loop', ['file below direct'])('n/a', 'bare (borrow)', 'n/a', '–', '–', '–'),
+  row('block DIO (context)', '6.1', ['6.1'], 'bio', ['direct I/O'])(
+    'ref',
+    'bare (array reused)',
+    '−EFAULT',
+    'ref',
+    'n/a',
+    '−EFAULT',
+  ),
+  row('block DIO (context)', 'ML', ML, 'bio', ['direct I/O'])('pin', 'bare', 'bare', 'bare', 'bare', '−EFAULT'),
+  row('fuse DIO', '6.1', ['6.1'], 'fuse', FUSE)('ref', 'ref', 'pointer', 'ref', 'n/a', '−EFAULT'),
+  row('fuse DIO', 'ML', ML, 'fuse', FUSE)('pin', 'bare', 'pointer or bare', 'bare', 'bare', '−EFAULT'),
+  row('vmsplice', 'both', ALL, 'splice', ['vmsplice; splice of a file (XARRAY)'])(
+    'ref',
+    'ref',
+    '−EFAULT',
+    'ref',
+    '– / ref',
+    '−EFAULT',
+  ),
+  row('process_vm', 'both', ALL, 'process-vm', ['process_vm_readv', 'process_vm_writev'])(
+    'copy local; remote pin',
+    'copy',
+    'copy',
+    'copy',
+    'copy',
+    'copy',
+  ),
+  row('vring iotlb', 'both', ALL, 'vring', ['request'])('use_va: user copy', 'bare (pfn)', 'n/a', '–', '–', '–'),
+  row('netfs rolling buffer', 'ML', ML, 'netfs-dio', ['page cache, read'])(
+    'n/a',
+    'n/a',
+    'n/a',
+    'n/a',
+    'folio ref until load, lock until collect',
+    '–',
+  ),
+  row('afs dir read', '6.1 / ML', ALL, 'afs-dir', ['list', 'list again'])(
+    'n/a',
+    'n/a',
+    'n/a',
+    'folio refs + bare iterator',
+    'later',
+    '–',
+  ),
 ]
 
-function row(name, version, kernels, consumer, ways) {
-  return (...cells) => ({ name, version, kernels, consumer, ways, cells })
+/** `registered`: the ways that the column BVEC is about, where the bvecs are those of a registered buffer. */
+function row(name, version, kernels, consumer, ways, registered = null) {
+  return (...cells) => ({ name, version, kernels, consumer, ways, registered, cells })
 }
-
-const NO_SOURCE =
-  'lib/iov_iter.c: iov_iter_discard has BUG_ON(direction != READ) in every version: a DISCARD iterator is no source, so none can be sent'
-const NOT_ALONE =
-  'net/tls/tls_device.c: tls_push_data looks at MSG_SPLICE_PAGES alone, not at the type, and tls_device_sendmsg drops the flag without zerocopy_sendfile (6.12, 7.3): every kernel iterator is attached with it, and copied without'
-const PAGE_ARRAY =
-  'the message of 6.1 is an array of pages; the model makes that array too, as direct I/O does: fs/smb/client/file.c: cifs_send_async_read, cifs_write_from_iter call iov_iter_get_pages_alloc2()'
-const NO_SMBD_ITER =
-  'fs/smb/client/smbdirect.c: smbd_send, smbd_register_mr (6.1) take kvecs and arrays of pages; a row that is neither cannot be made into a request, and the model answers -EINVAL'
-const RECEIVED =
-  'a read that is not registered arrives in buffers of the transport, and is copied out of them while its pages are held: '
-const RW_LIST =
-  "drivers/infiniband/core/rw.c: rdma_rw_ctx_init takes a scatterlist and nothing on its pages, whatever the caller made it of; the model makes it of the iterator of the row, and holds user memory as the lane's policy says (6.1, 6.12, 7.3)"
-const WALK =
-  'the walk takes nothing; the list that it walks comes from somewhere, and the model makes it as crypto/af_alg.c does: '
-
-/**
- * Cells of ours that are not the reference's: `columns` of the rows of that name, in these versions. One that does not
- * differ any more is an error.
- */
-export const DIFFERENCES = [
-  {
-    name: 'AF_ALG TX',
-    version: '6.5–2026 T-splice',
-    kernels: ['6.12'],
-    columns: { BVEC: 'copy or ref', FOLIOQ: '-EINVAL or copy' },
-    why: 'crypto/af_alg.c: af_alg_sendmsg (before "Remove zero-copy support from skcipher and aead") lists pages only with MSG_SPLICE_PAGES, and copies out of any iterator without it; FOLIOQ, which 6.12 brought, fares as the other types that are no bvec',
-  },
-  { name: 'AF_ALG hash', kernels: ['6.1'], columns: { DISCARD: 'n/a' }, why: NO_SOURCE },
-  { name: 'AF_ALG hash', kernels: ML, columns: { DISCARD: 'n/a' }, why: NO_SOURCE },
-  {
-    name: 'SMB3 crypt sg',
-    kernels: ['6.1'],
-    columns: { 'UBUF/IOVEC': 'ref', BVEC: 'ref', XARRAY: 'ref', DISCARD: '-EFAULT' },
-    why: PAGE_ARRAY,
-  },
-  {
-    name: 'SMB3 crypt sg',
-    kernels: ['6.1'],
-    columns: { KVEC: 'copy' },
-    why: 'the reference means the kvecs of the headers, which are bare here too; data in a KVEC is not read directly but copied: fs/smb/client/file.c: __cifs_readv, __cifs_writev (6.1.176)',
-  },
-  {
-    name: '9p zc',
-    kernels: ML,
-    columns: { 'UBUF/IOVEC': 'pin + ref' },
-    why: 'unbuffered I/O of 9p goes through netfs: fs/9p/vfs_file.c: v9fs_file_read_iter calls netfs_unbuffered_read_iter(), which pins user memory into bvecs (fs/netfs/direct_read.c, direct_write.c: netfs_extract_user_iter; 6.12, 7.3), and net/9p/trans_virtio.c: p9_get_mapped_pages takes a reference on top',
-  },
-  {
-    name: 'TLS RX',
-    kernels: ML,
-    columns: { FOLIOQ: 'copy or ref' },
-    why: 'net/tls/tls_sw.c: tls_sw_recvmsg copies a record that does not fit, whatever the type (6.12, 7.3)',
-  },
-  {
-    name: 'TLS RX',
-    kernels: ALL,
-    columns: { DISCARD: '-EFAULT or copy' },
-    why: 'net/tls/tls_sw.c: tls_sw_recvmsg lets a whole record be opened in any iterator that is no KVEC; iov_iter_npages() of a DISCARD is 0, so tls_setup_from_iter has no room and returns -EFAULT, and the connection is aborted (6.1, 6.12, 7.3)',
-  },
-  {
-    name: 'TLS dev TX',
-    kernels: ML,
-    columns: { BVEC: 'copy or ref', KVEC: 'copy or ref', XARRAY: 'copy or ref', FOLIOQ: 'copy or ref' },
-    why: NOT_ALONE,
-  },
-  {
-    name: 'smbdirect send',
-    kernels: ['6.1'],
-    columns: { 'UBUF/IOVEC': '-EINVAL', XARRAY: '-EINVAL' },
-    why: NO_SMBD_ITER,
-  },
-  {
-    name: 'smbdirect send',
-    kernels: ['6.1'],
-    columns: { KVEC: '-EIO or bare' },
-    why: 'fs/smb/client/smbdirect.c: smbd_send (6.1.176) gives a kvec that is longer than a packet a negative length (max_iov_size - iov_len, quirk smbdirect-vec-split); headers, which are the only kvecs that cifs sends, fit',
-  },
-  { name: 'smbdirect send', kernels: ML, columns: { DISCARD: 'n/a' }, why: NO_SOURCE },
-  {
-    name: 'smbd_register_mr',
-    kernels: ['6.1'],
-    columns: { 'UBUF/IOVEC': '-EINVAL', XARRAY: '-EINVAL', DISCARD: '-EINVAL' },
-    why: NO_SMBD_ITER,
-  },
-  {
-    name: 'smbd_register_mr',
-    kernels: ML,
-    columns: { DISCARD: '-EAGAIN' },
-    why: 'fs/smb/client/smbdirect.c: smbd_register_mr passes over what smbd_iter_to_mr returns, maps no entries and returns NULL, of which smb2_new_read_req and smb2_async_writev make -EAGAIN (6.12; 7.3: fs/smb/smbdirect/mr.c)',
-  },
-  { name: 'RDS zcopy', kernels: ALL, columns: { DISCARD: 'n/a' }, why: NO_SOURCE },
-  {
-    name: 'cifs DIO',
-    kernels: ['6.1'],
-    columns: { 'UBUF/IOVEC': 'ref or ref + copy', BVEC: 'ref or ref + copy', XARRAY: 'ref or ref + copy' },
-    why: `${RECEIVED}fs/smb/client/file.c: uncached_fill_pages, smbdirect.c: smbd_recv_page (6.1.176)`,
-  },
-  {
-    name: 'cifs DIO',
-    kernels: ML,
-    columns: { 'UBUF/IOVEC': 'pin or pin + copy', BVEC: 'bare or copy', KVEC: 'bare or copy', FOLIOQ: 'bare or copy' },
-    why: `${RECEIVED}fs/smb/client/transport.c: cifs_readv_receive, smbdirect.c: smbd_recv (6.12; 7.3: fs/smb/smbdirect/connection.c)`,
-  },
-  {
-    name: 'cifs DIO',
-    kernels: ['6.12'],
-    columns: { XARRAY: 'bare or copy or nothing' },
-    why: 'fs/smb/client/smbdirect.c: smb_extract_iter_to_rdma has no XARRAY, so that a write in packets fails, and fs/netfs/write_collect.c: netfs_write_collection_worker loses its error (6.12.117); a read is copied',
-  },
-  {
-    name: 'cifs DIO',
-    kernels: ['6.18', 'mainline'],
-    columns: { XARRAY: '-ECONNABORTED or bare or copy' },
-    why: 'fs/smb/smbdirect/connection.c: smbdirect_map_sges_from_iter (7.3) has no XARRAY, so that a write in packets fails and fs/smb/client/transport.c: __smb_send_rqst makes -ECONNABORTED of it; a read is copied',
-  },
-  {
-    name: 'cifs DIO',
-    kernels: ML,
-    columns: { DISCARD: '-EIO' },
-    why: 'fs/netfs/iterator.c: netfs_limit_iter has BUG() for a DISCARD (6.12, 7.3); the model refuses it',
-  },
-  {
-    name: 'rdma_rw / frwr',
-    kernels: ['6.1'],
-    columns: { 'UBUF/IOVEC': 'ref', XARRAY: 'bare' },
-    why: RW_LIST,
-  },
-  {
-    name: 'rdma_rw / frwr',
-    kernels: ML,
-    columns: { 'UBUF/IOVEC': 'pin', XARRAY: 'bare', FOLIOQ: 'bare' },
-    why: RW_LIST,
-  },
-  {
-    name: 'skcipher walk',
-    kernels: ['6.1'],
-    columns: { 'UBUF/IOVEC': 'ref', BVEC: 'ref', KVEC: '-EFAULT', XARRAY: 'ref', DISCARD: '-EFAULT' },
-    why: `${WALK}af_alg_make_sg (6.1)`,
-  },
-  {
-    name: 'skcipher walk',
-    kernels: ML,
-    columns: { 'UBUF/IOVEC': 'pin', BVEC: 'bare', KVEC: 'bare', XARRAY: 'bare', FOLIOQ: 'bare', DISCARD: '-EIO' },
-    why: `${WALK}af_alg_get_rsgl (extract_iter_to_sg)`,
-  },
-]
 
 /** Every cell of the reference beside ours: { name, version, kernel, column, type, says, is, expected }. */
 export function comparedCells(rowsOf) {
-  return REFERENCE.flatMap(({ name, version, kernels, consumer, ways, cells }) =>
+  return REFERENCE.flatMap(({ name, version, kernels, consumer, ways, registered, cells }) =>
     kernels.flatMap((kernel) =>
       Object.entries(COLUMNS).flatMap(([column, types], at) =>
         types.map((type) => {
-          const is = union(rowsOf(consumer), kernel, ways, type)
+          // A row over a registered buffer names addresses; what the consumer sees is its bvecs.
+          const isRegistered = column === 'BVEC' && registered !== null
+          const is = isRegistered
+            ? union(rowsOf(consumer), kernel, registered, 'ubuf')
+            : union(rowsOf(consumer), kernel, ways, type)
           // A row for several versions says nothing of a type that one of them does not have.
           const isMissing = type === 'folioq' && kernel === '6.1'
           const means = isMissing ? ['n/a'] : (PHRASES[cells[at]] ?? [cells[at]])

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import crypto from '../packages/plugin-crypto/src/register.ts'
+import fs from '../packages/plugin-fs/src/register.ts'
+import net from '../packages/plugin-net/src/register.ts'
 import rdma from '../packages/plugin-rdma/src/register.ts'
 import vhost from '../packages/plugin-vhost/src/register.ts'
 import { ROOT } from './sources.ts'
@@ -33,6 +35,8 @@ async function count(consumer: string, work: string, hook: string): Promise<Outc
 
 describe.each([
   ['plugin-crypto', (await crypto()).consumers ?? []],
+  ['plugin-fs', (await fs()).consumers ?? []],
+  ['plugin-net', (await net()).consumers ?? []],
   ['plugin-rdma', (await rdma()).consumers ?? []],
   ['plugin-vhost', (await vhost()).consumers ?? []],
 ])('%s: 200,000 operations of 16 pages, 64 in flight', (folder, consumers) => {
