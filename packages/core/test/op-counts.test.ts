@@ -78,3 +78,27 @@ describe.each(['6.1', '6.12'])('kernel %s', (kernel) => {
     }
   })
 })
+
+describe('tmpfs', () => {
+  const direct = (row: RowSpec): RowSpec => ({ ...row, flags: [...(row.flags ?? []), 'direct'] })
+  /** The operation as the kernel had it: O_DIRECT is a flag of its rows. */
+  const rowsOf = (name: string) =>
+    OPERATIONS[name]!.map((row) => (row.event === undefined && name.startsWith('O_DIRECT') ? direct(row) : row))
+
+  it('copies whatever the flag says, as 6.12 was seen to', async () => {
+    const rows = counts('tmpfs-6.12')
+    expect(rows).toHaveLength(13)
+    for (const [name, result, acquired, released] of rows) {
+      const operation = rowsOf(name.slice('tmpfs '.length))
+      const lane = await laneOf(operation, { kernel: '6.12' }, { filesystem: 'tmpfs' })
+      expect([name, lane.pins.acquired, lane.pins.released]).toEqual([name, acquired, released])
+      expect([name, String(lane.bytes), lane.data.copiedBytes]).toEqual([name, result, Number(result)])
+    }
+  })
+
+  it('has no file open for direct I/O on 6.1', async () => {
+    expect(counts('tmpfs-6.1').map(([name, result]) => [name, result])).toEqual([['tmpfs open', '-1']])
+    const lane = await laneOf(rowsOf('O_DIRECT pread 64K'), { kernel: '6.1' }, { filesystem: 'tmpfs' })
+    expect([lane.errors, lane.pins.acquired, lane.refs.acquired]).toEqual([1, 0, 0])
+  })
+})
