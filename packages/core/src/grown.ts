@@ -7,3 +7,11 @@ export function grown<T extends Column>(column: T, capacity: number): T {
   next.set(column)
   return next
 }
+
+/** `column`, or a longer one that begins with it, where `index` lies beyond its end. */
+export function holding<T extends Column>(column: T, index: number): T {
+  if (index < column.length) return column
+  let capacity = column.length * 2
+  while (capacity <= index) capacity *= 2
+  return grown(column, capacity)
+}

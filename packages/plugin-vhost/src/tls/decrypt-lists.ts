@@ -1,5 +1,4 @@
-import { EFAULT, HOLD_NONE, type Hold, type Operation } from '@pinscope/core'
-import { holding } from './columns.ts'
+import { EFAULT, HOLD_NONE, type Hold, holding, type Operation } from '@pinscope/core'
 import { writePages } from './msg-bytes.ts'
 
 /**

@@ -1,5 +1,4 @@
-import type { Operation } from '@pinscope/core'
-import type { PageFrags } from './page-frags.ts'
+import type { Operation, PageFrags } from '@pinscope/core'
 import type { SkMsgs } from './sk-msgs.ts'
 
 /** What a message holds, one element after the other; for pages that hold bytes. */

@@ -1,5 +1,4 @@
-import { EFAULT, type Operation, PAGE_SIZE, RowPool } from '@pinscope/core'
-import { holding } from './columns.ts'
+import { EFAULT, holding, type Operation, PAGE_SIZE, RowPool } from '@pinscope/core'
 import { SKB_BYTES } from './prot-info.ts'
 import { NONE, type TlsSockets } from './tls-sockets.ts'
 

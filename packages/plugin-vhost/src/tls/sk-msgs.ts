@@ -1,6 +1,14 @@
-import { EFAULT, ENOMEM, ENOSPC, HOLD_NONE, type Hold, type Operation } from '@pinscope/core'
-import { holding } from './columns.ts'
-import { PAGE_FRAG_BYTES, type PageFrags } from './page-frags.ts'
+import {
+  EFAULT,
+  ENOMEM,
+  ENOSPC,
+  HOLD_NONE,
+  type Hold,
+  holding,
+  type Operation,
+  PAGE_FRAG_BYTES,
+  type PageFrags,
+} from '@pinscope/core'
 import { MAX_MSG_FRAGS } from './prot-info.ts'
 
 /** Elements that a message has room for: two more than it may use. @kernel include/linux/skmsg.h: struct sk_msg_sg */

@@ -1,5 +1,4 @@
-import { EBADMSG, ENOMEM, type Operation, PAGE_SIZE, SCATTERLIST_BYTES } from '@pinscope/core'
-import { holding } from './columns.ts'
+import { EBADMSG, ENOMEM, holding, type Operation, PAGE_SIZE, SCATTERLIST_BYTES } from '@pinscope/core'
 import { DecryptLists } from './decrypt-lists.ts'
 import { DECRYPT_CTX_BYTES, SKB_BYTES, type TlsProtInfo } from './prot-info.ts'
 import { copyOut, type RxSkbs } from './rx-skbs.ts'

@@ -1,6 +1,14 @@
-import { EAGAIN, EFAULT, ENOMEM, FLAG_MORE, FLAG_NOWAIT, type Operation } from '@pinscope/core'
+import {
+  EAGAIN,
+  EFAULT,
+  ENOMEM,
+  FLAG_MORE,
+  FLAG_NOWAIT,
+  FRAG_NONE,
+  type Operation,
+  PAGE_FRAG_BYTES,
+} from '@pinscope/core'
 import { listBarePage, referenceBarePage } from './bare-page.ts'
-import { FRAG_NONE, PAGE_FRAG_BYTES } from './page-frags.ts'
 import { DEVICE_FRAGS_MAX, TLS_MAX_PAYLOAD_SIZE, type TlsProtInfo } from './prot-info.ts'
 import { COPIED_RECORDS, MEMORY_WAITS, SPLICED_PAGES, ZERO_COPY_RECORDS } from './tls-counters.ts'
 import { isSplice, sendpageBytes } from './tls-flags.ts'

@@ -1,6 +1,4 @@
-import { type Operation, RowPool } from '@pinscope/core'
-import { holding } from './columns.ts'
-import { PageFrags } from './page-frags.ts'
+import { holding, type Operation, PageFrags, RowPool } from '@pinscope/core'
 import { TLS_REC_BYTES, TLS_RECORD_INFO_BYTES } from './prot-info.ts'
 import { SkMsgs } from './sk-msgs.ts'
 import { NONE, type TlsSockets } from './tls-sockets.ts'

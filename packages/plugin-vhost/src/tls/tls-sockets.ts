@@ -1,4 +1,4 @@
-import { holding } from './columns.ts'
+import { holding } from '@pinscope/core'
 
 /** No record, no skb. */
 export const NONE = -1

@@ -1,5 +1,7 @@
-import { type Operation, PAGE_SIZE, RowPool } from '@pinscope/core'
-import { holding } from './columns.ts'
+import { holding } from '../grown.ts'
+import { RowPool } from '../row-pool.ts'
+import { PAGE_SIZE } from '../units.ts'
+import type { Operation } from './operation.ts'
 
 /** Bytes of a page frag: eight pages. @kernel include/net/sock.h: SKB_FRAG_PAGE_ORDER (32 KiB) */
 export const PAGE_FRAG_BYTES = 32768
@@ -10,8 +12,8 @@ export const FRAG_NONE = -1
 const PAGES = PAGE_FRAG_BYTES / PAGE_SIZE
 
 /**
- * Page frags, and the one from which the task takes: sending allocates the encrypted form of records, and copied
- * plaintext with it, from the front of a frag to its end. A frag is eight pages with one reference count.
+ * Page frags, and the one from which the task takes: what a socket copies goes into them, from the front of one to its end.
+ * A frag is eight pages with one reference count: one reference is the task's, one is that of each piece in use.
  *
  * An allocation that fails leaves nothing: a kernel would try a single page first, and fails when that fails too.
  *
