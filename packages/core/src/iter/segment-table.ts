@@ -4,7 +4,7 @@ import { invariant } from '../invariant.ts'
 /** Most segments that one batch may hold; a row with more than `UIO_MAXIOV` is refused while reading. */
 export const SEGMENTS_PER_BATCH_MAX = 1 << 22
 
-/** `offsetBytes` of a segment of a mixed iterator that is a kernel address. */
+/** `offsetBytes` of a segment of a mixed iterator that is a kernel address. @kernel none: there is no such iterator */
 export const KVEC_OFFSET = -1
 
 /**

@@ -13,7 +13,6 @@ import { MAX_MSG_FRAGS } from './prot-info.ts'
 
 /** Elements that a message has room for: two more than it may use. @kernel include/linux/skmsg.h: struct sk_msg_sg */
 const SLOTS = MAX_MSG_FRAGS + 2
-
 /** Least room in a page frag before the next one is taken. @kernel net/core/sock.c: sk_page_frag_refill */
 const REFILL_BYTES = 32
 
@@ -21,9 +20,7 @@ const REFILL_BYTES = 32
  * `struct sk_msg` as columns: a row is a message, a list of up to 17 elements {page, offset, length}. An element lies in
  * a page frag of the task, on which it has a reference, or in the iterator's memory: then the first element of an
  * extraction has the hold of all of it, and they are freed together.
- *
  * Without a BPF program a message is never eaten from its front, so it is no ring here: it starts at element 0.
- *
  * @kernel include/linux/skmsg.h: struct sk_msg; net/core/skmsg.c
  */
 export class SkMsgs {

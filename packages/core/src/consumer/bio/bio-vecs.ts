@@ -46,6 +46,7 @@ export class BioVecs {
     this.partial = new Int32Array(vecsMax + 1)
   }
 
+  /** Begins an empty bio. @kernel block/bio.c: bio_init */
   reset(): void {
     for (let i = 0; i < this.partials; i++) {
       this.offsetBytes[this.partial[i]] = 0
