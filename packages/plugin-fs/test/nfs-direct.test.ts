@@ -228,6 +228,8 @@ describe('writes', () => {
     expect(await run(kernel, [one], short)).toMatchObject({ rpcs: 1, retries: 1 })
     const reads = await on(kernel, [read('ubuf', at(A, 32 * K))], { options: { rsize: 16 * K, ...short } })
     expect(reads.report.counters).toMatchObject({ rpcs: 2, retries: 2 })
+    const refused = await on(kernel, [read('ubuf', at(A, 32 * K), { result: -5 })], { options: short })
+    expect(refused.report.counters).toMatchObject({ rpcs: 1, retries: 0 })
   })
 })
 

@@ -566,6 +566,68 @@ describe('hazards', () => {
   })
 })
 
+describe('where a call meets an end', () => {
+  const nowait = (row: TestRow): TestRow => ({ ...row, flags: `${row.flags ?? ''} nowait`.trim() })
+  const hole: TestRow = { event: 'map', backing: 'anon', segs: segment(P, P), flags: 'prot_none' }
+
+  it.each(ALL)('%s: vmsplice of memory that cannot be had: what came before it is in the pipe', async (kernel) => {
+    const done = await on(kernel, [hole, nowait(vmsplice(0, 8 * P))])
+    expect(done.results).toEqual([P])
+    expect(done.report.avoided.copyBytes).toBe(P)
+  })
+
+  it.each(ALL)('%s: nobody finds the pipe full where the memory ends first', async (kernel) => {
+    const rows = [hole, nowait(vmsplice(0, 40 * P)), nowait(write(40 * P, { segs: segment(0, 40 * P), file: 'other' }))]
+    const done = await on(kernel, rows)
+    expect(done.results).toEqual([P, P])
+    expect(done.report.entries.limitHits).toBe(0)
+  })
+
+  it.each(ALL)('%s: out of an empty pipe into a file: the array of bvecs is allocated first', async (kernel) => {
+    const done = await on(kernel, [nowait(out(P))], { options: { out: 1 } })
+    expect(done.results).toEqual([EAGAIN])
+    expect(done.report.allocations).toMatchObject({ made: 1, freed: 1 })
+  })
+
+  it('mainline: vmsplice out leaves the pages of the pipe for the next write', async () => {
+    // Five pages are written and read; read(2) keeps two of them, vmsplice(2) all.
+    const made = async (how: TestRow) =>
+      (await on('mainline', [write(5 * P), read(5 * P, how), write(5 * P)])).report.allocations?.made
+    expect([await made({}), await made({ flags: 'splice' })]).toEqual([8, 5])
+  })
+
+  it.each(ALL)('%s: of a buffer that was read in part nobody reads the beginning again', async (kernel) => {
+    const touched = (offset: number): TestRow => ({ event: 'dirty', iter: 'ubuf', segs: segment(offset, 1) })
+    const violations = async (offset: number) =>
+      (await on(kernel, [vmsplice(0, P), read(512), touched(offset)])).report.violations.map(({ rule }) => rule)
+    expect(await violations(100)).toEqual([])
+    expect(await violations(600)).toEqual(['modified-in-use'])
+  })
+
+  const ERESTARTSYS = -512
+  const failed = nowait(write(10, { segs: segment(P, 10) }))
+
+  it.each([
+    ['6.1', 'a socket', 0, EAGAIN],
+    ['6.1', 'a file', 1, EAGAIN],
+    ['6.12', 'a socket', 0, ERESTARTSYS],
+    ['6.12', 'a file', 1, EAGAIN],
+    ['6.18', 'a socket', 0, EAGAIN],
+    ['mainline', 'a file', 1, EAGAIN],
+  ] as const)('%s: a write that failed, and splice into %s', async (kernel, _name, target, result) => {
+    const done = await on(kernel, [hole, failed, nowait(out(P))], { options: { out: target } })
+    expect(done.results).toEqual([EFAULT, result])
+    expectNothingLeft(done)
+  })
+
+  it.each(['6.1', '6.12'] as const)('%s: read(2) takes the buffer that a failed write left', async (kernel) => {
+    // So the next write gets one of its own, which is filled.
+    const done = await on(kernel, [hole, failed, nowait(read(P)), write(10), nowait(read(P))])
+    expect(done.results).toEqual([EFAULT, EAGAIN, 10, 10])
+    expect(done.report.counters).toMatchObject({ mergedWrites: 0, writtenPages: 1 })
+  })
+})
+
 describe('faults', () => {
   const rows: readonly TestRow[] = [
     write(P + 100),

@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { mrRows, registerRows } from '../../core/test/consumer-twin/register-rows.ts'
 import type { IterName } from '../../core/test/consumer-twin/slow-common.ts'
 import { compareTwins, type TwinSuite } from '../../core/test/consumer-twin/twin-suite.ts'
 import { nvmeRdma, srp } from '../src/block-mr/definition.ts'
@@ -17,7 +18,6 @@ import { SlowRdmaRw } from './model/slow-rdma-rw.ts'
 import { SlowRds } from './model/slow-rds.ts'
 import { SlowSmbdirectLegacy } from './model/slow-smbdirect-legacy.ts'
 import { slowSrp } from './model/slow-srp.ts'
-import { mrRows, umemRows } from './model/umem-rows.ts'
 
 const iters: readonly IterName[] = ['ubuf', 'ubuf', 'iovec', 'iovec', 'kvec', 'bvec', 'xarray', 'folioq']
 const files = ['', 'a', 'b']
@@ -106,7 +106,7 @@ const IB_UMEM: TwinSuite = {
     { 'page-size-bitmap': ALL_SIZES - 2 ** 13 },
   ],
   choices: { iters: ['ubuf', 'iovec', 'iovec', 'bvec', 'kvec'], flags: [], files, ends, results, partsMax: 8 },
-  rows: umemRows,
+  rows: registerRows,
   small: 500,
   random: 500,
 }

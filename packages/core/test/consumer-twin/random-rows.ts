@@ -1,11 +1,13 @@
 import fc from 'fast-check'
-import { type Flag, type IterName, PAGE, type Policy, type Row, type Version } from './slow-common.ts'
+import { type Flag, type IterName, isUser, PAGE, type Policy, type Row, type Version } from './slow-common.ts'
 
 export const VERSIONS: readonly Version[] = ['6.1', '6.12', '6.18', 'mainline']
 export const POLICIES: readonly Policy[] = ['get-pages', 'viro-2022', 'extract', 'folio']
 export const USER = 0x7f0000000000
 const KERNEL = 0x888000000000
 const FRAME = 500
+const HUGE_BYTES = 512 * PAGE
+const HUGE = USER + HUGE_BYTES
 /** Pages of user memory that segments lie in. */
 export const ARENA = 96
 
@@ -30,6 +32,10 @@ export function memoryOf(iter: IterName, parts: readonly Part[]): readonly (read
       return queueOf(parts)
     case 'discard':
       return []
+    case 'mixed':
+      return parts.map(({ at, offset, length }, i) =>
+        i % 3 === 1 ? [FRAME + at * 32, offset, length] : [KERNEL + at * PAGE + offset, length],
+      )
   }
 }
 
@@ -72,6 +78,8 @@ export interface Choices {
   readonly partsMax?: number
   /** Lengths are mostly cut down to whole units of so many bytes. */
   readonly unit?: number
+  /** Things happen to memory while operations are in flight. */
+  readonly hasEvents?: boolean
 }
 
 export function ioRow(choices: Choices): fc.Arbitrary<Row> {
@@ -113,10 +121,49 @@ export const mapRow: fc.Arbitrary<Row> = fc
   })
   .map(({ at, pages, access }) => ({ event: 'map', segs: [[USER + at * PAGE, pages * PAGE]], access }))
 
+/** Memory is freed, written, unlocked; a file is truncated, its pages are written through a mapping. */
+export const eventRow: fc.Arbitrary<Row> = fc
+  .record({
+    event: fc.constantFrom(
+      'free' as const,
+      'dirty' as const,
+      'mkwrite' as const,
+      'unlock' as const,
+      'truncate' as const,
+    ),
+    iter: fc.constantFrom('ubuf' as const, 'bvec' as const, 'kvec' as const, 'xarray' as const),
+    part: fc.record({
+      at: fc.nat(24),
+      offset: fc.constantFrom(0, 100, 4000),
+      length: fc.constantFrom(1, 4096, 20_000),
+    }),
+    file: fc.constantFrom('f0', 'f1'),
+  })
+  .map(({ event, iter, part, file }) =>
+    event === 'truncate'
+      ? { event, file, offset: part.at * PAGE + part.offset, segs: [] }
+      : { event, iter, segs: memoryOf(iter, [part]) },
+  )
+
 /** Rows in the order of a trace, memory that cannot be had among them. */
 export function rowsOf(choices: Choices, maxLength = 10): fc.Arbitrary<Row[]> {
-  const row = fc.oneof({ weight: 12, arbitrary: ioRow(choices) }, { weight: 1, arbitrary: mapRow })
+  const events = choices.hasEvents === true ? [{ weight: 4, arbitrary: eventRow }] : []
+  const row = fc.oneof({ weight: 12, arbitrary: ioRow(choices) }, { weight: 1, arbitrary: mapRow }, ...events)
   return fc.array(row, { minLength: 1, maxLength })
+}
+
+/** {@link rowsOf} with one huge page, in which some of the user memory lies. */
+export function hugeRowsOf(choices: Choices, maxLength = 6): fc.Arbitrary<Row[]> {
+  const flips = fc.array(fc.boolean(), { minLength: 32, maxLength: 32 })
+  return fc.tuple(rowsOf(choices, maxLength), flips).map(([rows, flip]) => [
+    { event: 'map', isHuge: true, segs: [[HUGE, HUGE_BYTES]] },
+    ...rows.map((row, i) => {
+      if (row.event !== undefined || !isUser(row.iter ?? 'ubuf')) return row
+      // The last bytes of the page, or those from its beginning on.
+      const by = flip[i] === true ? HUGE - USER : HUGE - USER + HUGE_BYTES - 20 * PAGE
+      return { ...row, segs: row.segs.map(([at, length], j) => [flip[i + j] ? at! + by : at!, length!]) }
+    }),
+  ])
 }
 
 /** Versions that have an iterator type. */

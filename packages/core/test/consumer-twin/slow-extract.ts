@@ -41,12 +41,26 @@ export function extract(world: World, iter: Iter, pagesMax: number, bytesMax: nu
   const listed = list(world, iter, pagesMax, bytesMax)
   const bad = isUser(iter.type) ? listed.findIndex((piece) => !iter.canHave(piece)) : -1
   if (bad === 0) return EFAULT
-  const entries = (bad < 0 ? listed : listed.slice(0, bad)).map((piece) => iter.toEntry(piece))
+  const pages = (bad < 0 ? listed : listed.slice(0, bad)).map((piece) => iter.toEntry(piece))
+  const entries = policy === 'folio' ? runs(pages) : pages
   const bytes = entries.reduce((sum, { length }) => sum + length, 0)
   iter.position += bytes
   if (kind === 'bare') world.bare += entries.length
-  const pages = entries.map(({ page }) => page)
-  return { entries, bytes, hold: kind === 'bare' ? null : world.take(kind, pages) }
+  const taken = entries.map(({ page }) => page)
+  return { entries, bytes, hold: kind === 'bare' ? null : world.take(kind, taken) }
+}
+
+/** Pages of one folio that follow each other are one entry. */
+function runs(entries: readonly Entry[]): Entry[] {
+  const all: { page: Entry['page']; offset: number; length: number }[] = []
+  let previous: Entry['page'] | null = null
+  for (const { page, offset, length } of entries) {
+    const isNext = page.head !== undefined && page.head === previous?.head && page.frame === previous.frame! + 1
+    if (isNext && offset === 0) all.at(-1)!.length += length
+    else all.push({ page, offset, length })
+    previous = page
+  }
+  return all
 }
 
 function list(world: World, iter: Iter, pagesMax: number, bytesMax: number): Piece[] {

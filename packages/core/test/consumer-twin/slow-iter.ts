@@ -112,6 +112,23 @@ export class Iter {
     return this.position - segmentStart
   }
 
+  /** A mixed iterator as a caller must split it today: one for each run of segments of one kind. */
+  static parts(world: World, row: Row): Iter[] {
+    const runs: { iter: IterName; segs: (readonly number[])[] }[] = []
+    let left = row.len ?? Number.POSITIVE_INFINITY
+    for (const seg of row.segs) {
+      const length = Math.min(seg.at(-1)!, left)
+      if (length === 0) continue
+      left -= length
+      const iter = kindOf('mixed', seg)
+      const cut = [...seg.slice(0, -1), length]
+      if (runs.at(-1)?.iter === iter) runs.at(-1)!.segs.push(cut)
+      else runs.push({ iter, segs: [cut] })
+    }
+    const { len: _, ...rest } = row
+    return runs.map((run) => new Iter(world, { ...rest, ...run }))
+  }
+
   /** dup_iter */
   dup(): Iter {
     const copy = new Iter(this.world, this.row)
@@ -134,20 +151,28 @@ export class Iter {
   }
 }
 
-function piecesOf(type: IterName, seg: readonly number[], segment: number): Piece[] {
+/** A segment page by page. */
+export function piecesOf(type: IterName, seg: readonly number[], segment: number): Piece[] {
   const [base, middle] = seg as [number, number]
   const length = seg.at(-1)!
-  const start = type === 'bvec' ? middle : base
+  const kind = kindOf(type, seg)
+  const start = kind === 'bvec' ? middle : base
   const pieces: Piece[] = []
   for (let at = 0; at < length; ) {
     const offset = (start + at) % PAGE
     const part = Math.min(PAGE - offset, length - at)
     const index = Math.floor((start + at) / PAGE)
-    const key = keyOf(type, index, base, middle)
+    const key = keyOf(kind, index, base, middle)
     pieces.push({ segment, key, offset, length: part })
     at += part
   }
   return pieces
+}
+
+/** A segment of a mixed iterator is a kvec or a bvec. */
+function kindOf(type: IterName, { length }: readonly number[]): IterName {
+  if (type !== 'mixed') return type
+  return length === 2 ? 'kvec' : 'bvec'
 }
 
 function keyOf(type: IterName, index: number, base: number, file: number): string {

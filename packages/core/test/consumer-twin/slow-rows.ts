@@ -8,18 +8,22 @@ export const EINVAL = -22
 export const ENOSPC = -28
 export const EOPNOTSUPP = -95
 
-export type IterName = 'ubuf' | 'iovec' | 'kvec' | 'bvec' | 'xarray' | 'folioq' | 'discard'
+export type IterName = 'ubuf' | 'iovec' | 'kvec' | 'bvec' | 'xarray' | 'folioq' | 'discard' | 'mixed'
 export type Version = '6.1' | '6.12' | '6.18' | 'mainline'
 export type Policy = 'get-pages' | 'viro-2022' | 'extract' | 'folio'
-export type Flag = 'more' | 'splice' | 'eor' | 'nowait' | 'zerocopy' | 'fixed'
+export type Flag = 'more' | 'splice' | 'eor' | 'nowait' | 'zerocopy' | 'fixed' | 'gift' | 'move'
 export type Kind = 'pin' | 'ref'
+export type PageEvent = 'free' | 'truncate' | 'dirty' | 'mkwrite' | 'unlock' | 'writeback_end'
+/** What keeps bytes that a list names: their owner alone, a reference or a pin, the page lock. */
+export type Guard = 'none' | 'count' | 'lock'
 
 /**
  * A row in plain words; segments as in a trace. `map` rows make memory that cannot be had, or huge pages; `register` and
- * `unregister` rows and operations with the flag `fixed` name a registration.
+ * `unregister` rows and operations with the flag `fixed` name a registration. The other events are what happens to memory
+ * that lists of operations in flight name. Of a mixed iterator a segment of two numbers is a kvec, one of three a bvec.
  */
 export interface Row {
-  readonly event?: 'map' | 'register' | 'unregister'
+  readonly event?: 'map' | 'register' | 'unregister' | PageEvent
   /** Of a registration. */
   readonly id?: string
   readonly access?: 'none' | 'read' | 'write'
@@ -35,6 +39,8 @@ export interface Row {
   readonly result?: number
   /** Bytes asked for, where it is less than the segments hold; `discard` has nothing else. */
   readonly len?: number
+  /** Position in the file; of a `truncate` row its new size. */
+  readonly offset?: number
 }
 
 /** What one lane is made of. */

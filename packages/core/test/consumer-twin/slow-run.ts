@@ -1,5 +1,15 @@
-import { Iter } from './slow-iter.ts'
-import { EFAULT, EINVAL, type Hold, type Row, type Setup } from './slow-rows.ts'
+import { Iter, piecesOf } from './slow-iter.ts'
+import {
+  EFAULT,
+  EINVAL,
+  type Hold,
+  isUser,
+  PAGE,
+  type PageEvent,
+  type Piece,
+  type Row,
+  type Setup,
+} from './slow-rows.ts'
 import { World } from './slow-world.ts'
 
 /** A consumer's twin. */
@@ -13,6 +23,8 @@ export interface Twin {
   register?(registration: Registration): readonly Hold[] | number
   /** An `unregister` row: lets go of `holds`. */
   unregister?(registration: Registration, holds: readonly Hold[]): void
+  /** A registration that operations in flight name is dropped when the last of them is over. */
+  readonly defersUnregister?: boolean
   /** Of the counters of the consumer, those that are compared. */
   counters?(): Readonly<Record<string, number>>
 }
@@ -48,9 +60,11 @@ export function run(
       const due = inFlight.filter(({ at }) => at <= time).sort((a, b) => a.at - b.at || a.op.number - b.op.number)
       if (due.length === 0) return
       inFlight = inFlight.filter((one) => one !== due[0])
-      registrations.ended(due[0]!.op.row)
+      if (twin.defersUnregister !== true) registrations.ended(due[0]!.op.row)
       world.builtNow = due[0]!.built
       twin.complete(due[0]!.op)
+      if (twin.defersUnregister === true) registrations.ended(due[0]!.op.row)
+      world.giveBack(due[0]!.op.number)
     }
   }
   rows.forEach((row, index) => {
@@ -60,16 +74,23 @@ export function run(
     if (row.event === 'map') world.map(row)
     else if (row.event === 'register') registrations.add(row)
     else if (row.event === 'unregister') registrations.remove(row)
+    else if (row.event === 'free') registrations.loseMemory(row)
+    if (isPageEvent(row.event)) world.happens(row.event, piecesOfEvent(row, row.event))
     if (row.event !== undefined) return
     const op: Operation = { row, number: ++world.sums.operations, iter: new Iter(world, row), result: 0 }
+    world.operation = op.number
     if (!accepts.includes(op.iter.type)) op.result = EINVAL
     else op.result = registrations.cover(row) ? twin.submit(op) : EFAULT
     results.push(op.result)
-    if (op.result < 0) world.sums.errors++
-    else {
+    if (op.result < 0) {
+      world.sums.errors++
+      world.giveBack(op.number)
+    } else {
       world.sums.bytes += op.result
-      if (row.end === undefined) twin.complete(op)
-      else registrations.began(row)
+      if (row.end === undefined) {
+        twin.complete(op)
+        world.giveBack(op.number)
+      } else registrations.began(row)
       if (row.end !== undefined && row.end !== 'never') inFlight.push({ at: ts + row.end, op, built: world.builtNow })
     }
   })
@@ -78,14 +99,43 @@ export function run(
   return { ...figures(world, results), whole: wholeFigures(world, twin) }
 }
 
+function isPageEvent(event: Row['event']): event is PageEvent {
+  return event !== undefined && event !== 'map' && event !== 'register' && event !== 'unregister'
+}
+
+/** What a row is about: its segments, or the pages of its file. A page that is cut in the middle stays. */
+function piecesOfEvent(row: Row, event: PageEvent): readonly Piece[] {
+  if (row.segs.length > 0) return row.segs.flatMap((seg, i) => piecesOf(row.iter ?? 'ubuf', seg, i))
+  const offset = row.offset ?? 0
+  const start = event === 'truncate' ? Math.ceil(offset / PAGE) * PAGE : offset
+  const length = event === 'truncate' ? FILE_BYTES_MAX - start : (row.len ?? FILE_BYTES_MAX - start)
+  return piecesOf('xarray', [start, Number(row.file!.slice(1)), length], 0)
+}
+
+/** Files in these tests are no longer. */
+const FILE_BYTES_MAX = 256 * PAGE
+
 /** Time between two rows, ns. */
 export const STEP = 1000
+
+interface Registered {
+  readonly row: Row
+  readonly holds: readonly Hold[]
+  readonly mapped: number
+  uses: number
+  /** The process has given its memory up, which was told. */
+  hasLostMemory?: boolean
+  /** It was unregistered by this row, while it was in use. */
+  drop?: Row
+}
 
 /** What is registered, and what may be done with it: the lane's rules, not the consumer's. */
 class Registrations {
   private readonly world: World
   private readonly twin: Twin
-  private readonly open = new Map<string, { row: Row; holds: readonly Hold[]; mapped: number; uses: number }>()
+  private readonly open = new Map<string, Registered>()
+  /** What operations in flight name, where that outlives an `unregister` row. */
+  private readonly named = new Map<Row, Registered>()
   private readonly dropped = new Set<string>()
   /** What could not be registered: the program goes on, and unregisters it. */
   private readonly refused = new Set<string>()
@@ -118,8 +168,25 @@ class Registrations {
     this.world.dma.longTermEntries -= registration.mapped
     this.open.delete(row.id!)
     this.dropped.add(row.id!)
+    if (registration.uses > 0 && this.twin.defersUnregister === true) {
+      registration.drop = row
+      return
+    }
     if (registration.uses > 0) this.world.violations.push('registration-in-use')
     this.twin.unregister!({ row, iter: this.iterOf(row) }, registration.holds)
+  }
+
+  /** A `free` row: memory that is registered with the consumer is given up. */
+  loseMemory({ iter = 'ubuf', segs }: Row): void {
+    if (this.twin.register === undefined || !isUser(iter)) return
+    for (const one of this.open.values()) {
+      const isHit = segs.some(([at, length]) =>
+        one.row.segs.some(([from, bytes]) => at! < from! + bytes! && from! < at! + length!),
+      )
+      if (!isHit || one.hasLostMemory === true) continue
+      one.hasLostMemory = true
+      this.world.violations.push('registration-outlives-owner')
+    }
   }
 
   /** All segments lie in the registration that the row names, if it names one. */
@@ -143,8 +210,15 @@ class Registrations {
   }
 
   private use(row: Row, by: number): void {
-    const registration = row.flags?.includes('fixed') === true ? this.open.get(row.id ?? '') : undefined
-    if (registration !== undefined) registration.uses += by
+    if (row.flags?.includes('fixed') !== true) return
+    const registration = this.named.get(row) ?? this.open.get(row.id ?? '')
+    if (registration === undefined) return
+    registration.uses += by
+    if (this.twin.defersUnregister !== true) return
+    if (by > 0) this.named.set(row, registration)
+    else this.named.delete(row)
+    if (registration.uses > 0 || registration.drop === undefined) return
+    this.twin.unregister!({ row: registration.drop, iter: this.iterOf(registration.drop) }, registration.holds)
   }
 
   private iterOf(row: Row): Iter {

@@ -1,7 +1,30 @@
-import { type Hold, type Kind, PAGE, type Page, type Row, type Setup, userKey } from './slow-rows.ts'
+import {
+  type Entry,
+  type Guard,
+  type Hold,
+  type Kind,
+  PAGE,
+  type Page,
+  type PageEvent,
+  type Piece,
+  type Row,
+  type Setup,
+  userKey,
+} from './slow-rows.ts'
 
 /** Pages of a huge page. */
 export const HUGE_PAGES = 512
+
+/** Bytes of a page that a list of an operation in flight names. */
+export interface Borrowed {
+  readonly operation: number
+  readonly page: Page
+  readonly from: number
+  readonly end: number
+  guard: Guard
+  readonly isSource: boolean
+  readonly isLent?: boolean
+}
 
 /** Every page, and every sum of the report. */
 export class World {
@@ -22,6 +45,9 @@ export class World {
   builtNow = 0
   /** Pages of files that the page cache has. */
   readonly cached = new Set<string>()
+  /** Number of the operation at work. */
+  operation = 0
+  private borrowed: Borrowed[] = []
   private readonly pages: Page[] = []
   private readonly current = new Map<string, Page>()
   private readonly access = new Map<string, 'none' | 'read' | 'write'>()
@@ -36,6 +62,63 @@ export class World {
     const page = this.newPage(key.startsWith('frame ') ? Number(key.slice('frame '.length)) : null)
     this.current.set(key, page)
     return page
+  }
+
+  /** The operation's list names these bytes until it is over. */
+  borrow(entries: readonly Entry[], guard: Guard, isSource: boolean): void {
+    for (const { page, offset, length } of entries) {
+      this.borrowed.push({ operation: this.operation, page, from: offset, end: offset + length, guard, isSource })
+    }
+  }
+
+  /** What is not an operation's, but a buffer's that outlives it: given back one by one. */
+  lend({ page, offset, length }: Entry, operation: number): Borrowed {
+    const one = {
+      operation,
+      page,
+      from: offset,
+      end: offset + length,
+      guard: 'count' as const,
+      isSource: true,
+      isLent: true,
+    }
+    this.borrowed.push(one)
+    return one
+  }
+
+  takeBack(lent: Borrowed): void {
+    this.borrowed = this.borrowed.filter((one) => one !== lent)
+  }
+
+  giveBack(operation: number): void {
+    this.borrowed = this.borrowed.filter((one) => one.operation !== operation || one.isLent === true)
+  }
+
+  /** Something happens to memory while operations are in flight: each of them that it harms is one violation. */
+  happens(event: PageEvent, pieces: readonly Piece[]): void {
+    const broken = new Set<string>()
+    for (const { key, offset, length } of pieces) {
+      const page = this.current.get(key)
+      for (const one of this.borrowed) {
+        if (one.page !== page || one.from >= offset + length || one.end <= offset) continue
+        if (event === 'unlock' || event === 'writeback_end') {
+          if (one.guard === 'lock') one.guard = 'none'
+          continue
+        }
+        const rule = ruleOf(event, one, key.startsWith('kernel '))
+        if (rule !== null) broken.add(`${rule} ${one.guard} ${one.operation}`)
+      }
+    }
+    for (const one of broken) this.violations.push(one.slice(0, one.indexOf(' ')))
+    if (event === 'truncate') for (const { key } of pieces) this.forget(key)
+  }
+
+  /** The page is the file's no more. */
+  private forget(key: string): void {
+    const page = this.current.get(key)
+    if (page !== undefined) page.owned = 0
+    this.current.delete(key)
+    this.cached.delete(key)
   }
 
   /** Of a page that no trace names, the frame follows none. */
@@ -149,6 +232,14 @@ export class World {
       .filter((refcount) => refcount > 1)
       .sort((a, b) => a - b)
   }
+}
+
+/** A reference keeps a page, but no slab object in it. */
+function ruleOf(event: PageEvent, { guard, isSource }: Borrowed, isSlab: boolean): string | null {
+  if (event === 'free') return guard === 'count' && !isSlab ? null : 'use-after-free'
+  if (guard === 'lock') return null
+  if (event === 'truncate') return 'truncate-in-use'
+  return isSource ? 'modified-in-use' : null
 }
 
 /** A pin is 1024 references on a page of its own folio, and one (and one in the pincount) on a folio of many pages. */

@@ -72,6 +72,13 @@ function testRow(row: Row, index: number): TestRow {
     }
   }
   const { iter = 'ubuf', end } = row
+  if (row.event !== undefined && row.event !== 'register' && row.event !== 'unregister') {
+    const segs = row.segs.map((seg) => segment(iter, seg)).join(';')
+    const file = row.file === undefined ? {} : { file: row.file }
+    const offset = row.offset === undefined ? {} : { offset: row.offset }
+    const len = row.len === undefined ? {} : { len: row.len }
+    return { ts, event: row.event, ...(segs === '' ? {} : { iter, segs }), ...file, ...offset, ...len }
+  }
   if (row.event !== undefined) {
     const flags = row.flags === undefined ? {} : { flags: row.flags.join(' ') }
     return {
@@ -94,13 +101,14 @@ function testRow(row: Row, index: number): TestRow {
     ...(end === undefined ? {} : { end: end === 'never' ? 'never' : ts + end }),
     ...(row.result === undefined ? {} : { result: row.result }),
     ...(row.len === undefined ? {} : { len: row.len }),
+    ...(row.offset === undefined ? {} : { offset: row.offset }),
   }
 }
 
 function segment(iter: IterName, seg: readonly number[]): string {
   const [base, middle] = seg as [number, number]
   const length = seg.at(-1)!
-  if (iter === 'bvec') return `${base}:${middle}+${length}`
+  if (iter === 'bvec' || (iter === 'mixed' && seg.length === 3)) return `${base}:${middle}+${length}`
   if (iter === 'xarray' || iter === 'folioq') return `f${middle}:${base}+${length}`
   return `0x${base.toString(16)}+${length}`
 }

@@ -43,11 +43,14 @@ export class IterToPipe {
     const wanted = isKnown && recorded < asked ? recorded | 0 : asked
     if (wanted === 0) return 0
     const mayWait = isKnown || (io.flags & FLAG_NOWAIT) === 0
-    if (!pipes.makeRoom(io, pipe, iter.npagesOf(wanted), isKnown, mayWait)) return EAGAIN
+    if (!pipes.makeRoom(io, pipe, isKnown ? iter.npagesOf(wanted) : 1, isKnown, mayWait)) return EAGAIN
     let total = 0
     while (iter.countBytes > 0) {
       const bytes = io.extract(VMSPLICE_BATCH, MAX_RW_COUNT)
-      if (bytes <= 0) return total > 0 ? total : bytes
+      if (bytes <= 0) {
+        io.reachedInPlace(total)
+        return total > 0 ? total : bytes
+      }
       const added = this.addBatch(io, pipe, isKnown ? wanted - total : MAX_RW_COUNT, isKnown)
       total += added
       if (added < bytes) break
@@ -75,7 +78,10 @@ export class IterToPipe {
     const { pipes } = this
     const { list } = io
     const free = pipes.rings.free(pipe)
-    if (!isKnown) return free < list.length ? free : list.length
+    if (!isKnown) {
+      if (free < list.length) io.limitHit()
+      return free < list.length ? free : list.length
+    }
     let count = 0
     for (let bytes = 0; count < list.length && bytes < bytesMax; count++) bytes += list.lengthBytes[count]
     while (pipes.rings.free(pipe) < count && pipes.drainOne(io, pipe)) {}

@@ -72,13 +72,14 @@ export class PipeTransfer {
   private writePages(io: Operation, pipe: number, merged: number, wanted: number): number {
     const { pipes } = this
     let done = merged
-    const pagesLeft = Math.ceil((wanted - done) / PAGE_SIZE)
-    const hasRoom = io.fits(pipes.rings.occupancy(pipe) + pagesLeft, pipes.rings.slots)
     const mayWait = io.recordedResult >= 0 || (io.flags & FLAG_NOWAIT) === 0
-    if (!hasRoom && mayWait) pipes.counts[WAITS]++
+    let hasWaited = false
     while (done < wanted) {
       if (pipes.rings.isFull(pipe)) {
+        if (!hasWaited) io.limitHit()
         if (!mayWait) return done > 0 ? done : EAGAIN
+        if (!hasWaited) pipes.counts[WAITS]++
+        hasWaited = true
         pipes.drainOne(io, pipe)
       }
       const part = wanted - done < PAGE_SIZE ? wanted - done : PAGE_SIZE
@@ -119,10 +120,11 @@ export class PipeTransfer {
 
   /** read(2), or vmsplice(2) with `isSplice`, which knows no packets: bytes, or an errno with none read. */
   read(io: Operation, pipe: number, isSplice: boolean): number {
+    this.pipes.dropEmpty(io, pipe)
     const wanted = this.readable(io, pipe)
-    if (wanted <= 0) return wanted
-    const read = this.readBuffers(io, pipe, wanted, isSplice)
-    this.pipes.pages.trim(io, pipe)
+    const read = wanted <= 0 ? wanted : this.readBuffers(io, pipe, wanted, isSplice)
+    // vmsplice(2) leaves the pool of pages as it is.
+    if (!isSplice) this.pipes.pages.trim(io, pipe)
     return read
   }
 
@@ -151,13 +153,17 @@ export class PipeTransfer {
       const slot = rings.oldest(pipe)
       const left = wanted - done
       const chars = rings.lengthBytes[slot] < left ? rings.lengthBytes[slot] : left
+      // @kernel fs/splice.c: splice_from_pipe_feed ends where its actor has nothing to do
+      if (isSplice && chars === 0 && done > 0) return done
       if (!pipes.copyOut(io, slot, chars)) return done > 0 ? done : EFAULT
       done += chars
-      pipes.advance(pipe, chars)
+      pipes.advance(io, pipe, chars)
       const isPacket = !isSplice && (rings.flags[slot] & BUF_PACKET) !== 0
       if (isPacket || rings.lengthBytes[slot] === 0) pipes.consume(io, pipe)
       if (isPacket && Number.isNaN(io.recordedResult)) return done
     }
+    // It looks for more.
+    if (!isSplice && io.iter.countBytes > 0) pipes.dropEmpty(io, pipe)
     return this.readUnseen(io, pipe, done, wanted)
   }
 

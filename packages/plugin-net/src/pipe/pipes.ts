@@ -120,8 +120,7 @@ export class Pipes {
       const bytes = rings.lengthBytes[slot]
       const due = -rings.ahead[pipe]
       if (due < bytes) {
-        rings.offsetBytes[slot] += due
-        rings.lengthBytes[slot] -= due
+        this.advance(io, pipe, due)
         rings.ahead[pipe] = 0
         return
       }
@@ -151,11 +150,22 @@ export class Pipes {
     return true
   }
 
-  /** The first `bytes` bytes of the oldest buffer are read. */
-  advance(pipe: number, bytes: number): void {
+  /** The first `bytes` bytes of the oldest buffer are read: nobody minds any more what becomes of them. */
+  advance(io: Operation, pipe: number, bytes: number): void {
     const { rings } = this
     const slot = rings.oldest(pipe)
     rings.offsetBytes[slot] += bytes
     rings.lengthBytes[slot] -= bytes
+    const { page, offsetBytes, lengthBytes, borrowed } = rings
+    if (borrowed[slot] === 0) return
+    const row = io.borrows.row[borrowed[slot]]
+    this.giveBack(io, slot)
+    borrowed[slot] = io.borrows.add(0, row, page[slot], offsetBytes[slot], lengthBytes[slot], GUARD_COUNT, ITER_SOURCE)
+  }
+
+  /** Buffers without bytes, which a write that failed has left. @kernel fs/splice.c: eat_empty_buffer; fs/pipe.c: pipe_read */
+  dropEmpty(io: Operation, pipe: number): void {
+    const { rings } = this
+    while (!rings.isEmpty(pipe) && rings.lengthBytes[rings.oldest(pipe)] === 0) this.consume(io, pipe)
   }
 }

@@ -3,6 +3,7 @@ import {
   type ConsumerEnvironment,
   EINVAL,
   ENOMEM,
+  ERESTARTSYS,
   FLAG_DIRECT,
   FLAG_MOVE,
   HOLD_NONE,
@@ -47,6 +48,8 @@ export class SpliceOut {
   private readonly isFile: boolean
   private readonly isConsole: boolean
   private readonly hasSendpage: boolean
+  /** A socket is given what has bytes; the rest stays until what lies behind it is sent. @kernel fs/splice.c: splice_to_socket */
+  private readonly skipsEmpty: boolean
 
   constructor({ kernel, ledger, memory, options }: ConsumerEnvironment, pipes: Pipes, transfer: PipeTransfer) {
     this.pipes = pipes
@@ -55,6 +58,7 @@ export class SpliceOut {
     this.isFile = options.out === OUT_FILE
     this.isConsole = options['move-to'] === TO_CONSOLE
     this.hasSendpage = !isSince(kernel, '6.12')
+    this.skipsEmpty = !this.hasSendpage && !this.isFile
   }
 
   /** Bytes, or an errno with everything left in the pipe. What was passed on is chained at `io.scratch`. */
@@ -63,13 +67,25 @@ export class SpliceOut {
     const isMove = (io.flags & FLAG_MOVE) !== 0
     // FUSE takes an answer whole. @kernel fs/fuse/dev.c: fuse_dev_splice_write
     if (isMove && !this.isConsole && this.isTooShort(io, pipe)) return EINVAL
-    const wanted = this.transfer.readable(io, pipe)
-    if (wanted <= 0) return wanted
     const listBytes = this.listBytes(pipe, isMove)
     if (listBytes > 0 && !io.allocate(listBytes)) return ENOMEM
-    const done = this.passBuffers(io, pipe, wanted, isMove)
+    const done = this.passAll(io, pipe, isMove)
     if (listBytes > 0) io.free(listBytes)
     return done
+  }
+
+  private passAll(io: Operation, pipe: number, isMove: boolean): number {
+    if (this.skipsEmpty && !isMove) {
+      // It finds nothing to send, and returns what its result was preset with.
+      if (Number.isNaN(io.recordedResult) && this.hasOnlyEmpty(pipe)) return ERESTARTSYS
+    } else this.pipes.dropEmpty(io, pipe)
+    const wanted = this.transfer.readable(io, pipe)
+    return wanted <= 0 ? wanted : this.passBuffers(io, pipe, wanted, isMove)
+  }
+
+  private hasOnlyEmpty(pipe: number): boolean {
+    const { rings } = this.pipes
+    return !rings.isEmpty(pipe) && rings.bytesIn(pipe) === 0
   }
 
   /** The operation is over. */
@@ -97,12 +113,15 @@ export class SpliceOut {
       const left = wanted - done
       const slot = rings.oldest(pipe)
       const bytes = rings.lengthBytes[slot] < left ? rings.lengthBytes[slot] : left
+      // sendpage of no bytes: as at the end.
+      if (bytes === 0 && done > 0 && this.hasSendpage && !this.isFile && !isMove) return done
       const error = bytes === 0 ? 0 : isMove ? this.move(io, pipe, slot, bytes) : this.give(io, pipe, slot, bytes)
       if (error < 0) return done > 0 ? done : error
       if (bytes === 0) pipes.consume(io, pipe)
       else pipes.counts[HANDED_ON]++
       done += bytes
     }
+    if (this.isFile && done < io.iter.countBytes) pipes.dropEmpty(io, pipe)
     if (done < wanted) transfer.owe(pipe, wanted - done)
     return wanted
   }
@@ -149,7 +168,7 @@ export class SpliceOut {
     if (!isHold(hold)) return hold
     io.keep(hold)
     io.scratch = this.moved.add(io, io.scratch, ops, page, rings.offsetBytes[slot], bytes, HOLD_NONE)
-    pipes.advance(pipe, bytes)
+    pipes.advance(io, pipe, bytes)
     if (rings.lengthBytes[slot] === 0) pipes.consume(io, pipe)
     return 0
   }
@@ -159,7 +178,7 @@ export class SpliceOut {
     const { pipes } = this
     const { rings } = pipes
     if (bytes < rings.lengthBytes[slot]) {
-      pipes.advance(pipe, bytes)
+      pipes.advance(io, pipe, bytes)
       return
     }
     const { page, offsetBytes, ops } = rings

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { mapRow, USER } from '../../../core/test/consumer-twin/random-rows.ts'
-import type { Row } from '../../../core/test/consumer-twin/slow-common.ts'
+import { eventRow, mapRow, USER } from './random-rows.ts'
+import type { Row } from './slow-common.ts'
 
 const P = 4096
 const HUGE = USER + 512 * P
@@ -12,6 +12,8 @@ const RANGES: readonly (readonly [number, number])[] = [
   [USER + 8 * P, 40_000],
   [USER + 30 * P + 512, 70_000],
   [USER + 3 * P + 0x800, 0x400],
+  [USER, 3 * P],
+  [USER + 2 * P, 8 * P],
   [HUGE - 3 * P, 10 * P],
   [HUGE, 512 * P],
   [HUGE + 100 * P + 0x800, 300 * P],
@@ -41,21 +43,26 @@ const register: fc.Arbitrary<Row> = fc
   .map(({ id, segs }) => ({ event: 'register', id, iter: 'iovec', segs }))
 const unregister: fc.Arbitrary<Row> = fc.constantFrom(...IDS).map((id) => ({ event: 'unregister', id, segs: [] }))
 
-const rows = fc.array(
-  fc.oneof(
-    { weight: 3, arbitrary: register },
-    { weight: 3, arbitrary: registered },
-    { weight: 2, arbitrary: unregister },
-    { weight: 2, arbitrary: transient },
-    { weight: 1, arbitrary: mapRow },
-  ),
-  { minLength: 1, maxLength: 10 },
-)
+const rowsWith = (eventWeight: number) =>
+  fc.array(
+    fc.oneof(
+      { weight: eventWeight, arbitrary: eventRow },
+      { weight: 3, arbitrary: register },
+      { weight: 3, arbitrary: registered },
+      { weight: 2, arbitrary: unregister },
+      { weight: 2, arbitrary: transient },
+      { weight: 1, arbitrary: mapRow },
+    ),
+    { minLength: 1, maxLength: 10 },
+  )
 
-/** Registrations, work requests over them, and operations that register for themselves; sometimes with a huge page. */
-export const umemRows: fc.Arbitrary<Row[]> = fc
-  .record({ huge: fc.option(hugePage), rows })
-  .map(({ huge, rows: rest }) => (huge === null ? rest : [huge, ...rest]))
+const withHuge = (rows: fc.Arbitrary<Row[]>): fc.Arbitrary<Row[]> =>
+  fc.record({ huge: fc.option(hugePage), rows }).map(({ huge, rows: rest }) => (huge === null ? rest : [huge, ...rest]))
+
+/** Registrations, requests over them, and over other memory; sometimes with a huge page. */
+export const registerRows = withHuge(rowsWith(0))
+/** The same, and what happens to pages meanwhile. */
+export const registerRowsWithEvents = withHuge(rowsWith(2))
 
 const single: fc.Arbitrary<Row> = fc
   .record({ id: fc.constantFrom(...IDS), range })
