@@ -665,6 +665,39 @@ describe('what arrives', () => {
   })
 })
 
+// What the slow twin (twin-sunrpc.test.ts) found.
+describe('parts side by side', () => {
+  const pair = nf1({ segs: `${HEAD_AT}+${HEAD};${TAIL_AT}+${TAIL}` })
+
+  // @kernel net/sunrpc/socklib.c: xprt_sock_sendmsg; net/sunrpc/xprtsock.c: xs_read_xdr_buf
+  it.each(ALL)('%s: head and tail without pages are a call each', async (kernel) => {
+    expect((await on(sunrpc, kernel, [pair], { options: CLIENT })).report.counters.calls).toBe(2)
+    expect((await on(sunrpcSends, kernel, [pair])).report.counters.calls).toBe(2)
+    // The header is one more.
+    const got = await on(sunrpc, kernel, [{ ...pair, op: 'read' }], { options: CLIENT })
+    expect(got.report.counters).toMatchObject({ calls: 3, elements: 3 })
+  })
+
+  it.each(ALL)('%s: a head of eight bytes has come with the marker', async (kernel) => {
+    const whole = await on(sunrpc, kernel, [nf1({ op: 'read', segs: `${HEAD_AT}+8;100:0+4096` })], { options: CLIENT })
+    expect(whole.report.counters).toMatchObject({ calls: 2, elements: 2 })
+    const own = await on(sunrpc, kernel, [data({ op: 'read' })], { options: { ...CLIENT, head: 8 } })
+    expect(own.report.counters).toMatchObject({ calls: 2, elements: 1 + 3 })
+  })
+
+  it.each(ALL)('%s: data that is discarded arrives by a call, too', async (kernel) => {
+    const row: TestRow = { op: 'read', iter: 'discard', segs: '', len: 4096, file: 'socket' }
+    const { report } = await on(sunrpc, kernel, [row], { options: CLIENT })
+    expect(report.counters).toMatchObject({ calls: 3, elements: 2, bytesCopied: 4 + 104 + 4096 })
+  })
+
+  it('a client has no limit for what arrives as a whole', async () => {
+    const large = nf1({ op: 'read', segs: `${HEAD_AT}+${HEAD};1000:0+1056768` })
+    const { results, report } = await on(sunrpc, '6.12', [large], { options: CLIENT })
+    expect([results, report.entries.limitHits]).toEqual([[HEAD + 1056768], 0])
+  })
+})
+
 describe('what the trace tells', () => {
   it('an error, and what went of it', async () => {
     const rows = [nf1({ result: -32 }), data({ result: 100 }), data({ result: 0 }), data({ op: 'read', result: -104 })]

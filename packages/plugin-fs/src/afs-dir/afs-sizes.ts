@@ -15,6 +15,11 @@ export const DIR_PAGES_MAX = DIR_BYTES_MAX / PAGE_SIZE
 /** Blocks of the largest directory that is edited. @kernel fs/afs/xdr_fs.h: AFS_DIR_MAX_BLOCKS */
 export const EDIT_BLOCKS_MAX = 1023
 
+/** Whether a directory of this size is looked at for room for an entry. @kernel fs/afs/dir_edit.c: afs_edit_dir_add */
+export function isEditable(sizeBytes: number): boolean {
+  return sizeBytes <= EDIT_BLOCKS_MAX * BLOCK_BYTES && sizeBytes % BLOCK_BYTES === 0
+}
+
 /** Bytes of one read of a directory, on 64-bit without debugging. @kernel fs/afs/internal.h: struct afs_read (6.1, 6.12) */
 export const AFS_READ_BYTES = 144
 

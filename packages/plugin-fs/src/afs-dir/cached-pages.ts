@@ -28,6 +28,7 @@ import {
   DIR_BYTES_MAX,
   DIR_PAGES_MAX,
   EDIT_BLOCKS_MAX,
+  isEditable,
 } from './afs-sizes.ts'
 import type { Directories } from './directories.ts'
 import type { DirectoryPages } from './directory-pages.ts'
@@ -85,28 +86,27 @@ export class CachedPages implements DirectoryPages {
     io.scratch = listing.number
     if (sizeBytes < BLOCK_BYTES) return EIO
     if (sizeBytes > DIR_BYTES_MAX) return EFBIG
+    const { directories } = this
+    if (!this.isWhole(file, directory) || !directories.isValid(directory, sizeBytes)) directories.invalidate(directory)
     const error = this.fill(io, listing, Math.ceil(sizeBytes / PAGE_SIZE))
     if (error < 0) return error
     this.counts[LISTINGS]++
-    return this.directories.isValid(directory, sizeBytes) ? 0 : this.reload(io, listing, sizeBytes)
+    return directories.isValid(directory, sizeBytes) ? 0 : this.reload(io, listing, sizeBytes)
   }
 
   /**
    * An entry in the last block: the first folio stays locked and referenced while those of the other blocks are, one block
-   * after the other. A folio that was released meanwhile had made the directory invalid.
+   * after the other.
    */
   edit(io: Operation, file: number, directory: number, sizeBytes: number): boolean {
-    const blocks = sizeBytes / BLOCK_BYTES
-    if (blocks > EDIT_BLOCKS_MAX || sizeBytes % BLOCK_BYTES !== 0) return false
+    if (!isEditable(sizeBytes) || !this.isWhole(file, directory)) return false
     const first = this.cache.find(file, 0)
-    if (first < 0) return false
     const meta = io.referencePage(first)
     if (!isHold(meta)) return false
-    let isDone = this.isKnown(directory, 0, first)
+    const blocks = sizeBytes / BLOCK_BYTES
+    let isDone = blocks < EDIT_BLOCKS_MAX
     for (let b = BLOCKS_PER_PAGE * 2 ** this.pages.order[first]; b < blocks && isDone; b++) {
-      const index = Math.floor(b / BLOCKS_PER_PAGE)
-      const page = this.cache.find(file, index)
-      isDone = page >= 0 && this.isKnown(directory, index, page) && this.touch(io, page)
+      isDone = this.touch(io, this.cache.find(file, Math.floor(b / BLOCKS_PER_PAGE)))
     }
     this.ledger.letGo(meta)
     return isDone
@@ -116,7 +116,7 @@ export class CachedPages implements DirectoryPages {
     if (io.scratch === LISTING_NONE) return
     const listing = this.listings.at(io.scratch)
     io.scratch = LISTING_NONE
-    if (io.completion < 0 && listing.isFetched) this.directories.invalidate(listing.directory)
+    if (io.completion < 0 && listing.isFetched) this.directories.fetchFailed(io, listing.directory)
     this.putByIndex.put(io, listing)
     this.listings.give(listing)
     io.free(AFS_READ_BYTES)
@@ -185,11 +185,17 @@ export class CachedPages implements DirectoryPages {
     return 0
   }
 
-  /** The folio of a page was there when the directory was listed last. */
-  private isKnown(directory: number, index: number, page: number): boolean {
+  /** No folio has left the cache since the last listing: the directory is invalid when one does. @kernel fs/afs/dir.c: afs_dir_release_folio, afs_dir_invalidate_folio */
+  private isWhole(file: number, directory: number): boolean {
     const { head, order } = this.pages
-    const first = head[page]
-    return this.knownOf(directory)[index - (index % 2 ** order[first])] === first
+    const known = this.knownOf(directory)
+    for (let index = 0; index < DIR_PAGES_MAX && known[index] >= 0; index += 2 ** order[known[index]]) {
+      const page = this.cache.find(file, index)
+      if (page >= 0 && head[page] === known[index]) continue
+      known.fill(-1, index)
+      return false
+    }
+    return true
   }
 
   /** Finds the folio of a page, and lets go of it. @kernel fs/afs/dir_edit.c: afs_dir_get_folio */

@@ -1,4 +1,4 @@
-import { grown } from '@pinscope/core'
+import { grown, type Operation } from '@pinscope/core'
 
 /** Directories by the number of their file, a row each: what is known of their contents. */
 export class Directories {
@@ -31,6 +31,11 @@ export class Directories {
   validate(row: number, sizeBytes: number): void {
     this.valid[row] = 1
     this.sizeBytes[row] = sizeBytes
+  }
+
+  /** A fetch that was recorded as failed had not validated it: whoever waited for it has fetched it since. */
+  fetchFailed(io: Operation, row: number): void {
+    if (!(io.recordedResult < 0)) this.invalidate(row)
   }
 
   invalidate(row: number): void {

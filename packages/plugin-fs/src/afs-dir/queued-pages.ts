@@ -14,8 +14,10 @@ import { LISTINGS, QUEUED_FOLIOS, RELOADS } from './afs-counters.ts'
 import {
   BLOCK_BYTES,
   DIR_BYTES_MAX,
+  EDIT_BLOCKS_MAX,
   FOLIO_ORDER_MAX,
   FOLIO_QUEUE_BYTES,
+  isEditable,
   NETFS_REQUEST_BYTES,
   NETFS_SUBREQUEST_BYTES,
 } from './afs-sizes.ts'
@@ -54,6 +56,7 @@ export class QueuedPages implements DirectoryPages {
       this.counts[LISTINGS]++
       return 0
     }
+    this.directories.invalidate(directory)
     if (sizeBytes < BLOCK_BYTES) return EIO
     if (sizeBytes > DIR_BYTES_MAX) return EFBIG
     if (!this.expand(io, directory, sizeBytes)) return ENOMEM
@@ -61,13 +64,13 @@ export class QueuedPages implements DirectoryPages {
   }
 
   /** Its blocks are mapped where they lie. */
-  edit(): boolean {
-    return true
+  edit(_io: Operation, _file: number, _directory: number, sizeBytes: number): boolean {
+    return isEditable(sizeBytes) && sizeBytes < EDIT_BLOCKS_MAX * BLOCK_BYTES
   }
 
   end(io: Operation): void {
     if (io.scratch === NOTHING_KEPT) return
-    if (io.completion < 0) this.directories.invalidate(io.scratch - REQUEST_KEPT)
+    if (io.completion < 0) this.directories.fetchFailed(io, io.scratch - REQUEST_KEPT)
     io.scratch = NOTHING_KEPT
     io.free(NETFS_SUBREQUEST_BYTES)
     io.free(NETFS_REQUEST_BYTES)

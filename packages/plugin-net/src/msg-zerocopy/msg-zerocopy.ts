@@ -1,6 +1,13 @@
-import { type Consumer, type ConsumerEnvironment, countersOf, EFAULT, ITER_DEST, type Operation } from '@pinscope/core'
+import {
+  type Consumer,
+  type ConsumerEnvironment,
+  countersOf,
+  EFAULT,
+  ITER_DEST,
+  type Operation,
+  PageFrags,
+} from '@pinscope/core'
 import { OperationSkbs } from '../skb/operation-skbs.ts'
-import { PageFrags } from '../skb/page-frags.ts'
 import { RECEIVED, SENDS, SKB_COUNTERS } from '../skb/skb-counters.ts'
 import { NONE } from '../skb/skb-sizes.ts'
 import { SkbSockets } from '../skb/skb-sockets.ts'

@@ -110,7 +110,7 @@ export class TcpSend {
 
   /** How the data goes, and whom to tell: 0, or -errno. */
   private choose(io: Operation): number {
-    const { settings, skbs, sockets, socket, counts } = this
+    const { settings, skbs, sockets, socket } = this
     const { ubufs } = skbs
     const size = io.iter.countBytes
     this.uarg = NONE
@@ -126,10 +126,7 @@ export class TcpSend {
       if (this.uarg === NONE) return ENOBUFS
       if (!settings.hasSg) ubufs.markCopied(this.uarg)
     }
-    if (this.uarg !== NONE) {
-      counts[ZEROCOPY_SENDS]++
-      if (settings.hasSg) this.mode = MODE_ZEROCOPY
-    }
+    if (this.uarg !== NONE && settings.hasSg) this.mode = MODE_ZEROCOPY
     this.borrows = this.mode !== MODE_COPY && (this.mode !== MODE_ZEROCOPY || !settings.isLoopback)
     return 0
   }
@@ -166,7 +163,7 @@ export class TcpSend {
     if (mode !== MODE_SPLICE) return this.appendCopy(io, skb, bytes)
     skbs.downgradePure(skb)
     const spliced = this.splice.append(io, skb, bytes)
-    if (spliced > 0) io.reachedInPlace(spliced)
+    if (spliced > 0) skbs.sentInPlace(io, skb, spliced)
     return spliced
   }
 
@@ -182,13 +179,12 @@ export class TcpSend {
     this.skbs.downgradePure(skb)
     const attached = this.splice.appendPage(io, skb, part)
     if (attached === SPLICE_REFUSED) return this.appendCopy(io, skb, part)
-    if (attached > 0) io.reachedInPlace(attached)
+    if (attached > 0) this.skbs.sentInPlace(io, skb, attached)
     return attached
   }
 
   private appendZerocopy(io: Operation, skb: number, bytes: number): number {
-    const { skbs, uarg, counts, settings } = this
-    const { ubufs } = skbs
+    const { skbs, counts } = this
     if (skbs.lengthBytes[skb] === 0) {
       skbs.flags[skb] |= SKB_PURE
       counts[PURE_SKBS]++
@@ -199,21 +195,30 @@ export class TcpSend {
     }
     const added = this.zerocopy.append(io, skb, bytes)
     if (added < 0) return added
-    if (skbs.uarg[skb] === NONE) {
-      ubufs.get(uarg)
-      skbs.uarg[skb] = uarg
-    }
-    // Over loopback it is copied after all, when it is sent.
-    if (!settings.isLoopback) io.reachedInPlace(added)
+    this.attach(skb)
+    skbs.sentInPlace(io, skb, added)
     return added
   }
 
-  /** The skb can have this send's notification, besides what it has. @kernel net/core/skbuff.c: skb_zerocopy_iter_stream (-EEXIST) */
+  /**
+   * The skb can have this send's notification, besides what it has. Since 6.10 one of io_uring is the skb's from then on,
+   * whether data of it comes into the skb or not.
+   * @kernel net/core/skbuff.c: skb_zerocopy_iter_stream (-EEXIST); io_uring/notif.c: io_link_skb
+   */
   private canHave(skb: number): boolean {
     const { skbs, uarg } = this
     const has = skbs.uarg[skb]
-    if (has === NONE || has === uarg) return true
-    return this.linksNotifs && skbs.ubufs.isNotif[uarg] === 1 && skbs.ubufs.linkNotifs(uarg, has)
+    const links = this.linksNotifs && skbs.ubufs.isNotif[uarg] === 1
+    if (has === NONE && links) this.attach(skb)
+    return has === NONE || has === uarg || (links && skbs.ubufs.linkNotifs(uarg, has))
+  }
+
+  /** @kernel include/linux/skbuff.h: skb_zcopy_set */
+  private attach(skb: number): void {
+    const { skbs, uarg } = this
+    if (skbs.uarg[skb] !== NONE) return
+    skbs.ubufs.get(uarg)
+    skbs.uarg[skb] = uarg
   }
 
   /** The call is over: what it returns. */
@@ -226,6 +231,7 @@ export class TcpSend {
     if (tail !== NONE && (length === 0 || (sent > 0 && !waits))) this.leaveTail(io)
     else this.part.end(io, this.borrows)
     if (uarg !== NONE) {
+      if (sent > 0) this.counts[ZEROCOPY_SENDS]++
       if (sent === 0 && error < 0) skbs.ubufs.abort(io, uarg, true)
       else skbs.ubufs.put(io, uarg, true, false)
     }

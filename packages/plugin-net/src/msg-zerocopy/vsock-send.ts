@@ -64,7 +64,11 @@ export class VsockSend {
     const asks = asksZerocopy(io)
     const isUring = asks && isUringSend(io, settings)
     // @kernel io_uring/net.c: io_send_zc (SOCK_SUPPORT_ZC)
-    if (isUring && !hasZerocopy) return EOPNOTSUPP
+    if (isUring && !hasZerocopy) {
+      const notif = skbs.ubufs.allocNotif(io, socket, 0)
+      if (notif !== NONE) skbs.ubufs.put(io, notif, true, false)
+      return EOPNOTSUPP
+    }
     this.socket = socket
     this.isZerocopy = asks && hasZerocopy && (settings.hasZerocopy || (isUring && this.isUringFree))
     const total = io.iter.countBytes
@@ -72,7 +76,6 @@ export class VsockSend {
       this.notif = skbs.ubufs.allocNotif(io, socket, io.iter.fixed ? 0 : total)
       if (this.notif === NONE) return ENOMEM
     }
-    if (this.isZerocopy) this.counts[ZEROCOPY_SENDS]++
     let sent = 0
     let error = 0
     // What a packet that failed had taken off the iterator is not sent: the next one would be too short.
@@ -83,7 +86,10 @@ export class VsockSend {
     }
     if (this.notif !== NONE) skbs.ubufs.put(io, this.notif, true, false)
     this.notif = NONE
-    if (sent > 0) skbs.holds.keepTaken(io)
+    if (sent > 0) {
+      skbs.holds.keepTaken(io)
+      if (this.isZerocopy) this.counts[ZEROCOPY_SENDS]++
+    }
     return sent > 0 ? sent : error
   }
 
@@ -92,7 +98,8 @@ export class VsockSend {
     const { skbs, isZerocopy, notif } = this
     const { ubufs } = skbs
     const { iter } = io
-    const wanted = Math.min(iter.countBytes, CREDIT_BYTES)
+    // 6.1 sends a packet a call.
+    const wanted = Math.min(iter.countBytes, this.hasZerocopy ? CREDIT_BYTES : PACKET_BYTES_MAX)
     const isInPlace = isZerocopy && iter.iovOffsetBytes === 0 && iter.countBytes <= wanted
     let uarg = isZerocopy ? notif : NONE
     if (isZerocopy && notif === NONE) {

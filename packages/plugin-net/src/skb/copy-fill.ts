@@ -1,5 +1,5 @@
-import { EFAULT, EMSGSIZE, ENOMEM, type Operation } from '@pinscope/core'
-import { MAX_SKB_FRAGS, NONE, PAGE_FRAG_BYTES, REFILL_BYTES } from './skb-sizes.ts'
+import { EFAULT, EMSGSIZE, ENOMEM, type Operation, PAGE_FRAG_BYTES } from '@pinscope/core'
+import { MAX_SKB_FRAGS, NONE, REFILL_BYTES } from './skb-sizes.ts'
 import { FRAG_OWN, type Skbs } from './skbs.ts'
 
 /**

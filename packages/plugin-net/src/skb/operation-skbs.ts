@@ -1,9 +1,8 @@
-import { grown, type Operation, RowPool } from '@pinscope/core'
-import { holding } from './columns.ts'
+import { grown, holding, type Operation, RowPool } from '@pinscope/core'
 
 /**
- * Which skbs an operation in flight has data in, chained from its `scratch`, and of how many operations an skb has data:
- * it is freed, as when its acknowledgement comes, with the last of them.
+ * Which skbs an operation in flight has data in, as a ring whose last one is its `scratch`, and of how many operations an
+ * skb has data: it is freed, as when its acknowledgement comes, with the last of them, the first skb first.
  */
 export class OperationSkbs {
   private skb = new Int32Array(64)
@@ -23,15 +22,21 @@ export class OperationSkbs {
     this.pending = holding(this.pending, skb)
     this.pending[skb]++
     this.skb[row] = skb
-    this.next[row] = io.scratch
+    this.next[row] = row
+    if (io.scratch !== 0) {
+      this.next[row] = this.next[io.scratch]
+      this.next[io.scratch] = row
+    }
     io.scratch = row
   }
 
-  /** Takes one of the operation's skbs off: its row, 0 when there is none left. */
+  /** Takes the first of the operation's skbs off: its row, 0 when there is none left. */
   unlink(io: Operation): number {
-    const row = io.scratch
-    if (row === 0) return 0
-    io.scratch = this.next[row]
+    const last = io.scratch
+    if (last === 0) return 0
+    const row = this.next[last]
+    if (row === last) io.scratch = 0
+    else this.next[last] = this.next[row]
     this.rows.give(row)
     const skb = this.skb[row]
     this.pending[skb]--

@@ -15,15 +15,20 @@ import type { Skbs } from './skbs.ts'
  * @kernel include/linux/skbuff.h: skb_orphan_frags_rx; net/core/skbuff.c: skb_copy_ubufs, pskb_expand_head (of a clone)
  */
 export function orphanFrags(io: Operation, skbs: Skbs, skb: number, isClone: boolean): boolean {
-  const { uarg, lengthBytes, ubufs, counts } = skbs
+  const { uarg, ubufs, counts } = skbs
   if (uarg[skb] === NONE) return true
   if (isClone) skbs.downgradeManaged(io, skb)
-  const bytes = lengthBytes[skb]
+  const bytes = skbs.pagedBytes(skb)
   if (skbs.fragCount[skb] > 0 && !allocCopies(io, skbs, skb, bytes)) {
     counts[RX_DROPS]++
     return false
   }
-  if (skbs.fragCount[skb] > 0) io.copied(bytes)
+  if (skbs.fragCount[skb] > 0) {
+    io.copied(bytes)
+    // Pages handed over came into it, and are not sent from where they lie after all.
+    io.reachedInPlace(-skbs.inPlaceBytes[skb])
+    skbs.inPlaceBytes[skb] = 0
+  }
   if (isClone) {
     ubufs.markCopied(uarg[skb])
     return true

@@ -1,5 +1,4 @@
-import { grown, type Hold, type Operation, REASON_MANAGED_SKB, RowPool } from '@pinscope/core'
-import { holding } from './columns.ts'
+import { grown, type Hold, holding, type Operation, REASON_MANAGED_SKB, RowPool } from '@pinscope/core'
 
 /** End of a chain. */
 const END = -1

@@ -1,4 +1,4 @@
-import { GUARD_COUNT, type Operation } from '@pinscope/core'
+import { GUARD_COUNT, GUARD_NONE, type Operation, RETAIN_NONE } from '@pinscope/core'
 import { MAX_SKB_FRAGS, NONE, SKB_FRAG_BYTES } from './skb-sizes.ts'
 import { FRAG_OWN, type Skbs } from './skbs.ts'
 
@@ -46,7 +46,9 @@ export class SkbPart {
       if (length === 0) continue
       built++
       if (skbs.fragKind[frag] === FRAG_OWN) continue
-      if (borrows) io.borrow(skbs.fragPage[frag], from, length, GUARD_COUNT)
+      // A registered buffer is pinned.
+      const isBare = skbs.fragKind[frag] === RETAIN_NONE && !io.iter.fixed
+      if (borrows) io.borrow(skbs.fragPage[frag], from, length, isBare ? GUARD_NONE : GUARD_COUNT)
       page[count] = skbs.fragPage[frag]
       offsetBytes[count] = from
       lengthBytes[count++] = length

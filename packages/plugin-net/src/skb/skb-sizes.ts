@@ -9,9 +9,6 @@ export const MAX_SKB_FRAGS = 17
 /** @kernel include/linux/skbuff.h: skb_frag_t (6.1: struct bio_vec), 64-bit */
 export const SKB_FRAG_BYTES = 16
 
-/** Bytes of a page frag: eight pages. @kernel include/net/sock.h: SKB_FRAG_PAGE_ORDER (32 KiB) */
-export const PAGE_FRAG_BYTES = 32768
-
 /** Room that a frag must have left to be used further. @kernel net/core/sock.c: sk_page_frag_refill */
 export const REFILL_BYTES = 32
 

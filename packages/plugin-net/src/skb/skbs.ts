@@ -1,5 +1,4 @@
-import { grown, isHold, type Operation, RETAIN_NONE, RETAIN_REF, RowPool } from '@pinscope/core'
-import type { PageFrags } from './page-frags.ts'
+import { grown, isHold, type Operation, type PageFrags, RETAIN_REF, RowPool } from '@pinscope/core'
 import { DOWNGRADE_REFS, DOWNGRADES, MERGES_REFUSED, PURE_DOWNGRADES, SKBS } from './skb-counters.ts'
 import { SkbHolds } from './skb-holds.ts'
 import { MAX_SKB_FRAGS, NONE } from './skb-sizes.ts'
@@ -33,6 +32,8 @@ export class Skbs {
   /** NONE, or whom to tell when the skb is freed. @kernel skb_uarg */
   uarg = new Int32Array(FIRST)
   socket = new Int32Array(FIRST)
+  /** Bytes that are sent from where they lie. */
+  inPlaceBytes = new Int32Array(FIRST)
   /** By skb * MAX_SKB_FRAGS + frag. @kernel skb_frag_page, skb_frag_off, skb_frag_size */
   fragPage = new Int32Array(FIRST * MAX_SKB_FRAGS)
   fragOffsetBytes = new Int32Array(FIRST * MAX_SKB_FRAGS)
@@ -66,6 +67,7 @@ export class Skbs {
     this.bytes[skb] = bytes
     this.socket[skb] = socket
     this.lengthBytes[skb] = 0
+    this.inPlaceBytes[skb] = 0
     this.fragCount[skb] = 0
     this.flags[skb] = 0
     this.uarg[skb] = NONE
@@ -121,16 +123,17 @@ export class Skbs {
 
   /**
    * Something else comes into an skb whose frags the ubuf_info keeps: each of them gets a reference. Where frags know how
-   * they are held (every policy but get-pages) nothing is to do.
+   * they are held (every policy but get-pages) nothing is to do. One that has a reference already, since whoever attached it
+   * did not see that the skb is managed, gets another one, and one is never dropped.
    * @kernel net/core/skbuff.c: __skb_zcopy_downgrade_managed
    */
   downgradeManaged(io: Operation, skb: number): void {
     if ((this.flags[skb] & SKB_MANAGED) === 0 || !io.policy.isLegacy) return
     this.flags[skb] &= ~SKB_MANAGED
     this.counts[DOWNGRADES]++
+    this.holds.forget(io, skb)
     const first = skb * MAX_SKB_FRAGS
     for (let frag = first; frag < first + this.fragCount[skb]; frag++) {
-      if (this.fragKind[frag] !== RETAIN_NONE) continue
       const hold = io.referencePage(this.fragPage[frag])
       if (!isHold(hold)) continue
       this.fragKind[frag] = RETAIN_REF
@@ -144,6 +147,20 @@ export class Skbs {
     if ((this.flags[skb] & SKB_PURE) === 0) return
     this.flags[skb] &= ~SKB_PURE
     this.counts[PURE_DOWNGRADES]++
+  }
+
+  /** Data of it lies in frags of its own pages. */
+  sentInPlace(io: Operation, skb: number, bytes: number): void {
+    this.inPlaceBytes[skb] += bytes
+    io.reachedInPlace(bytes)
+  }
+
+  /** Bytes in frags. @kernel include/linux/skbuff.h: __skb_pagelen */
+  pagedBytes(skb: number): number {
+    const first = skb * MAX_SKB_FRAGS
+    let bytes = 0
+    for (let frag = first; frag < first + this.fragCount[skb]; frag++) bytes += this.fragBytes[frag]
+    return bytes
   }
 
   /** A page into which its data was copied. */
@@ -179,19 +196,20 @@ export class Skbs {
     this.fragCount[skb] = 0
   }
 
-  /** Whoever waits for the pages is told first, then the frags go. @kernel net/core/skbuff.c: skb_release_data */
+  /** Whoever waits for the pages is told first, then the frags go, and the memory. Once. @kernel net/core/skbuff.c: skb_release_data, kfree_skbmem */
   release(io: Operation, skb: number): void {
     const uarg = this.uarg[skb]
     this.uarg[skb] = NONE
     if (uarg !== NONE) this.ubufs.put(io, uarg, true, true)
     this.putFrags(io, skb)
     this.putCopies(io, skb)
+    if (this.bytes[skb] > 0) io.free(this.bytes[skb])
+    this.bytes[skb] = 0
   }
 
   /** @kernel net/core/skbuff.c: kfree_skb */
   free(io: Operation, skb: number): void {
     this.release(io, skb)
-    io.free(this.bytes[skb])
     this.rows.give(skb)
   }
 
@@ -200,6 +218,7 @@ export class Skbs {
     this.bytes = grown(this.bytes, capacity)
     this.socket = grown(this.socket, capacity)
     this.lengthBytes = grown(this.lengthBytes, capacity)
+    this.inPlaceBytes = grown(this.inPlaceBytes, capacity)
     this.fragCount = grown(this.fragCount, capacity)
     this.flags = grown(this.flags, capacity)
     this.uarg = grown(this.uarg, capacity)

@@ -109,14 +109,13 @@ export class UbufInfos {
     return uarg
   }
 
-  /** One for a request of io_uring; `bytes` of user memory are charged, 0 for a registered buffer. NONE: -ENOMEM. @kernel io_uring/notif.c: io_alloc_notif, io_notif_account_mem */
+  /** One for a request of io_uring; `bytes` of user memory are charged, 0 for a registered buffer. NONE: -ENOMEM, with the notification given all the same where it could be made. @kernel io_uring/notif.c: io_alloc_notif, io_notif_account_mem; io_uring/net.c: io_send_zc_cleanup */
   allocNotif(io: Operation, socket: number, bytes: number): number {
     if (!io.allocate(IO_KIOCB_BYTES)) return NONE
     const uarg = this.take(socket)
     this.isNotif[uarg] = 1
     if (this.account(io, uarg, bytes)) return uarg
-    io.free(IO_KIOCB_BYTES)
-    this.rows.give(uarg)
+    this.put(io, uarg, true, false)
     return NONE
   }
 
@@ -142,11 +141,11 @@ export class UbufInfos {
 
   /**
    * The send failed: its number is given again. What was charged for it stays until all is done. `hasReference`: the call
-   * still has its own. @kernel net/core/skbuff.c: msg_zerocopy_put_abort
+   * still has its own. A request of io_uring is notified all the same. @kernel net/core/skbuff.c: msg_zerocopy_put_abort
    */
   abort(io: Operation, uarg: number, hasReference: boolean): void {
-    this.counts[UBUF_ABORTED]++
     if (this.isNotif[uarg] === 0) {
+      this.counts[UBUF_ABORTED]++
       this.sockets.nextId[this.socket[uarg]]--
       this.calls[uarg]--
     }

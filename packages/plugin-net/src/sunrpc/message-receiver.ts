@@ -51,10 +51,11 @@ export class MessageReceiver {
     const { iter } = io
     io.isBounced = true
     const isMessage = isWhole(iter.type)
-    const bytesMax = isMessage ? messageBytesMax(settings.blockBytes) : settings.blockBytes
-    if (iter.countBytes > bytesMax) {
+    // A client has no limit for a whole message.
+    const messageMax = settings.isServer ? messageBytesMax(settings.blockBytes) : iter.countBytes
+    if (iter.countBytes > (isMessage ? messageMax : settings.blockBytes)) {
       io.limitHit()
-      if (isMessage && settings.isServer) return this.shut(EAGAIN)
+      if (isMessage) return this.shut(EAGAIN)
     }
     let received = 0
     for (let left = iter.countBytes; left > 0; left -= shape.rowBytes) {
@@ -84,18 +85,18 @@ export class MessageReceiver {
     if (settings.isSparse && !settings.isServer) io.iter.truncate(rowBytes - this.lackingBytes(io, request))
     counts[MESSAGES]++
     if (settings.isServer) this.count(io, 2, 1 + Math.ceil((shape.wireBytes - MARKER_BYTES) / PAGE_SIZE))
-    else this.count(io, this.clientCalls(), 1 + shape.kvecs + shape.pages)
+    else this.countClient(io)
     const bytes = this.copy(io)
     counts[BYTES_COPIED] += bytes + shape.wireBytes - rowBytes
     if (arrayBytes > 0) io.free(arrayBytes)
     return bytes
   }
 
-  /** Header, then a call for each part that is not in it. */
-  private clientCalls(): number {
-    const { shape } = this
-    const isHeadRead = shape.headBytes > 0 && shape.headBytes <= READ_AHEAD_BYTES
-    return 1 + shape.runs - (isHeadRead ? 1 : 0)
+  /** Header, then a call for each part that is not in it. @kernel net/sunrpc/xprtsock.c: xs_read_xdr_buf (seek) */
+  private countClient(io: Operation): void {
+    const { firstKvecBytes, sends, kvecs, pages } = this.shape
+    const read = firstKvecBytes > 0 && firstKvecBytes <= READ_AHEAD_BYTES ? 1 : 0
+    this.count(io, 1 + sends - read, 1 + kvecs - read + pages)
   }
 
   private count(io: Operation, calls: number, elements: number): void {

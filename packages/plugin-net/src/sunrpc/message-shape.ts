@@ -40,9 +40,10 @@ export class MessageShape {
   pages = 0
   /** Bytes of the row that kvecs name; a message without such parts has none. */
   kvecBytes = 0
-  /** Runs of parts of one kind; the first is of kvecs. */
-  runs = 0
-  startsWithKvec = false
+  /** Sends that it takes part by part: head and tail one each, be they side by side, and a run of pages one. @kernel net/sunrpc/socklib.c: xprt_sock_sendmsg */
+  sends = 0
+  /** Bytes of its first part, where a kvec names it; 0 where it begins with pages. */
+  firstKvecBytes = 0
 
   /** Bytes on the wire. */
   get wireBytes(): number {
@@ -60,8 +61,8 @@ export class MessageShape {
       const bytes = lengthBytes[s] < left ? lengthBytes[s] : left
       if (bytes === 0) continue
       const isKvec = type === ITER_KVEC || offsetBytes[s] === KVEC_OFFSET
-      if (this.runs === 0) this.startsWithKvec = isKvec
-      if (this.runs === 0 || isKvec !== wasKvec) this.runs++
+      if (this.sends === 0 && isKvec) this.firstKvecBytes = bytes
+      if (this.sends === 0 || isKvec || wasKvec) this.sends++
       if (isKvec) {
         this.kvecs++
         this.kvecBytes += bytes
@@ -79,9 +80,10 @@ export class MessageShape {
     this.headBytes = headBytes
     this.tailBytes = tailBytes + padBytes(bytes)
     this.pages = hasNoPages(iter.type) ? Math.ceil(bytes / PAGE_SIZE) : iter.npagesOf(bytes)
-    this.startsWithKvec = headBytes > 0
+    this.firstKvecBytes = headBytes
     this.kvecs = (headBytes > 0 ? 1 : 0) + (this.tailBytes > 0 ? 1 : 0)
-    this.runs = this.kvecs + (this.pages > 0 ? 1 : 0)
+    // What is discarded has no pages, and arrives all the same.
+    this.sends = this.kvecs + 1
   }
 
   /** Calls of the socket that send it. */
@@ -89,7 +91,7 @@ export class MessageShape {
     if (way.isOneCall) return 1
     if (way.isCallPerPage) return 1 + this.kvecs + this.pages
     // The marker goes with the head.
-    return this.startsWithKvec ? this.runs : this.runs + 1
+    return this.firstKvecBytes > 0 ? this.sends : this.sends + 1
   }
 
   /** Elements of the lists that it is sent from, the marker's included; kernel_sendpage() takes head and tail without one. */
@@ -112,7 +114,7 @@ export class MessageShape {
     this.kvecs = 0
     this.pages = 0
     this.kvecBytes = 0
-    this.runs = 0
-    this.startsWithKvec = false
+    this.sends = 0
+    this.firstKvecBytes = 0
   }
 }

@@ -15,9 +15,6 @@ export const MAX_SKB_FRAGS = 17
 /** Pages that one extraction of a splicing send may list. @kernel net/core/skbuff.c: skb_splice_from_iter */
 export const SPLICE_PAGES_MAX = 8
 
-/** What TCP copies into: pages of 32 KiB. @kernel net/core/sock.c: SKB_FRAG_PAGE_ORDER */
-export const PAGE_FRAG_BYTES = 32768
-
 /** Room that must be left in one, or another is taken. @kernel include/net/sock.h: sk_page_frag_refill (32) */
 export const PAGE_FRAG_LEFT_MIN = 32
 

@@ -1,6 +1,6 @@
-import { HOLD_NONE, type Hold, isHold, type Ledger, type Operation } from '@pinscope/core'
+import { HOLD_NONE, type Hold, isHold, type Ledger, type Operation, PAGE_FRAG_BYTES } from '@pinscope/core'
 import { FRAG_REFERENCES, SKB_FRAGS, SKBS } from './counters.ts'
-import { MAX_SKB_FRAGS, PAGE_FRAG_BYTES, PAGE_FRAG_LEFT_MIN } from './sizes.ts'
+import { MAX_SKB_FRAGS, PAGE_FRAG_LEFT_MIN } from './sizes.ts'
 
 /** Whose a page is: the row's, one that the consumer allocated, or memory that is no page of the model. */
 export const OF_ROW = 0
