@@ -59,13 +59,18 @@ export class BioFiller {
     this.counts = counts
   }
 
+  /** Submits all of the iterator; returns the bytes, or an errno. */
+  whole(io: Operation): number {
+    return io.iter.type === ITER_BVEC ? this.adopt(io) : this.fillBios(io)
+  }
+
   /** Submits the next `bytes` of the iterator; returns how many, or an errno. */
   extent(io: Operation, bytes: number): number {
     const { iter } = io
     this.submittedBytes = 0
     const rest = iter.countBytes - bytes
     if (rest > 0) iter.truncate(bytes)
-    const submitted = iter.type === ITER_BVEC ? this.adopt(io) : this.fillBios(io)
+    const submitted = this.whole(io)
     if (rest > 0) iter.reexpand(iter.countBytes + rest)
     return submitted
   }

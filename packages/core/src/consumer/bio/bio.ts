@@ -29,7 +29,8 @@ export class BioConsumer implements Consumer {
   private readonly path: DirectPath
   /** Rows with the flag `direct` go another way than bios of all that they name. */
   private readonly isSpecial: boolean
-  private readonly isSplit: boolean
+  /** Without a hole everything is one extent. */
+  private readonly isPlain: boolean
   private readonly blockMask: number
   private readonly dmaMask: number
   private readonly throughIomap: boolean
@@ -41,7 +42,7 @@ export class BioConsumer implements Consumer {
     const blockBytes = options['logical-block-size']
     this.path = directPathOf(filesystem, kernel)
     this.isSpecial = this.path === 'btrfs' || this.path === 'page-cache' || this.path === 'refused'
-    this.isSplit = filesystem !== null && options['extent-bytes'] > 0
+    this.isPlain = !this.isSpecial && (filesystem === null || options['extent-bytes'] === 0)
     this.blockMask = blockBytes - 1
     this.dmaMask = options['dma-alignment'] - 1
     this.throughIomap = filesystem !== null
@@ -54,7 +55,7 @@ export class BioConsumer implements Consumer {
   }
 
   submit(io: Operation): number {
-    const result = this.isSpecial && (io.flags & FLAG_DIRECT) !== 0 ? this.submitSpecial(io) : this.submitBios(io)
+    const result = this.isPlain && (io.flags & FLAG_HOLE) === 0 ? this.submitWhole(io) : this.submitOther(io)
     return io.recordedResult >= 0 && io.recordedResult < result ? io.recordedResult : result
   }
 
@@ -72,14 +73,21 @@ export class BioConsumer implements Consumer {
     return countersOf(this.isSpecial ? ALL_COUNTERS : BIO_COUNTERS, this.counts)
   }
 
-  private submitBios(io: Operation): number {
+  /** Nearly every operation: kept small, for the sake of what V8 inlines. */
+  private submitWhole(io: Operation): number {
     const refused = this.refusal(io)
     if (refused !== 0) return refused
     if (this.throughIomap && io.iter.direction === ITER_DEST) endAtFile(io, this.blockMask + 1)
-    const { countBytes } = io.iter
-    if (countBytes === 0) return 0
-    const isHoled = (io.flags & FLAG_HOLE) !== 0 && io.iter.direction === ITER_DEST
-    if (!isHoled && !this.isSplit) return this.filler.extent(io, countBytes)
+    return io.iter.countBytes === 0 ? 0 : this.filler.whole(io)
+  }
+
+  private submitOther(io: Operation): number {
+    if (this.isSpecial && (io.flags & FLAG_DIRECT) !== 0) return this.submitSpecial(io)
+    // A hole is one of reads.
+    if (io.iter.direction !== ITER_DEST && this.isPlain) return this.submitWhole(io)
+    const refused = this.refusal(io)
+    if (refused !== 0) return refused
+    if (this.throughIomap && io.iter.direction === ITER_DEST) endAtFile(io, this.blockMask + 1)
     const error = this.iomap.run(io, 0, MAPPING_UNBOUNDED, null)
     return error < 0 ? error : this.iomap.sizeBytes
   }
