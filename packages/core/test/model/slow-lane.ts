@@ -19,6 +19,7 @@ import { SlowEvents } from './slow-events.ts'
 import { SlowIter } from './slow-iter.ts'
 import { type Reference, SlowLedger } from './slow-ledger.ts'
 import { SlowMemory } from './slow-memory.ts'
+import { slowMixed } from './slow-mixed.ts'
 import { extract, type Figures, release, type SlowOperation, type SlowSetup } from './slow-operation.ts'
 import type { SlowRow } from './slow-row.ts'
 
@@ -66,6 +67,7 @@ export class SlowLane {
   private readonly truth = { rows: 0, matched: 0, mismatchedTotal: 0, undeterminedTotal: 0 }
   private readonly mismatched: LaneReport['groundTruth']['mismatched'] = []
   private readonly undetermined: LaneReport['groundTruth']['undetermined'] = []
+  private readonly mixed: SlowRow[] = []
   private inFlight: SlowOperation[] = []
   private lastNs = 0
 
@@ -108,6 +110,7 @@ export class SlowLane {
   }
 
   private operate(row: SlowRow): void {
+    if (row.iter === 'mixed') this.mixed.push(row)
     const io = this.start(row)
     const { pins } = this.ledger
     const before = { ...pins }
@@ -151,6 +154,7 @@ export class SlowLane {
   }
 
   private submit(io: SlowOperation): number {
+    if (io.row.iter === 'mixed') return EINVAL
     if (this.setup.consumer === 'bio' && REFUSED_BY_BIO.includes(io.iter.type)) return EINVAL
     if (io.isBvec && io.row.iter !== 'bvec' && !this.events.isRegistered(io.row)) return EFAULT
     switch (this.setup.consumer) {
@@ -265,6 +269,7 @@ export class SlowLane {
         limitHits: figures.limitHits,
       },
       ...(figures.allocations.made === 0 ? {} : { allocations: { ...figures.allocations } }),
+      ...slowMixed(this.mixed),
       counters: setup.consumer === 'bio' ? this.bio.report() : {},
       leaksTotal: leaks.length,
       leaks: leaks.slice(0, LEAKS_LISTED_MAX),

@@ -52,6 +52,18 @@ const frameSegments = fc.array(
   { minLength: 1, maxLength: 4 },
 )
 
+const mixedSegments = fc
+  .record({
+    kernel: kernelSegments,
+    frames: frameSegments,
+    order: fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }),
+  })
+  .map(({ kernel, frames, order }) => {
+    const pages = frames.map((one) => [one.frame, one.offset, one.length])
+    const bytes = kernel.map(([at, size]) => [at!, -1, size!])
+    return order.flatMap((first) => (first ? bytes.splice(0, 1) : pages.splice(0, 1))).concat(bytes, pages)
+  })
+
 function chained(list: readonly { at: number; length: number; touches: boolean }[]): number[][] {
   let next = 0
   return list.map(({ at, length: bytes, touches }, i) => {
@@ -103,6 +115,7 @@ const memory = fc.oneof(
   ].map((arbitrary) => ({ weight: 3, arbitrary: arbitrary.map((one) => ({ ...one, bytes: 0 })) })),
   { weight: 2, arbitrary: fileRange.map((segs) => ({ iter: 'xarray' as const, segs, bytes: 0 })) },
   { weight: 2, arbitrary: folioSegments.map((segs) => ({ iter: 'folioq' as const, segs, bytes: 0 })) },
+  { weight: 1, arbitrary: mixedSegments.map((segs) => ({ iter: 'mixed' as const, segs, bytes: 0 })) },
   { weight: 1, arbitrary: lengthOnly.map((bytes) => ({ iter: 'pipe' as const, segs: [], bytes })) },
   { weight: 1, arbitrary: lengthOnly.map((bytes) => ({ iter: 'discard' as const, segs: [], bytes })) },
 )
