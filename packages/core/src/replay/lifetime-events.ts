@@ -61,15 +61,19 @@ export class LifetimeEvents {
   }
 
   private applyToFile(batch: OpBatch, row: number, event: number): void {
-    const { cache } = this.io.memory
     const position = Math.max(batch.offsetBytes[row], 0)
     const isTruncate = event === EVENT_TRUNCATE
     const length = isTruncate || batch.lengthBytes[row] < 0 ? Number.POSITIVE_INFINITY : batch.lengthBytes[row]
     // A page that is cut in the middle stays.
     const first = isTruncate ? Math.ceil(position / PAGE_SIZE) : Math.floor(position / PAGE_SIZE)
-    cache.visit(batch.file[row], first, Math.ceil((position + length) / PAGE_SIZE), (page, index) => {
+    this.applyToCache(event, batch.file[row], first, position, position + length)
+  }
+
+  /** Pages that the cache has from index `first` on; of the first one and the last the event concerns a part. */
+  private applyToCache(event: number, file: number, first: number, position: number, end: number): void {
+    this.io.memory.cache.visit(file, first, Math.ceil(end / PAGE_SIZE), (page, index) => {
       const start = index * PAGE_SIZE
-      this.check(event, page, Math.max(position - start, 0), Math.min(position + length - start, PAGE_SIZE))
+      this.check(event, page, Math.max(position - start, 0), Math.min(end - start, PAGE_SIZE))
     })
   }
 
@@ -80,12 +84,7 @@ export class LifetimeEvents {
     for (let s = first; s < first + batch.segmentCount[row]; s++) {
       if (type === ITER_FOLIOQ || type === ITER_XARRAY) {
         const position = addressBytes[s]
-        const end = position + lengthBytes[s]
-        const lastIndex = Math.ceil(end / PAGE_SIZE)
-        this.io.memory.cache.visit(offsetBytes[s], Math.floor(position / PAGE_SIZE), lastIndex, (page, index) => {
-          const start = index * PAGE_SIZE
-          this.check(event, page, Math.max(position - start, 0), Math.min(end - start, PAGE_SIZE))
-        })
+        this.applyToCache(event, offsetBytes[s], Math.floor(position / PAGE_SIZE), position, position + lengthBytes[s])
       } else if (type === ITER_BVEC) this.applyToFrames(event, addressBytes[s], offsetBytes[s], lengthBytes[s])
       else this.applyToAddresses(type === ITER_KVEC ? KERNEL_MM : batch.mm[row], event, addressBytes[s], lengthBytes[s])
     }

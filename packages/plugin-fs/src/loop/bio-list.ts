@@ -3,6 +3,7 @@ import {
   BioVecs,
   type ConsumerEnvironment,
   EFAULT,
+  fillUserBio,
   GUARD_COUNT,
   GUARD_LOCK,
   type Guard,
@@ -12,7 +13,6 @@ import {
   isUserBacked,
   iterateAndAdvance,
   type Ledger,
-  MAX_RW_COUNT,
   type Memory,
   type Operation,
   PAGE_OFFSET_MASK,
@@ -151,15 +151,8 @@ export class BioList implements IterStep {
   /** @kernel block/bio.c: bio_iov_iter_get_pages (7.3: bio_iov_iter_set) */
   private fillBio(io: Operation): number {
     const { bio, pages, ledger, vecsMax } = this
-    bio.reset()
-    while (io.iter.countBytes > 0 && bio.length < vecsMax) {
-      const bytes = io.extract(vecsMax - bio.length, MAX_RW_COUNT)
-      if (bytes <= 0) {
-        if (bio.length === 0) return bytes === 0 ? EFAULT : bytes
-        break
-      }
-      bio.add(io.list, io.hold, bytes, pages, ledger, this.mergeAcross)
-    }
+    const bytes = fillUserBio(io, bio, vecsMax, pages, ledger, this.mergeAcross)
+    if (bytes < 0) return bytes
     io.keep(bio.hold)
     this.userPages += bio.pages
     this.beginBio()
@@ -167,7 +160,7 @@ export class BioList implements IterStep {
       this.addVec(bio.lengthBytes[i])
       this.addPiece(bio.page[i], bio.offsetBytes[i], bio.lengthBytes[i])
     }
-    return bio.sizeBytes
+    return bytes
   }
 
   private fillKernel(io: Operation): number {

@@ -1,4 +1,5 @@
 import {
+  BIO_VEC_BYTES,
   type Consumer,
   type ConsumerEnvironment,
   countersOf,
@@ -10,6 +11,8 @@ import {
   ITER_DEST,
   ITER_FOLIOQ,
   isUserBacked,
+  type NetfsSizes,
+  netfsSizes,
   type Operation,
   pagesSpanned,
   type SegmentTable,
@@ -32,7 +35,6 @@ import { RequestTable } from './request-table.ts'
 import { RollingBuffer } from './rolling-buffer.ts'
 import { serverOf } from './server.ts'
 import { ShallowCopy } from './shallow-copy.ts'
-import { type ObjectSizes, objectSizes } from './sizes.ts'
 import { SubrequestCuts } from './subrequest-cuts.ts'
 
 /**
@@ -59,7 +61,7 @@ export class NetfsDio implements Consumer {
   private readonly counts = new Float64Array(NETFS_DIO_COUNTERS.length)
   private readonly requests = new RequestTable()
   private readonly isMissing: boolean
-  private readonly sizes: ObjectSizes
+  private readonly sizes: NetfsSizes
   private readonly bvecs: UserBvecs
   private readonly shallow = new ShallowCopy()
   private readonly rolling: RollingBuffer
@@ -72,7 +74,7 @@ export class NetfsDio implements Consumer {
   constructor({ kernel, ledger, memory, options, traits }: ConsumerEnvironment) {
     const { counts, requests } = this
     this.isMissing = kernel === '6.1'
-    this.sizes = objectSizes(kernel)
+    this.sizes = netfsSizes(kernel)
     this.bvecs = new UserBvecs(ledger)
     this.rolling = new RollingBuffer(counts, requests, this.sizes.folioQueue)
     this.isCacheIo = options['page-cache'] !== 0
@@ -139,6 +141,8 @@ export class NetfsDio implements Consumer {
     const { bvecs, counts, requests } = this
     const error = bvecs.extract(io)
     if (error < 0) return error
+    io.keep(bvecs.hold)
+    io.built(bvecs.table.length, BIO_VEC_BYTES)
     requests.bvecs[io.scratch] = bvecs.table.length
     requests.arrayBytes[io.scratch] = bvecs.arrayBytes
     counts[BVECS] += bvecs.table.length

@@ -13,12 +13,10 @@ import { appendCopied } from '../skb/copy-fill.ts'
 import type { OperationSkbs } from '../skb/operation-skbs.ts'
 import { orphanFrags } from '../skb/orphan-frags.ts'
 import { MEMORY_WAITS, PURE_SKBS, UBUF_MISMATCHES, ZEROCOPY_SENDS } from '../skb/skb-counters.ts'
-import { SkbPart } from '../skb/skb-part.ts'
 import { NONE, tcpSkbBytes } from '../skb/skb-sizes.ts'
 import type { SkbSockets } from '../skb/skb-sockets.ts'
 import { SKB_EOR, SKB_PURE, type Skbs } from '../skb/skbs.ts'
-import { SPLICE_REFUSED, SpliceFill, sendpageBytes } from '../skb/splice-fill.ts'
-import { ZerocopyFill } from '../skb/zerocopy-fill.ts'
+import { SPLICE_REFUSED, sendpageBytes } from '../skb/splice-fill.ts'
 import { EEXIST, ENOBUFS } from './errno.ts'
 import {
   asksZerocopy,
@@ -30,6 +28,7 @@ import {
   spliceMode,
 } from './send-modes.ts'
 import type { SocketSettings } from './settings.ts'
+import { SkbSender } from './skb-sender.ts'
 
 /**
  * A TCP socket sends. Data goes behind the last skb that is not sent yet, up to the size goal, and then into new ones; an
@@ -41,23 +40,12 @@ import type { SocketSettings } from './settings.ts'
  *
  * @kernel net/ipv4/tcp.c: tcp_sendmsg_locked; 6.1: do_tcp_sendpages, tcp_build_frag for pages that are handed over
  */
-export class TcpSend {
-  private readonly settings: SocketSettings
-  private readonly sockets: SkbSockets
-  private readonly skbs: Skbs
-  private readonly links: OperationSkbs
-  private readonly zerocopy: ZerocopyFill
-  private readonly splice: SpliceFill
-  private readonly part: SkbPart
-  private readonly counts: Float64Array
-  private readonly skbBytes: number
+export class TcpSend extends SkbSender {
   /** Requests of io_uring may share an skb. @kernel io_uring/notif.c: io_link_skb (since 6.10) */
   private readonly linksNotifs: boolean
 
   // The call at work.
   private socket = 0
-  private mode: number = MODE_COPY
-  private uarg = NONE
   /** The part at work is read where it lies. */
   private borrows = false
 
@@ -69,15 +57,7 @@ export class TcpSend {
     links: OperationSkbs,
     counts: Float64Array,
   ) {
-    this.settings = settings
-    this.sockets = sockets
-    this.skbs = skbs
-    this.links = links
-    this.counts = counts
-    this.zerocopy = new ZerocopyFill(skbs)
-    this.splice = new SpliceFill(skbs)
-    this.part = new SkbPart(skbs)
-    this.skbBytes = tcpSkbBytes(kernel)
+    super(settings, sockets, skbs, links, counts, tcpSkbBytes(kernel))
     this.linksNotifs = isSince(kernel, '6.12')
   }
 

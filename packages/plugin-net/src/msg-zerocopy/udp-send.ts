@@ -12,15 +12,14 @@ import { appendCopied } from '../skb/copy-fill.ts'
 import type { OperationSkbs } from '../skb/operation-skbs.ts'
 import { orphanFrags } from '../skb/orphan-frags.ts'
 import { ZEROCOPY_SENDS } from '../skb/skb-counters.ts'
-import { SkbPart } from '../skb/skb-part.ts'
 import { emptySkbBytes, NONE } from '../skb/skb-sizes.ts'
 import type { SkbSockets } from '../skb/skb-sockets.ts'
 import type { Skbs } from '../skb/skbs.ts'
-import { SpliceFill, sendpageBytes } from '../skb/splice-fill.ts'
-import { ZerocopyFill } from '../skb/zerocopy-fill.ts'
+import { sendpageBytes } from '../skb/splice-fill.ts'
 import { ENOBUFS } from './errno.ts'
 import { asksZerocopy, isUringSend, MODE_COPY, MODE_SENDPAGE, MODE_ZEROCOPY, spliceMode } from './send-modes.ts'
 import type { SocketSettings } from './settings.ts'
+import { SkbSender } from './skb-sender.ts'
 
 /** IPv4 without options, and UDP. @kernel struct iphdr, struct udphdr */
 const HEADER_BYTES = 28
@@ -45,21 +44,8 @@ const LINEAR_BYTES_MAX = 16000
  *
  * @kernel net/ipv4/udp.c: udp_sendmsg, udp_sendpage (6.1); net/ipv4/ip_output.c: __ip_append_data
  */
-export class UdpSend {
-  private readonly settings: SocketSettings
-  private readonly sockets: SkbSockets
-  private readonly skbs: Skbs
-  private readonly links: OperationSkbs
-  private readonly zerocopy: ZerocopyFill
-  private readonly splice: SpliceFill
-  private readonly part: SkbPart
-  private readonly counts: Float64Array
-  private readonly skbBytes: number
+export class UdpSend extends SkbSender {
   private readonly hasSplice: boolean
-
-  // The call at work.
-  private mode: number = MODE_COPY
-  private uarg = NONE
 
   constructor(
     kernel: KernelVersion,
@@ -69,15 +55,7 @@ export class UdpSend {
     links: OperationSkbs,
     counts: Float64Array,
   ) {
-    this.settings = settings
-    this.sockets = sockets
-    this.skbs = skbs
-    this.links = links
-    this.counts = counts
-    this.zerocopy = new ZerocopyFill(skbs)
-    this.splice = new SpliceFill(skbs)
-    this.part = new SkbPart(skbs)
-    this.skbBytes = emptySkbBytes(kernel)
+    super(settings, sockets, skbs, links, counts, emptySkbBytes(kernel))
     this.hasSplice = isSince(kernel, '6.12')
   }
 

@@ -1,4 +1,5 @@
 import {
+  BIO_VEC_BYTES,
   type Consumer,
   type ConsumerCounter,
   type ConsumerEnvironment,
@@ -135,6 +136,8 @@ export class NetfsFront implements Consumer {
     if (isUserBacked(iter.type)) {
       const extracted = this.bvecs.extract(io)
       if (extracted < 0) return extracted
+      io.keep(this.bvecs.hold)
+      io.built(this.bvecs.table.length, BIO_VEC_BYTES)
       this.counts[BVECS] += this.bvecs.table.length
       this.operations.bvecs[io.scratch] = this.bvecs.table.length
       this.operations.arrayBytes[io.scratch] = this.bvecs.arrayBytes

@@ -1,23 +1,20 @@
 import {
-  EIO,
   ENOMEM,
   EXTRACT,
   HOLD_NONE,
   type Hold,
-  ITER_BVEC,
   ITER_DEST,
   isUserBacked,
   type KernelVersion,
   type Ledger,
+  type NetfsSizes,
+  netfsSizes,
   type Operation,
-  SegmentTable,
+  UserBvecs,
 } from '@pinscope/core'
 import type { P9Client } from './p9-client.ts'
 import { BVECS, DIRTIED_PAGES, NETFS_REQUESTS, NETFS_SUBREQUESTS } from './p9-counters.ts'
-import { BIO_VEC_BYTES, type ObjectSizes, objectSizes } from './p9-sizes.ts'
 import type { RequestTable } from './request-table.ts'
-
-const NPAGES_MAX = 0x7fffffff
 
 /**
  * Unbuffered I/O of netfs, which 9p goes through since 6.8: user memory is pinned into bvecs first, iterators over kernel
@@ -36,19 +33,20 @@ export class NetfsDirect {
   private readonly ledger: Ledger
   private readonly counts: Float64Array
   private readonly wsize: number
-  private readonly sizes: ObjectSizes
+  private readonly sizes: NetfsSizes
   /** Writes as in 6.12. */
   private readonly isOld: boolean
-  private readonly table = new SegmentTable()
+  private readonly bvecs: UserBvecs
   private bvecBytes = 0
   private hasSubrequest = false
 
   constructor(client: P9Client, ledger: Ledger, counts: Float64Array, wsize: number, kernel: KernelVersion) {
     this.client = client
     this.ledger = ledger
+    this.bvecs = new UserBvecs(ledger)
     this.counts = counts
     this.wsize = wsize
-    this.sizes = objectSizes(kernel)
+    this.sizes = netfsSizes(kernel)
     this.isOld = kernel === '6.12'
   }
 
@@ -71,33 +69,33 @@ export class NetfsDirect {
     io.keep(this.hold)
     this.hold = HOLD_NONE
     requests.isNetfs[row] = 1
-    requests.bvecs[row] = this.table.length
+    requests.bvecs[row] = this.bvecs.table.length
     requests.bvecBytes[row] = this.bvecBytes
   }
 
   /** The operation is over; what it held has been let go. */
   finish(io: Operation, isRead: boolean, bvecs: number, bvecBytes: number): void {
     if (isRead) this.counts[DIRTIED_PAGES] += bvecs
-    io.free(this.sizes.netfsSubrequest)
+    io.free(this.sizes.subrequest)
     this.freeRequest(io, isRead, bvecBytes)
   }
 
   private freeRequest(io: Operation, isRead: boolean, bvecBytes: number): void {
     if (bvecBytes > 0) io.free(bvecBytes)
     if (!isRead) io.free(this.sizes.folioQueue)
-    io.free(this.sizes.netfsRequest)
+    io.free(this.sizes.request)
   }
 
   /** The request, and the iterator that its subrequests are cut from. Bytes, or an errno with nothing left. */
   private start(io: Operation, isRead: boolean): number {
     const { sizes } = this
-    this.table.clear()
+    this.bvecs.table.clear()
     this.bvecBytes = 0
     this.hasSubrequest = false
-    if (!io.allocate(sizes.netfsRequest)) return ENOMEM
+    if (!io.allocate(sizes.request)) return ENOMEM
     // The rolling buffer of a write has its first segment before it is known that it stays empty.
     if (!isRead && !io.allocate(sizes.folioQueue)) {
-      io.free(sizes.netfsRequest)
+      io.free(sizes.request)
       return ENOMEM
     }
     if (!isUserBacked(io.iter.type)) return io.iter.countBytes
@@ -106,47 +104,21 @@ export class NetfsDirect {
     return bytes
   }
 
-  /**
-   * Makes the operation's iterator one over bvecs, one for each page. A page that cannot be had ends it there, and is an
-   * error only where it is the first. @kernel fs/netfs/iterator.c: netfs_extract_user_iter
-   */
+  /** netfs extracts, whatever the transport does. */
   private extractUserIter(io: Operation): number {
-    const { iter, list } = io
-    const { table, ledger } = this
-    const { countBytes } = iter
-    const policy = io.policy.isLegacy ? EXTRACT : io.policy
-    const pagesMax = iter.npages(NPAGES_MAX)
-    const bvecBytes = pagesMax * BIO_VEC_BYTES
-    if (!io.allocate(bvecBytes)) return ENOMEM
-    let pages = 0
-    let error = 0
-    while (iter.countBytes > 0 && pages < pagesMax) {
-      const bytes = io.extract(pagesMax - pages, iter.countBytes, 0, policy)
-      if (bytes <= 0) {
-        error = bytes === 0 ? EIO : bytes
-        break
-      }
-      this.hold = ledger.join(this.hold, io.hold)
-      for (let i = 0; i < list.length; i++) table.push(list.page[i], list.offsetBytes[i], list.lengthBytes[i])
-      pages += list.pages
-    }
-    if (error < 0 && (error === ENOMEM || pages === 0)) {
-      this.letGo()
-      io.free(bvecBytes)
-      return error
-    }
-    const bytes = countBytes - iter.countBytes
-    iter.reset(ITER_BVEC, iter.direction, table, 0, table.length, bytes)
-    iter.byRow = true
-    this.bvecBytes = bvecBytes
-    this.counts[BVECS] += table.length
+    const { bvecs } = this
+    const bytes = bvecs.extract(io, io.policy.isLegacy ? EXTRACT : io.policy)
+    if (bytes < 0) return bytes
+    this.hold = bvecs.hold
+    this.bvecBytes = bvecs.arrayBytes
+    this.counts[BVECS] += bvecs.table.length
     return bytes
   }
 
   /** All of it in one subrequest. An error takes back what came before it. @kernel fs/9p/vfs_addr.c: v9fs_issue_read */
   private read(io: Operation): number {
     const { client, sizes } = this
-    if (!io.allocate(sizes.netfsSubrequest)) return ENOMEM
+    if (!io.allocate(sizes.subrequest)) return ENOMEM
     this.hasSubrequest = true
     this.counts[NETFS_SUBREQUESTS]++
     const bytes = client.transfer(io)
@@ -207,11 +179,11 @@ export class NetfsDirect {
 
   /** The subrequest before has been collected. @kernel fs/netfs/objects.c: netfs_alloc_subrequest */
   private nextSubrequest(io: Operation): boolean {
-    const { netfsSubrequest } = this.sizes
+    const { subrequest } = this.sizes
     this.client.settle(io)
-    if (this.hasSubrequest) io.free(netfsSubrequest)
+    if (this.hasSubrequest) io.free(subrequest)
     // 6.12 has memory for the subrequests of writes in reserve: it waits, and has it.
-    this.hasSubrequest = io.allocate(netfsSubrequest) || (this.isOld && io.allocate(netfsSubrequest))
+    this.hasSubrequest = io.allocate(subrequest) || (this.isOld && io.allocate(subrequest))
     if (this.hasSubrequest) this.counts[NETFS_SUBREQUESTS]++
     return this.hasSubrequest
   }
@@ -219,8 +191,8 @@ export class NetfsDirect {
   /** Nothing goes on: all of the request goes. */
   private end(io: Operation, isRead: boolean): void {
     this.letGo()
-    if (isRead && this.hasSubrequest) this.counts[DIRTIED_PAGES] += this.table.length
-    if (this.hasSubrequest) io.free(this.sizes.netfsSubrequest)
+    if (isRead && this.hasSubrequest) this.counts[DIRTIED_PAGES] += this.bvecs.table.length
+    if (this.hasSubrequest) io.free(this.sizes.subrequest)
     this.freeRequest(io, isRead, this.bvecBytes)
   }
 

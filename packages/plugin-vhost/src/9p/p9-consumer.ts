@@ -9,7 +9,7 @@ import {
 import { NetfsDirect } from './netfs-direct.ts'
 import { P9Client } from './p9-client.ts'
 import { P9_COUNTERS } from './p9-counters.ts'
-import { messageBytes, objectSizes, P9_IOHDRSZ } from './p9-sizes.ts'
+import { messageBytes, P9_IOHDRSZ, requestBytes } from './p9-sizes.ts'
 import { P9Virtio } from './p9-virtio.ts'
 
 /**
@@ -32,7 +32,7 @@ export class P9Consumer implements Consumer {
       poolPages: options['pool-pages'],
       hasIndirect: options.indirect === 1,
       rerrorBytes: options['rerror-bytes'],
-      p9ReqBytes: objectSizes(kernel).p9Req,
+      p9ReqBytes: requestBytes(kernel),
       putsInFlight: quirks['p9-put-in-flight'],
       losesPoolPages: quirks['p9-extract-pool-leak'],
     })

@@ -33,29 +33,11 @@ export const P9_NOTAG = 65535
 /** A quarter of the pages of a 4 GiB machine, of which nr_free_buffer_pages() has a little less. */
 export const POOL_PAGES_DEFAULT = 262144
 
-export const BIO_VEC_BYTES = 16
 export const VRING_DESC_BYTES = 16
 
-/** Objects that are allocated for an operation, bytes on 64-bit without debugging. */
-export interface ObjectSizes {
-  /** @kernel include/net/9p/client.h: struct p9_req_t (since 6.x each of its two messages has a flag more) */
-  readonly p9Req: number
-  /** @kernel include/linux/netfs.h: struct netfs_io_request */
-  readonly netfsRequest: number
-  /** @kernel include/linux/netfs.h: struct netfs_io_subrequest */
-  readonly netfsSubrequest: number
-  /** @kernel include/linux/folio_queue.h: struct folio_queue */
-  readonly folioQueue: number
-}
-
-const SIZES_6_1: ObjectSizes = { p9Req: 136, netfsRequest: 0, netfsSubrequest: 0, folioQueue: 0 }
-const SIZES_6_12: ObjectSizes = { p9Req: 152, netfsRequest: 600, netfsSubrequest: 176, folioQueue: 336 }
-const SIZES_7_3: ObjectSizes = { p9Req: 152, netfsRequest: 608, netfsSubrequest: 144, folioQueue: 328 }
-
-/** 6.18: taken as 7.3. */
-export function objectSizes(kernel: KernelVersion): ObjectSizes {
-  if (kernel === '6.1') return SIZES_6_1
-  return isSince(kernel, '6.18') ? SIZES_7_3 : SIZES_6_12
+/** The request's own object, bytes on 64-bit without debugging. @kernel include/net/9p/client.h: struct p9_req_t (since 6.x each of its two messages has a flag more) */
+export function requestBytes(kernel: KernelVersion): number {
+  return isSince(kernel, '6.12') ? 152 : 136
 }
 
 /**

@@ -3,10 +3,10 @@ import {
   BioVecs,
   type ConsumerEnvironment,
   EFAULT,
+  fillUserBio,
   isUserBacked,
   iterateAndAdvance,
   type Ledger,
-  MAX_RW_COUNT,
   type Memory,
   type Operation,
   PAGE_OFFSET_MASK,
@@ -65,19 +65,12 @@ export class ImagePages {
 
   private fillBio(io: Operation, pieces: PagePieces): number {
     const { bio, pages, ledger } = this
-    bio.reset()
-    while (io.iter.countBytes > 0 && bio.length < BIO_MAX_VECS) {
-      const bytes = io.extract(BIO_MAX_VECS - bio.length, MAX_RW_COUNT)
-      if (bytes <= 0) {
-        if (bio.length === 0) return bytes === 0 ? EFAULT : bytes
-        break
-      }
-      bio.add(io.list, io.hold, bytes, pages, ledger, this.mergeAcross)
-    }
+    const bytes = fillUserBio(io, bio, BIO_MAX_VECS, pages, ledger, this.mergeAcross)
+    if (bytes < 0) return bytes
     io.keep(bio.hold)
     this.userPages += bio.pages
     for (let i = 0; i < bio.length; i++) addVec(pieces, bio.page[i], bio.offsetBytes[i], bio.lengthBytes[i])
-    return bio.sizeBytes
+    return bytes
   }
 }
 
