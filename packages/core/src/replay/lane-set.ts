@@ -87,7 +87,7 @@ export class LaneSet {
       return this.lanes
     }
     // What happens to pages concerns whoever uses them.
-    if (PAGE_EVENTS.includes(event)) return this.lanes
+    if (event !== EVENT_IO && PAGE_EVENTS.includes(event)) return this.lanes
     const lanes =
       this.options.consumers !== null ? this.lanes : (this.byConsumer[batch.consumer[row] + 1] ?? this.open(batch, row))
     if (event === EVENT_IO) this.operationsBefore++
