@@ -26,7 +26,7 @@ const CORE_ORDER = [
 const TRACE_MAY_IMPORT = ['units', 'errno', 'invariant', 'grown', 'iter']
 
 /** The public entry points of core, and the file that gathers them; they may import anything of core. */
-const CORE_ENTRIES = ['index', 'schema', 'testing']
+const CORE_ENTRIES = ['index', 'audit', 'schema', 'testing']
 
 /** zod and csv-parse take longer to load than a small trace to replay: only these may name them. */
 const SLOW_LIBRARIES: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { GUARD_COUNT, GUARD_LOCK, GUARD_NONE, type Guard } from '../src/consumer/borrows.ts'
+import { GUARD_COUNT, GUARD_LOCK, GUARD_NONE, type Guard } from '../src/lifetime/borrows.ts'
 import { CONSUMER_API_VERSION, type ConsumerDefinition } from '../src/consumer/consumer.ts'
 import { EIO } from '../src/errno.ts'
 import { CACHE_HOLE } from '../src/memory/page-cache.ts'

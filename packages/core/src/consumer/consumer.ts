@@ -5,6 +5,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import type { Operation } from './operation.ts'
+import type { PageEvent } from './page-event.ts'
 
 /** Version of this contract. A definition or a registration with another one is refused by name. */
 export const CONSUMER_API_VERSION = 1
@@ -88,6 +89,12 @@ export interface Consumer {
    * last of them is over, on the operation that was. @kernel io_uring/rsrc.c: io_rsrc_node
    */
   readonly defersUnregister?: boolean
+  /**
+   * A row about pages, files or leases (`writeback`, `reflink`, `lease`, `dma`, …): for a consumer that stands for what a
+   * file system or the block layer does then. True: it has done what the row says, or what it does instead, and told
+   * `io.audit` of it; false: the row means what it means everywhere.
+   */
+  event?(io: Operation, event: PageEvent): boolean
   /** Values of the declared counters. */
   counters(): Readonly<Record<string, number>>
 }
@@ -108,6 +115,12 @@ export interface ConsumerDefinition {
   /** What `avoided.*` means for it, in one or two sentences. */
   readonly avoided: string
   readonly options?: readonly ConsumerOption[]
+  /**
+   * Pages of a user-backed data destination that were written to are made dirty before they are let go, as the kernel code
+   * does with set_page_dirty_lock() or unpin_user_pages_dirty_lock(). A consumer that calls `ledger.unpinDirty` itself, or
+   * whose kernel code does not dirty, says false; left out: not told, and no audit says that it is missing.
+   */
+  readonly dirtiesDest?: boolean
   readonly limits?: readonly ConsumerLimit[]
   readonly counters?: readonly ConsumerCounter[]
   /**

@@ -1,3 +1,4 @@
+import type { Audit } from '../lifetime/audit.ts'
 import { OperationFigures } from './operation-figures.ts'
 
 /** The row's own columns, as the consumer of a lane sees them, and what became of the operation. */
@@ -27,6 +28,11 @@ export class OperationRow extends OperationFigures {
   undetermined = false
   /** In `complete`: 0, or the -errno with which the I/O ended. */
   completion = 0
+  /**
+   * The hazard rules that listen, null while none does: a consumer tells them of its locks, objects, stores and file space
+   * with `io.audit?.…`. References, extractions and what is borrowed they hear of by themselves.
+   */
+  audit: Audit | null = null
   /** A number of the consumer's own, kept from submit to complete. */
   scratch = 0
 }

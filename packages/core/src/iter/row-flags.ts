@@ -15,6 +15,12 @@ export const FLAG_NAMES = [
   'eor',
   'gift',
   'move',
+  'dirty',
+  'kernel',
+  'reset',
+  'atomic',
+  'worker',
+  'raw',
 ] as const
 /** One of the flag words. */
 export type FlagName = (typeof FLAG_NAMES)[number]
@@ -49,3 +55,15 @@ export const FLAG_EOR = 1 << 12
 export const FLAG_GIFT = 1 << 13
 /** Pages may be moved instead of copied. @kernel include/linux/splice.h: SPLICE_F_MOVE */
 export const FLAG_MOVE = 1 << 14
+/** unpin: its folios are made dirty first. @kernel mm/gup.c: unpin_user_pages_dirty_lock */
+export const FLAG_DIRTY = 1 << 15
+/** store, load: the kernel does it through its own mapping of the page. @kernel kmap_local_page */
+export const FLAG_KERNEL = 1 << 16
+/** slot: the flags of the slot are set anew. @kernel include/linux/pipe_fs_i.h: struct pipe_buffer */
+export const FLAG_RESET = 1 << 17
+/** The row happens where nothing may sleep. @kernel include/linux/preempt.h: in_atomic */
+export const FLAG_ATOMIC = 1 << 18
+/** The row happens in a kernel thread, which has no user memory. @kernel current->mm */
+export const FLAG_WORKER = 1 << 19
+/** get, put: the counter of the page itself, not of its folio. @kernel include/linux/page_ref.h: page_ref_inc */
+export const FLAG_RAW = 1 << 20

@@ -107,6 +107,18 @@ export class HeldPages {
     return tail
   }
 
+  /** Tells of each run of a row. */
+  eachRun(slot: number, tell: (page: number, count: number) => void): void {
+    const { page, count, next } = this.entries
+    for (let entry = this.holds.first[slot]; entry !== ENTRY_NONE; entry = next[entry]) tell(page[entry], count[entry])
+  }
+
+  /** First page of a row, -1 where it has none. */
+  firstPage(slot: number): number {
+    const entry = this.holds.first[slot]
+    return entry === ENTRY_NONE ? -1 : this.entries.page[entry]
+  }
+
   /** Makes every folio of a row dirty that is clean; returns how many were. */
   makeDirty(slot: number): number {
     const { page, count, next } = this.entries

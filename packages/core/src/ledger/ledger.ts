@@ -20,6 +20,7 @@ import {
 } from './hold.ts'
 import { HoldTable, REASON_NOT_RELEASED, REASON_WRONG_KIND } from './hold-table.ts'
 import type { LedgerObserver } from './ledger-observer.ts'
+import type { LedgerTap } from './ledger-tap.ts'
 import { MappingReferences } from './mapping-references.ts'
 import { BARE_PAGES, countDropped, countTaken, newTotals } from './totals.ts'
 import { VIOLATIONS_LISTED_MAX, type Violation, type ViolationRule, wrongKind } from './violation.ts'
@@ -36,6 +37,8 @@ export class Ledger {
   readonly violations: Violation[] = []
   violationCount = 0
   observer: LedgerObserver | null = null
+  /** Told of everything, while an audit listens. */
+  tap: LedgerTap | null = null
   /** For the references that mappings hold. */
   readonly mappingReferences: MappingReferences
   /** {@link getPage} and {@link putPage}, for who knows no ledger. */
@@ -80,6 +83,7 @@ export class Ledger {
     const counted = this.held.take(slot, list)
     if (counted < 0) return ENOMEM
     countTaken(this.totals, counted, retention)
+    if (this.tap !== null) this.tap.acquired(slot)
     return makeHold(slot, this.holds.generation[slot], retention)
   }
 
@@ -100,7 +104,9 @@ export class Ledger {
    */
   unpinDirty(hold: Pinned): number {
     const slot = this.holds.find(hold)
-    const dirtied = slot > 0 && this.holds.retention[slot] === RETAIN_PIN ? this.held.makeDirty(slot) : 0
+    const isHeld = slot > 0 && this.holds.retention[slot] === RETAIN_PIN
+    if (isHeld && this.tap !== null) this.tap.dirtying(slot)
+    const dirtied = isHeld ? this.held.makeDirty(slot) : 0
     this.unpin(hold)
     return dirtied
   }
@@ -116,12 +122,14 @@ export class Ledger {
    * @kernel include/linux/mm.h: get_page
    */
   getPage(page: number): void {
+    if (this.tap !== null) this.tap.got(page)
     this.counts.get(page)
     countTaken(this.totals, 1, RETAIN_REF)
   }
 
   /** Drops what {@link getPage} took. @kernel include/linux/mm.h: put_page */
   putPage(page: number): void {
+    if (this.tap !== null) this.tap.putting(page)
     this.counts.put(page)
     this.countDropped(1, RETAIN_REF, this.operation)
   }
@@ -167,6 +175,7 @@ export class Ledger {
       return
     }
     if (as !== holds.retention[slot]) {
+      if (this.tap !== null) this.tap.releasingAs(slot, as)
       this.violate('wrong-kind-release', holds.row[slot], retentionOf(hold), as, holds.counted[slot], wrongKind(as))
       holds.reason[slot] = REASON_WRONG_KIND
       return
@@ -193,6 +202,7 @@ export class Ledger {
     const slot = holds.find(hold)
     invariant(slot > 0 && count > 0 && count <= holds.count[slot], 'split: more entries than the hold has')
     const tail = this.held.split(slot, count, retentionOf(hold))
+    if (this.tap !== null) this.tap.split(slot, tail)
     return makeHold(tail, holds.generation[tail], retentionOf(hold)) as Kind
   }
 
@@ -203,6 +213,7 @@ export class Ledger {
     const slot = holds.find(hold)
     invariant(slot > 0 && holds.count[slot] > 0, 'releaseFirst: the hold is empty')
     const retention = holds.retention[slot] as Retention
+    if (this.tap !== null) this.tap.releasing(slot, 1)
     const counted = this.held.dropFirst(slot, retention)
     this.countDropped(counted, retention, holds.operation[slot])
   }
@@ -233,6 +244,16 @@ export class Ledger {
     return slot > 0 ? this.holds.count[slot] : 0
   }
 
+  /** Tells of each run of page rows that an open row of the hold table has. Of the first one see {@link firstPage}. */
+  eachRun(slot: number, tell: (page: number, count: number) => void): void {
+    this.held.eachRun(slot, tell)
+  }
+
+  /** First page row of an open row of the hold table, -1 where it has none. */
+  firstPage(slot: number): number {
+    return this.held.firstPage(slot)
+  }
+
   /** Records a broken rule with the row at work. */
   violate(
     rule: ViolationRule,
@@ -243,8 +264,9 @@ export class Ledger {
     detail: string,
   ): void {
     this.violationCount++
-    if (this.violations.length >= VIOLATIONS_LISTED_MAX) return
-    this.violations.push({ rule, row: this.row, line: this.line, takenRow, held, releasedAs, pages, detail })
+    const violation = { rule, row: this.row, line: this.line, takenRow, held, releasedAs, pages, detail }
+    if (this.tap !== null) this.tap.violated(violation)
+    if (this.violations.length < VIOLATIONS_LISTED_MAX) this.violations.push(violation)
   }
 
   private newHold(retention: Retention): number {
@@ -268,6 +290,7 @@ export class Ledger {
     const retention = holds.retention[slot] as Retention
     const counted = holds.counted[slot]
     const operation = holds.operation[slot]
+    if (this.tap !== null) this.tap.releasing(slot, counted)
     this.held.drop(slot, retention)
     this.countDropped(counted, retention, operation)
   }

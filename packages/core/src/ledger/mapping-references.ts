@@ -31,13 +31,15 @@ export class MappingReferences implements PageReferences {
 
   /** True when no folio has a reference or pin but those of mappings and the one with which it was allocated. */
   areAll(): boolean {
-    const { length, head, refcount, pincount } = this.pages
-    for (let page = 0; page < length; page++) {
-      if (head[page] !== page) continue
-      const mapped = page < this.net.length ? this.net[page] : 0
-      if (refcount[page] !== 1 + mapped || pincount[page] !== 0) return false
-    }
+    const { length, head } = this.pages
+    for (let page = 0; page < length; page++) if (head[page] === page && this.hasOthers(page)) return false
     return true
+  }
+
+  /** The folio with that head page has a reference or pin beyond those of mappings and the one with which it was allocated. */
+  hasOthers(head: number): boolean {
+    const mapped = head < this.net.length ? this.net[head] : 0
+    return this.pages.refcount[head] !== 1 + mapped || this.pages.pincount[head] !== 0
   }
 
   private note(page: number, by: number): void {

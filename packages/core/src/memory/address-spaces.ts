@@ -19,7 +19,7 @@ import type { PageBytes } from './page-bytes.ts'
 import { type FaultContext, PageFaults } from './page-faults.ts'
 import { NO_REFERENCES, type PageReferences } from './page-references.ts'
 import { KIND_ANON, type PageStore } from './page-store.ts'
-import { LEAF_PAGES, PageTables } from './page-tables.ts'
+import { LEAF_PAGES, PageTables, rowOf } from './page-tables.ts'
 
 export { KERNEL_MM } from './mapping-table.ts'
 
@@ -212,6 +212,12 @@ export class AddressSpaces implements FaultContext {
   /** {@link walk} from a page number on, for callers that run once in a while. */
   walkPages(mm: number, firstPage: number, count: number, foll: number, out: Int32Array): number {
     return this.walk(mm, Float64Array.of(firstPage * PAGE_SIZE), 0, 0, count, foll, out)
+  }
+
+  /** Row of the page that is mapped there, -1 where none was faulted in yet. */
+  pageAt(mm: number, page: number): number {
+    const entry = this.tables.entryAt(this.find(mm, page).id, page)
+    return entry === 0 ? -1 : rowOf(entry)
   }
 
   /** Takes over the ranges of another lane's address spaces; the pages are this one's own. */

@@ -16,7 +16,7 @@ import {
   type OpBatch,
 } from '../trace/op-batch.ts'
 import { TraceError } from '../trace/trace-error.ts'
-import type { TraceReader } from '../trace/trace-reader.ts'
+import type { TraceHeader, TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
 import { consumerOptions } from './consumer-options.ts'
 import { Lane } from './lane.ts'
@@ -24,20 +24,22 @@ import { applyMemoryEvent } from './memory-events.ts'
 import type { ReplayOptions } from './replay-options.ts'
 import { UsageError } from './usage-error.ts'
 
-/** Events about pages, whoever uses them. */
-const PAGE_EVENT_NAMES: readonly EventName[] = [
-  'free',
-  'dirty',
-  'writeback',
-  'writeback_end',
-  'truncate',
-  'reflink',
-  'lease',
-  'unlease',
-  'mkwrite',
-  'unlock',
+/** What happens to pages, files and kernel objects concerns whoever uses them. */
+const OWN_EVENT_NAMES: readonly EventName[] = [
+  'io',
+  'map',
+  'unmap',
+  'fork',
+  'register',
+  'unregister',
+  'pin',
+  'get',
+  'unpin',
+  'put',
 ]
-const PAGE_EVENTS = PAGE_EVENT_NAMES.map((name) => EVENT_NAMES.indexOf(name))
+const SHARED_EVENTS = EVENT_NAMES.filter((name) => !OWN_EVENT_NAMES.includes(name)).map((name) =>
+  EVENT_NAMES.indexOf(name),
+)
 
 /** Consumer of rows that name none. */
 const DEFAULT_CONSUMER = 'bio'
@@ -87,7 +89,10 @@ export class LaneSet {
       return this.lanes
     }
     // What happens to pages concerns whoever uses them.
-    if (event !== EVENT_IO && PAGE_EVENTS.includes(event)) return this.lanes
+    if (event !== EVENT_IO && SHARED_EVENTS.includes(event)) {
+      const isAlone = this.lanes.length === 0 && (this.options.rules?.length ?? 0) > 0
+      return isAlone ? this.open(batch, row) : this.lanes
+    }
     const lanes =
       this.options.consumers !== null ? this.lanes : (this.byConsumer[batch.consumer[row] + 1] ?? this.open(batch, row))
     if (event === EVENT_IO) this.operationsBefore++
@@ -131,6 +136,9 @@ export class LaneSet {
         inFlight: this.options.inFlight,
         verifyData: this.options.verifyData ?? false,
         faults: this.options.faults ?? null,
+        rules: this.options.rules ?? [],
+        calls: this.trace.calls,
+        stableWrites: stableWrites(header),
       }
       return blaming({ setup }, () => new Lane(setup, this.mappings, this.operationsBefore))
     })
@@ -177,6 +185,15 @@ export class LaneSet {
     }
     return version
   }
+}
+
+/**
+ * Stores wait for writeback: as the header has it, else where the file system checksums data.
+ * @kernel include/linux/pagemap.h: AS_STABLE_WRITES (btrfs with data checksums sets it; 6.1.176 too)
+ */
+function stableWrites({ attributes, filesystem }: TraceHeader): boolean {
+  const told = attributes.get('stable-writes')
+  return told === undefined ? filesystem === 'btrfs' : told === 'yes'
 }
 
 function policyNamed(name: string): ExtractionPolicy {

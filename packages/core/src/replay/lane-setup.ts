@@ -1,6 +1,7 @@
 import type { RegisteredConsumer } from '../consumer/registry.ts'
 import type { ExtractionPolicy } from '../extract/policy.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { HazardRule } from '../lifetime/rule.ts'
 import type { Dictionary } from '../trace/dictionary.ts'
 import { NONE, type OpBatch } from '../trace/op-batch.ts'
 import type { FaultInjection } from './replay-options.ts'
@@ -22,6 +23,12 @@ export interface LaneSetup {
   readonly inFlight: boolean
   readonly verifyData: boolean
   readonly faults: FaultInjection | null
+  /** Hazard rules that listen; none: nothing is told. */
+  readonly rules: readonly HazardRule[]
+  /** The trace's names of calls. */
+  readonly calls: Dictionary
+  /** `# stable-writes` of the trace, else what the file system asks for. */
+  readonly stableWrites: boolean
 }
 
 /**

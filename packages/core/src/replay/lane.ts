@@ -1,5 +1,5 @@
 import type { Consumer, ConsumerEnvironment } from '../consumer/consumer.ts'
-import { FAULT_COMPLETE, FAULT_NAMES } from '../consumer/faults.ts'
+import { FAULT_COMPLETE } from '../consumer/faults.ts'
 import { Operation } from '../consumer/operation.ts'
 import { EFAULT, EINVAL, EIO } from '../errno.ts'
 import { ITER_MIXED, ITER_TYPE_NAMES } from '../iter/iter-type.ts'
@@ -27,19 +27,25 @@ import {
   NONE,
   type OpBatch,
 } from '../trace/op-batch.ts'
+import { auditOf } from './audit-of.ts'
 import { DataCheck } from './data-check.ts'
+import { FileMappings } from './file-mappings.ts'
 import { GroundTruth } from './ground-truth.ts'
 import { ID_OPERATION, IdTable } from './id-table.ts'
 import { InFlight } from './in-flight.ts'
+import type { LaneAudit } from './lane-audit.ts'
 import { isComparable, isComparableLane, type LaneSetup } from './lane-setup.ts'
 import { BYTES, ERRORS, newLaneSums, OPERATIONS } from './lane-sums.ts'
 import { LifetimeEvents } from './lifetime-events.ts'
 import { loadOperation } from './load-operation.ts'
 import { applyMemoryEvent } from './memory-events.ts'
 import { MixedBuffers } from './mixed-buffers.ts'
+import { PageEvents } from './page-events.ts'
 import { ReferenceEvents } from './reference-events.ts'
 import { RegisteredBuffers } from './registered-buffers.ts'
 import { Registrations } from './registrations.ts'
+import { RowPages } from './row-pages.ts'
+import { faultSteps, tellFault } from './tell-fault.ts'
 import type { Watcher } from './watcher.ts'
 
 /** One policy with one consumer over one trace: its own pages, address spaces and ledger. */
@@ -62,6 +68,10 @@ export class Lane {
   private readonly ids = new IdTable()
   private readonly events: ReferenceEvents
   private readonly lifetime: LifetimeEvents
+  private readonly pageEvents: PageEvents
+  private readonly fileMappings = new FileMappings()
+  /** The hazard rules that listen; null while none does. */
+  readonly audit: LaneAudit | null
   readonly mixed = new MixedBuffers()
   readonly registrations: Registrations
   /** Time of the last row or completion, ns; one element, since a field that is a double is allocated anew. */
@@ -85,7 +95,10 @@ export class Lane {
     if (setup.faults !== null) this.io.faults.inject(setup.faults.fault, setup.faults.at)
     this.groundTruth = new GroundTruth(setup.file)
     this.events = new ReferenceEvents(this.io, this.ledger, this.ids, this.inFlight)
-    this.lifetime = new LifetimeEvents(this.io)
+    const rowPages = new RowPages(this.memory, this.fileMappings)
+    this.lifetime = new LifetimeEvents(this.io, rowPages)
+    this.pageEvents = new PageEvents(this.io, rowPages)
+    this.audit = auditOf(setup, this.io, rowPages)
     this.check = setup.verifyData ? new DataCheck(this.memory) : null
     const { definition } = setup.consumer
     this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))
@@ -111,6 +124,8 @@ export class Lane {
     this.lastNs[0] = batch.tsNs[row]
     if (event === EVENT_MAP || event === EVENT_UNMAP || event === EVENT_FORK) {
       if (event === EVENT_UNMAP) this.registrations.loseMemory(batch, row)
+      if (event === EVENT_FORK) this.audit?.forked(batch, row)
+      else this.fileMappings.apply(batch, row)
       applyMemoryEvent(this.spaces, batch, row)
       return
     }
@@ -118,8 +133,14 @@ export class Lane {
     if (!mine) return
     const operation = event === EVENT_IO ? this.operationNumber : 0
     this.ledger.at(batch.firstRow + row, batch.line[row], operation, batch.tsNs, row)
-    if (event === EVENT_IO) this.operate(batch, row)
-    else if (event === EVENT_PIN || event === EVENT_GET) this.events.take(batch, row)
+    if (event === EVENT_IO) {
+      this.operate(batch, row)
+      return
+    }
+    this.audit?.begins(batch, row)
+    if (this.pageEvents.isTaken(this.consumer, batch, row)) return
+    this.audit?.event(batch, row)
+    if (event === EVENT_PIN || event === EVENT_GET) this.events.take(batch, row)
     else if (event === EVENT_UNPIN || event === EVENT_PUT) this.events.letGo(batch, row)
     else if (event === EVENT_REGISTER || event === EVENT_UNREGISTER) this.registration(batch, row)
     else {
@@ -134,9 +155,9 @@ export class Lane {
     this.watched = watcher
     this.ledger.observer = watcher
     this.io.observer = watcher
-    const stepsBefore = this.faultSteps()
+    const stepsBefore = faultSteps(this.io.faults)
     this.replayRow(batch, row, true)
-    this.tellFault(watcher, stepsBefore)
+    tellFault(this.io.faults, watcher, stepsBefore)
     this.io.observer = null
   }
 
@@ -159,7 +180,9 @@ export class Lane {
       }
       this.compareSlot(slot, inFlight.expectedAcquired[slot], -1)
     }
+    this.audit?.phase('close')
     this.consumer.close?.(this.io)
+    this.audit?.finish()
   }
 
   private operate(batch: OpBatch, row: number): void {
@@ -168,8 +191,10 @@ export class Lane {
     const acquiredBefore = totals[PINS_ACQUIRED]
     const releasedBefore = totals[PINS_RELEASED]
     loadOperation(io, batch, row, this.operationNumber)
+    this.audit?.begin(io, batch.line[row])
     const result = this.submit(batch, row)
     io.result = result
+    this.audit?.returned(io, result)
     sums[OPERATIONS]++
     if (result < 0) sums[ERRORS]++
     else sums[BYTES] += result
@@ -177,7 +202,7 @@ export class Lane {
     if (result < 0 || end === END_SYNCHRONOUS) {
       const pages = batch.id[row] === NONE ? 0 : io.pagesKept()
       const retention = io.retentionKept()
-      if (result >= 0) this.complete()
+      if (result >= 0) this.complete(batch.line[row])
       this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
       if (batch.id[row] !== NONE && !io.iter.fixed)
         this.ids.set(batch.id[row], ID_OPERATION, batch.firstRow + row, retention, pages)
@@ -194,6 +219,7 @@ export class Lane {
     if (io.iter.fixed && !this.registrations.cover(batch, row)) return EFAULT
     const result = this.check === null ? consumer.submit(io) : this.check.submit(io, consumer)
     if (result < 0) {
+      this.audit?.aborting()
       consumer.abort(io)
       io.giveBackBorrowed()
     }
@@ -227,7 +253,7 @@ export class Lane {
     inFlight.restore(slot, io)
     if (inFlight.completionNs[slot] > this.lastNs[0]) this.lastNs[0] = inFlight.completionNs[slot]
     if (inFlight.releasedEarly[slot] !== 0) this.events.reportEarlyRelease(slot)
-    this.complete()
+    this.complete(inFlight.line[slot])
     if (inFlight.serial[slot] !== 0) this.registrations.letGoOfUse(inFlight.serial[slot])
     inFlight.released[slot] += totals[PINS_RELEASED] - releasedBefore
     this.compareSlot(slot, inFlight.expectedAcquired[slot], inFlight.expectedReleased[slot])
@@ -235,29 +261,17 @@ export class Lane {
   }
 
   /** Lets the consumer complete the operation at work. */
-  private complete(): void {
+  private complete(line: number): void {
     const { watched, io } = this
+    this.audit?.completing(io, line)
     if (watched !== null) watched.completing = watched.number === io.number
-    const stepsBefore = this.faultSteps()
+    const stepsBefore = faultSteps(io.faults)
     const { recordedResult } = io
     io.completion = io.faults.fails(FAULT_COMPLETE) ? EIO : recordedResult < 0 ? recordedResult : 0
     this.consumer.complete(io)
     io.giveBackBorrowed()
     // What completes within its submission is told there.
-    if (watched?.completing === true && io.observer === null) this.tellFault(watched, stepsBefore)
-  }
-
-  /** Steps so far of the kind that is made to fail. */
-  private faultSteps(): number {
-    const { kind, seen } = this.io.faults
-    return kind < 0 ? 0 : seen[kind]
-  }
-
-  /** Says so when the step that was made to fail was one of the operation's, after `stepsBefore`. */
-  private tellFault(watcher: Watcher, stepsBefore: number): void {
-    const { kind, at } = this.io.faults
-    if (kind < 0 || at <= stepsBefore || at > this.faultSteps()) return
-    watcher.note(`injected: ${FAULT_NAMES[kind]} step ${at} of the lane was made to fail`)
+    if (watched?.completing === true && io.observer === null) tellFault(io.faults, watched, stepsBefore)
   }
 
   /** `register` and `unregister` rows. */

@@ -5,8 +5,8 @@ import { type ExtractionPolicy, findPolicy } from '../extract/policy.ts'
 import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
 import { invariant } from '../invariant.ts'
 import { ITER_FOLIOQ, ITER_SOURCE, ITER_XARRAY } from '../iter/iter-type.ts'
-import { FLAG_LONGTERM } from '../iter/row-flags.ts'
-import { HOLD_NONE, type Hold, isHold, makeHold } from '../ledger/hold.ts'
+import { FLAG_DIRTY, FLAG_LONGTERM, FLAG_RAW } from '../iter/row-flags.ts'
+import { HOLD_NONE, type Hold, isHold, isPinned, makeHold } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { EVENT_PIN, EVENT_UNPIN, NONE, type OpBatch } from '../trace/op-batch.ts'
@@ -35,8 +35,9 @@ export class ReferenceEvents {
     this.inFlight = inFlight
   }
 
-  /** `pin` or `get`. */
+  /** `pin` or `get`; where `op` is `read`, for writing to the memory. */
   take(batch: OpBatch, row: number): void {
+    if ((batch.flags[row] & FLAG_RAW) !== 0) return
     const retention = batch.event[row] === EVENT_PIN ? RETAIN_PIN : RETAIN_REF
     this.startIter(batch, row)
     let hold: Hold = HOLD_NONE
@@ -67,6 +68,7 @@ export class ReferenceEvents {
 
   /** `unpin` or `put`. */
   letGo(batch: OpBatch, row: number): void {
+    if ((batch.flags[row] & FLAG_RAW) !== 0) return
     const as = batch.event[row] === EVENT_UNPIN ? RETAIN_PIN : RETAIN_REF
     const id = batch.id[row]
     if (id === NONE) {
@@ -82,17 +84,35 @@ export class ReferenceEvents {
         return
       case ID_HOLD:
       case ID_REGISTRATION:
-        this.letGoHold(id, as)
+        this.letGoHold(batch, row, id, as)
         return
       default:
         invariant(false, 'an id refers to something unknown')
     }
   }
 
-  private letGoHold(id: number, as: Retention): void {
+  private letGoHold(batch: OpBatch, row: number, id: number, as: Retention): void {
     const hold = this.ids.holdOf(id)
-    if (this.ledger.isOpen(hold)) this.ledger.release(hold, as)
-    else this.releasedBefore(id, as)
+    if (!this.ledger.isOpen(hold)) {
+      this.releasedBefore(id, as)
+      return
+    }
+    this.release(this.partOf(hold, batch, row), as, (batch.flags[row] & FLAG_DIRTY) !== 0)
+  }
+
+  /** Where the row has segments too, only as many entries are let go as they have pages: the rest stays. */
+  private partOf(hold: Hold, batch: OpBatch, row: number): Hold {
+    if (batch.segmentCount[row] === 0) return hold
+    const held = this.ledger.entriesHeld(hold)
+    this.startIter(batch, row)
+    let named = 0
+    for (let bytes = this.list(RETAIN_NONE); bytes > 0; bytes = this.list(RETAIN_NONE)) named += this.io.list.length
+    return named > 0 && named < held ? this.ledger.split(hold, named) : hold
+  }
+
+  private release(hold: Hold, as: Retention, makesDirty: boolean): void {
+    if (makesDirty && as === RETAIN_PIN && isPinned(hold)) this.ledger.unpinDirty(hold)
+    else this.ledger.release(hold, as)
   }
 
   /** What an operation keeps is let go by an event, ahead of its completion. */
@@ -153,7 +173,7 @@ export class ReferenceEvents {
       this.ledger.violate('double-release', takenRow, retention, as, pages, RELEASED_BEFORE)
       return
     }
-    this.ledger.release(taken.hold, as)
+    this.release(taken.hold, as, (batch.flags[row] & FLAG_DIRTY) !== 0)
     // The last one stays, so that a further release is recognised.
     if (all.length > 1 && !isOpen(taken)) all.splice(all.indexOf(taken), 1)
   }

@@ -1,6 +1,7 @@
 import type { FaultName } from '../consumer/faults.ts'
 import type { Registry } from '../consumer/registry.ts'
 import type { QuirkChange } from '../kernel/kernel.ts'
+import type { HazardRule } from '../lifetime/rule.ts'
 
 /** Option values by consumer name, then option name: `{ bio: { 'logical-block-size': 4096 } }`. */
 export type ConsumerOptionValues = Readonly<Record<string, Readonly<Record<string, number>>>>
@@ -36,6 +37,8 @@ export interface ReplayOptions {
   /** A step that fails, in each lane; null or left out: none. */
   readonly faults?: FaultInjection | null
   readonly consumerOptions: ConsumerOptionValues
+  /** Hazard rules that listen, in each lane; none when left out. */
+  readonly rules?: readonly HazardRule[]
   /** Operations without completion are in flight where the trace was cut, not leaked. */
   readonly inFlight: boolean
   /** Called after each batch. */

@@ -1,9 +1,23 @@
-import { EVENT_IO, EVENT_NAMES, EVENT_PIN, EVENT_PUT, type EventName, type OpBatch } from '../trace/op-batch.ts'
+import {
+  EVENT_IO,
+  EVENT_LOCK,
+  EVENT_NAMES,
+  EVENT_PIN,
+  EVENT_PUT,
+  type EventName,
+  type OpBatch,
+} from '../trace/op-batch.ts'
 
-/** Rows that nothing models yet. */
-const UNMODELLED: readonly EventName[] = ['writeback', 'reflink', 'lease', 'unlease']
+/** Rows that only an audit looks at. */
+const AUDITED: readonly EventName[] = [
+  'writeback',
+  'reflink',
+  'lease',
+  'unlease',
+  ...EVENT_NAMES.slice(EVENT_LOCK).filter((name) => name !== 'store'),
+]
 
-/** What the report says of the trace as a whole: rows, operations, time, and rows that nothing models yet. */
+/** What the report says of the trace as a whole: rows, operations, time, and rows that only an audit looks at. */
 export class TraceSpan {
   rows = 0
   operations = 0
@@ -34,9 +48,13 @@ export class TraceSpan {
   }
 
   warnings(): string[] {
-    return UNMODELLED.flatMap((name) => {
+    return AUDITED.flatMap((name) => {
       const rows = this.others[EVENT_NAMES.indexOf(name)]
-      return rows === 0 ? [] : [`${rows} ${rows === 1 ? 'row' : 'rows'} with event ${name}: not modelled, skipped`]
+      return rows === 0
+        ? []
+        : [
+            `${rows} ${rows === 1 ? 'row' : 'rows'} with event ${name}: they change no count; pinscope audit looks at them`,
+          ]
     })
   }
 }

@@ -9,7 +9,7 @@ import {
   ITER_UBUF,
   ITER_XARRAY,
 } from '../iter/iter-type.ts'
-import { COLUMN_BACKING, COLUMN_FILE, COLUMN_ID, COLUMN_OP, COLUMN_SEGS } from './columns.ts'
+import { COLUMN_BACKING, COLUMN_CALL, COLUMN_FILE, COLUMN_ID, COLUMN_LEN, COLUMN_OP, COLUMN_SEGS } from './columns.ts'
 import { SEGMENTS_PAGES_MAX, SEGMENTS_VECTOR_MAX } from './limits.ts'
 import type { EventName } from './op-batch.ts'
 
@@ -31,6 +31,8 @@ const OP = 1 << COLUMN_OP
 const SEGS = 1 << COLUMN_SEGS
 const BACKING = 1 << COLUMN_BACKING
 const FILE = 1 << COLUMN_FILE
+const CALL = 1 << COLUMN_CALL
+const LEN = 1 << COLUMN_LEN
 
 const RANGE = (1 << ITER_UBUF) | (1 << ITER_KVEC)
 const MEMORY = RANGE | (1 << ITER_IOVEC) | (1 << ITER_BVEC)
@@ -49,7 +51,7 @@ export const EVENT_RULES: readonly EventRule[] = [
   rule('register', ID | SEGS, 0, MEMORY),
   rule('unregister', ID, 0, MEMORY),
   rule('fork', 0, 0, MEMORY),
-  rule('free', SEGS, 0, PAGES),
+  rule('free', 0, ID | SEGS, PAGES),
   rule('dirty', 0, SEGS | FILE, PAGES),
   rule('writeback', 0, SEGS | FILE, PAGES),
   rule('writeback_end', 0, SEGS | FILE, PAGES),
@@ -63,6 +65,50 @@ export const EVENT_RULES: readonly EventRule[] = [
   rule('unpin', 0, ID | SEGS, PAGES),
   rule('put', 0, ID | SEGS, PAGES),
   rule('unlock', 0, SEGS | FILE, PAGES),
+  rule('lock', 0, SEGS | FILE, PAGES),
+  rule('store', 0, SEGS | FILE, PAGES),
+  rule('load', 0, SEGS | FILE, PAGES),
+  rule('dma', OP, SEGS | FILE, PAGES),
+  rule('dma_end', ID, 0, PAGES),
+  rule('clean', 0, SEGS | FILE, PAGES),
+  rule('stable', 0, SEGS | FILE, PAGES),
+  rule('invalidate', 0, SEGS | FILE, PAGES),
+  rule('reclaim', 0, SEGS | FILE, PAGES),
+  rule('migrate', 0, SEGS | FILE, PAGES),
+  rule('compare', 0, SEGS | FILE, PAGES),
+  rule('dedupe', 0, SEGS | FILE, PAGES),
+  rule('alloc', ID, 0, PAGES),
+  rule('attach', ID | SEGS, 0, PAGES),
+  rule('submit', ID, 0, PAGES),
+  rule('complete', ID, 0, PAGES),
+  rule('clone', ID, 0, PAGES),
+  rule('share', ID, 0, PAGES),
+  rule('drop', ID, 0, PAGES),
+  rule('merge', ID | SEGS, 0, PAGES),
+  rule('slot', ID, SEGS | FILE, PAGES),
+  rule('append', ID, SEGS | FILE, PAGES),
+  rule('init', ID | OP, 0, ANY),
+  rule('extract', ID | LEN, 0, ANY),
+  rule('advance', ID | LEN, 0, ANY),
+  rule('revert', ID | LEN, 0, ANY),
+  rule('consume', ID | LEN, 0, ANY),
+  rule('use', ID, 0, PAGES),
+  rule('copy', ID | OP, 0, ANY),
+  rule('return', ID, 0, PAGES),
+  rule('reserve', FILE | LEN, 0, PAGES),
+  rule('unreserve', FILE | LEN, 0, PAGES),
+  rule('allocate', FILE | LEN, 0, PAGES),
+  rule('copy_in', FILE | LEN, 0, PAGES),
+  rule('zero', FILE | LEN, 0, PAGES),
+  rule('punch', FILE | LEN, 0, PAGES),
+  rule('extend', FILE, 0, PAGES),
+  rule('write_end', FILE | LEN, 0, PAGES),
+  rule('lease_break', FILE, 0, PAGES),
+  rule('layout', FILE | LEN, 0, PAGES),
+  rule('wait', CALL, 0, PAGES),
+  rule('allocation', CALL, 0, PAGES),
+  rule('account', LEN, 0, PAGES),
+  rule('unaccount', LEN, 0, PAGES),
 ]
 
 /** Most segments of a row, by iterator type. @kernel include/uapi/linux/uio.h: UIO_MAXIOV */

@@ -17,6 +17,7 @@ export const HEADER_KEYS = [
   'logical-block-size',
   'dma-alignment',
   'folio-order',
+  'stable-writes',
 ] as const
 
 /** A cell of the header row and where it stands. */
@@ -82,6 +83,7 @@ export function readAttribute(text: string, file: string, line: number, attribut
   }
   if (key === 'logical-block-size' || key === 'dma-alignment') checkSize(key, value, text, file, line)
   if (key === 'folio-order') checkOrder(value, text, file, line)
+  if (key === 'stable-writes') checkStableWrites(value, text, file, line)
   const before = attributes.get(key)
   attributes.set(key, before === undefined ? value : `${before}\n${value}`)
 }
@@ -106,6 +108,17 @@ function checkOrder(value: string, text: string, file: string, line: number): vo
     column: text.lastIndexOf(value) + 1,
     problem: `folio-order is ${quotedText(value)}, expected a whole number from 0 to ${FOLIO_ORDER_MAX}`,
     hint: 'Folios of the page cache have 2^N pages: 4 is 64 KiB.',
+  })
+}
+
+function checkStableWrites(value: string, text: string, file: string, line: number): void {
+  if (value === 'yes' || value === 'no') return
+  throw new TraceError({
+    file,
+    line,
+    column: text.lastIndexOf(value) + 1,
+    problem: `stable-writes is ${quotedText(value)}, expected yes or no`,
+    hint: 'Yes: a store to a page under writeback waits until it is over (AS_STABLE_WRITES).',
   })
 }
 

@@ -25,6 +25,50 @@ export const EVENT_NAMES = [
   'unpin',
   'put',
   'unlock',
+  'lock',
+  'store',
+  'load',
+  'dma',
+  'dma_end',
+  'clean',
+  'stable',
+  'invalidate',
+  'reclaim',
+  'migrate',
+  'compare',
+  'dedupe',
+  'alloc',
+  'attach',
+  'submit',
+  'complete',
+  'clone',
+  'share',
+  'drop',
+  'merge',
+  'slot',
+  'append',
+  'init',
+  'extract',
+  'advance',
+  'revert',
+  'consume',
+  'use',
+  'copy',
+  'return',
+  'reserve',
+  'unreserve',
+  'allocate',
+  'copy_in',
+  'zero',
+  'punch',
+  'extend',
+  'write_end',
+  'lease_break',
+  'layout',
+  'wait',
+  'allocation',
+  'account',
+  'unaccount',
 ] as const
 /** One of the events. */
 export type EventName = (typeof EVENT_NAMES)[number]
@@ -45,6 +89,8 @@ export const EVENT_GET = 16
 export const EVENT_UNPIN = 17
 export const EVENT_PUT = 18
 export const EVENT_UNLOCK = 19
+export const EVENT_LOCK = 20
+export const EVENT_STORE = 21
 
 /** Directions as the `op` column has them: index 0 = read (ITER_DEST), 1 = write (ITER_SOURCE). */
 export const OP_NAMES = ['read', 'write'] as const

@@ -145,6 +145,12 @@ export const traceHeaderSchema = z
       .describe(
         'Pages of files (folioq, xarray) lie in folios of 2^N pages where a whole one fits. Absent: small ones.',
       ),
+    'stable-writes': z
+      .enum(['yes', 'no'])
+      .optional()
+      .describe(
+        'A store to a page under writeback waits until it is over (AS_STABLE_WRITES). Absent: `yes` on btrfs, else `no`.',
+      ),
   })
   .catchall(z.string())
   .describe('What the first lines say about the recording; other keys are carried through')

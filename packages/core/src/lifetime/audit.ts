@@ -1,0 +1,144 @@
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Memory } from '../memory/memory.ts'
+import type { Borrows } from './borrows.ts'
+import { Devices } from './devices.ts'
+import { EventBus } from './event-bus.ts'
+import { FileSpace } from './file-space.ts'
+import { FINDINGS_LISTED_MAX, type Finding } from './finding.ts'
+import { Folios } from './folios.ts'
+import { Iterators } from './iterators.ts'
+import { Leases } from './leases.ts'
+import { Objects } from './objects.ts'
+import type { HistoryStep } from './page-history.ts'
+import type { HazardRule } from './rule.ts'
+import { Tasks } from './tasks.ts'
+import { Tokens } from './tokens.ts'
+import { WhereReferencesGo } from './where-references-go.ts'
+
+/** What an audit is of: one lane's world. */
+export interface AuditedLane {
+  readonly memory: Memory
+  readonly ledger: Ledger
+  /** What lists of operations in flight name. */
+  readonly borrows: Borrows
+  readonly kernel: Kernel
+  readonly filesystem: string | null
+  /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES */
+  readonly stableWrites: boolean
+}
+
+/** What a rule says of what it found; what is left out is of the row at work. */
+export interface FoundHazard {
+  readonly detail: string
+  /** First page row; left out: it is about no page. */
+  readonly page?: number
+  /** Pages concerned; 1 where a page is given. */
+  readonly pages?: number
+  /** Whose reference it is about: row of the hold table. */
+  readonly token?: number
+  /** The row and line that it is about, where that is not the row at work: a leak is about the row that took. */
+  readonly row?: number
+  readonly line?: number
+  /** Row that took, where no token is given. */
+  readonly takenRow?: number
+}
+
+/**
+ * The hazard rules of one lane at work: state of folios, tokens, objects, iterators, file space, leases and tasks; the
+ * rules hear what happens to them, and tell what they find. Replaying without one costs a look at a null field.
+ */
+export class Audit {
+  readonly bus = new EventBus()
+  readonly findings: Finding[] = []
+  /** Findings in all, listed or not, by rule. */
+  readonly counts = new Map<HazardRule, number>()
+  readonly folios: Folios
+  readonly tokens: Tokens
+  readonly objects: Objects
+  readonly devices: Devices
+  readonly iterators: Iterators
+  readonly space: FileSpace
+  readonly leases: Leases
+  readonly tasks: Tasks
+  readonly references: WhereReferencesGo
+  readonly lane: AuditedLane
+  /** Forks so far: before the first no page is shared by one. */
+  forks = 0
+  /** Steps at which the kernel refused what a rule forbids: told apart from findings. */
+  readonly refusals: { rule: HazardRule; row: number; detail: string }[] = []
+
+  constructor(lane: AuditedLane, rules: readonly HazardRule[]) {
+    const { bus } = this
+    const { ledger, memory } = lane
+    this.lane = lane
+    this.folios = new Folios(bus, memory.pages, ledger.mappingReferences)
+    this.folios.stableWrites = lane.stableWrites
+    this.tokens = new Tokens(bus, ledger, this.folios)
+    this.objects = new Objects(bus, this.tokens)
+    this.devices = new Devices(bus, this.folios, this.tokens)
+    this.iterators = new Iterators(bus)
+    this.space = new FileSpace(bus)
+    this.leases = new Leases(bus)
+    this.tasks = new Tasks(bus, this.folios)
+    this.references = new WhereReferencesGo(ledger)
+    this.listenForReferences()
+    for (const rule of rules) bus.listen(rule.watch(this))
+  }
+
+  /** Names the row at work; `task`: the pid that runs. */
+  at(row: number, line: number, operation: number, task: number): void {
+    const { bus } = this
+    bus.row = row
+    bus.line = line
+    bus.operation = operation
+    bus.task = task
+  }
+
+  /** A rule was found broken. The same finding in the same row is told once, with the pages of all. */
+  find(rule: HazardRule, found: FoundHazard): void {
+    const { token = 0, page = -1, detail } = found
+    const row = found.row ?? this.bus.row
+    const pages = found.pages ?? (page < 0 ? 0 : 1)
+    const same = this.findings.find((one) => one.rule === rule && one.row === row && one.detail === detail)
+    if (same !== undefined) {
+      same.pages += pages
+      return
+    }
+    this.counts.set(rule, (this.counts.get(rule) ?? 0) + 1)
+    if (this.findings.length >= FINDINGS_LISTED_MAX) return
+    const takenRow = token === 0 ? (found.takenRow ?? 0) : this.tokens.rowOf(token)
+    const holder = token === 0 ? null : (this.tokens.holders[token] ?? null)
+    const line = found.line ?? (row === this.bus.row ? this.bus.line : 0)
+    const history = this.historyOf(page, token, takenRow)
+    this.findings.push({ rule, row, line, page, pages, holder, takenRow, history, detail })
+  }
+
+  /** The kernel refused what the rule forbids: nothing is wrong, but a user will want to know why. */
+  refused(rule: HazardRule, detail: string): void {
+    if (this.refusals.length < FINDINGS_LISTED_MAX) this.refusals.push({ rule, row: this.bus.row, detail })
+  }
+
+  /** What happened to a page and to the token on it, in the order of the rows. */
+  private historyOf(page: number, token: number, takenRow: number): readonly HistoryStep[] {
+    const { pages } = this.lane.memory
+    const steps = page < 0 ? [] : this.folios.history.of(pages.head[page])
+    if (takenRow > 0) {
+      const kind = token === 0 ? 'taken' : this.tokens.retention(token) === 2 ? 'pinned' : 'referenced'
+      const by = token === 0 ? '' : ` by ${this.tokens.holders[token]}`
+      steps.push({ row: takenRow, what: `${kind}${by}` })
+    }
+    return steps.sort((a, b) => a.row - b.row)
+  }
+
+  private listenForReferences(): void {
+    const { references, tokens } = this
+    this.bus.listen({
+      acquire: ({ token }) => references.taken(token),
+      release: ({ token, pages, as }) => {
+        if (as === tokens.retention(token)) references.dropped(token, tokens.holders[token], pages)
+      },
+      end: ({ token, pages }) => references.dropped(token, tokens.holders[token], pages, null),
+    })
+  }
+}

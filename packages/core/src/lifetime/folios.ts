@@ -1,0 +1,300 @@
+import { grown } from '../grown.ts'
+import type { MappingReferences } from '../ledger/mapping-references.ts'
+import { KIND_FILE, type PageStore } from '../memory/page-store.ts'
+import { PAGE_SIZE } from '../units.ts'
+import type { EventBus } from './event-bus.ts'
+import {
+  FOLIO_DETACHED,
+  FOLIO_GONE,
+  FOLIO_LOCKED,
+  FOLIO_NOTIFIED,
+  FOLIO_PROTECTED,
+  FOLIO_SHARED,
+  FOLIO_WAITING,
+  FOLIO_WRITEBACK,
+} from './folio-flags.ts'
+import { BY_CPU, BY_DEVICE, eventCode, type Writer } from './lifetime-event.ts'
+import { PageHistory, type ToldEvent } from './page-history.ts'
+
+const LOCK = eventCode('lock')
+const UNLOCK = eventCode('unlock')
+const STORE = eventCode('store')
+const LOAD = eventCode('load')
+const DIRTY = eventCode('dirty')
+const CLEAN = eventCode('clean')
+const WRITEBACK = eventCode('writeback')
+const WRITEBACK_END = eventCode('writeback_end')
+const MKWRITE = eventCode('mkwrite')
+const STABLE = eventCode('stable')
+const TRUNCATE = eventCode('truncate')
+const INVALIDATE = eventCode('invalidate')
+const RECLAIM = eventCode('reclaim')
+const MIGRATE = eventCode('migrate')
+const COMPARE = eventCode('compare')
+const DEDUPE = eventCode('dedupe')
+const REFLINK = eventCode('reflink')
+const FREE = eventCode('free')
+
+/**
+ * The state of folios, and what happens to them: lifetime.md 1 to 6. Each method is one event: the rules hear it first,
+ * with the state as it was, then the state changes as the kernel changes it. Pages are named by row; a range of bytes
+ * from `offsetBytes` of a page on may reach into the rows behind it.
+ *
+ * @kernel mm/page-writeback.c: folio_clear_dirty_for_io, __folio_start_writeback, folio_wait_stable; mm/rmap.c:
+ *   folio_mkclean; mm/memory.c: do_page_mkwrite; mm/truncate.c: truncate_inode_folio, invalidate_complete_folio2;
+ *   mm/vmscan.c: shrink_folio_list
+ */
+export class Folios {
+  readonly history = new PageHistory()
+  /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES (6.1: SB_I_STABLE_WRITES; bdi of the inode before 5.10) */
+  stableWrites = false
+  /** Stores that waited for the end of a writeback. */
+  waits = 0
+  /** Transitions that the kernel asserts never happen: start of a writeback under writeback, and the like. */
+  illegal = 0
+  /** Folios that some event was about; while there is none, nothing but files is of interest. */
+  known = 0
+
+  /** On the head page: `FOLIO_*`. */
+  private flags = new Int32Array(1024)
+  /** On the head page: generations of the contents: in memory, in the writeback, on disk. */
+  private inMemory = new Int32Array(1024)
+  private inWriteback = new Int32Array(1024)
+  private onDisk = new Int32Array(1024)
+  private readonly bus: EventBus
+  private readonly pages: PageStore
+  private readonly mapped: MappingReferences
+
+  constructor(bus: EventBus, pages: PageStore, mapped: MappingReferences) {
+    this.bus = bus
+    this.pages = pages
+    this.mapped = mapped
+  }
+
+  /** `FOLIO_*` of a page's folio. */
+  flagsOf(page: number): number {
+    const head = this.pages.head[page]
+    return head < this.flags.length ? this.flags[head] : 0
+  }
+
+  has(page: number, flags: number): boolean {
+    return (this.flagsOf(page) & flags) !== 0
+  }
+
+  isDirty(page: number): boolean {
+    return this.pages.dirty[this.pages.head[page]] === 1
+  }
+
+  /** A page of a file whose file system tracks what is dirty. @kernel mm/vma.c: vma_needs_dirty_tracking */
+  isFile(page: number): boolean {
+    return this.pages.kind[page] === KIND_FILE
+  }
+
+  /** What is in memory is nowhere else: it is lost with the page. */
+  isUnsaved(page: number): boolean {
+    const head = this.pages.head[page]
+    return head < this.flags.length && this.inMemory[head] > this.onDisk[head]
+  }
+
+  /** Somebody besides mappings and the page cache has a reference: it can be neither moved nor freed. */
+  isBusy(page: number): boolean {
+    return this.mapped.hasOthers(this.pages.head[page])
+  }
+
+  /** The lock of page `index` of `file`, where those are known; tasks call it. @kernel mm/filemap.c: folio_lock */
+  lock(page: number, file = -1, index = -1): void {
+    const event = this.bus.next()
+    event.page = page
+    event.pages = 1
+    event.bytes = PAGE_SIZE
+    event.file = file
+    event.positionBytes = index * PAGE_SIZE
+    this.bus.tell(LOCK)
+    this.note('lock', this.set(page, FOLIO_LOCKED, 0))
+  }
+
+  /** @kernel mm/filemap.c: folio_unlock */
+  unlock(page: number): void {
+    this.tell(UNLOCK, page, 0, PAGE_SIZE)
+    this.note('unlock', this.set(page, 0, FOLIO_LOCKED))
+  }
+
+  /**
+   * `bytes` bytes are written. A CPU faults where the folio is write-protected: the file system is asked (page_mkwrite),
+   * and where its mapping has stable pages the store waits until the writeback is over, unless `waits` says otherwise.
+   */
+  store(page: number, offsetBytes: number, bytes: number, by: Writer, waits = true): void {
+    const isStopped = by === BY_CPU && waits && this.stableWrites && this.has(page, FOLIO_WRITEBACK)
+    if (isStopped) {
+      this.waits++
+      this.set(page, FOLIO_WAITING, 0)
+      return
+    }
+    this.tell(STORE, page, offsetBytes, bytes, by)
+    const last = page + Math.floor((offsetBytes + bytes - 1) / PAGE_SIZE)
+    for (let at = page; at <= last; at = this.nextFolio(at)) this.stored(at, by)
+  }
+
+  /** `bytes` bytes are read at once. */
+  load(page: number, offsetBytes: number, bytes: number, by: Writer = BY_DEVICE): void {
+    this.tell(LOAD, page, offsetBytes, bytes, by)
+  }
+
+  /** Marks a folio dirty; `asked`: the file system was asked first, as page_mkwrite does. @kernel mm/page-writeback.c: folio_mark_dirty */
+  dirty(page: number, asked = false): void {
+    const event = this.bus.next()
+    event.page = page
+    event.pages = 1
+    event.bytes = PAGE_SIZE
+    event.amount = asked ? 1 : 0
+    this.bus.tell(DIRTY)
+    const head = this.set(page, asked ? FOLIO_NOTIFIED : 0, 0)
+    this.pages.dirty[head] = 1
+    this.note('dirty', head)
+  }
+
+  /** The folio's mappings are write-protected, the dirty bit is cleared. @kernel mm/page-writeback.c: folio_clear_dirty_for_io; mm/rmap.c: folio_mkclean */
+  clean(page: number): void {
+    this.tell(CLEAN, page, 0, PAGE_SIZE)
+    const head = this.set(page, FOLIO_PROTECTED, FOLIO_NOTIFIED)
+    this.pages.dirty[head] = 0
+    this.inWriteback[head] = this.inMemory[head]
+    this.note('clean', head)
+  }
+
+  /** @kernel mm/page-writeback.c: __folio_start_writeback */
+  writeback(page: number): void {
+    if (this.has(page, FOLIO_WRITEBACK)) this.illegal++
+    this.tell(WRITEBACK, page, 0, PAGE_SIZE)
+    this.note('writeback', this.set(page, FOLIO_WRITEBACK, 0))
+  }
+
+  /** What waited for it goes on. @kernel mm/filemap.c: folio_end_writeback */
+  writebackEnd(page: number): void {
+    if (!this.has(page, FOLIO_WRITEBACK)) this.illegal++
+    this.tell(WRITEBACK_END, page, 0, PAGE_SIZE)
+    const isAwaited = this.has(page, FOLIO_WAITING)
+    const head = this.set(page, 0, FOLIO_WRITEBACK | FOLIO_WAITING)
+    this.onDisk[head] = Math.max(this.onDisk[head], this.inWriteback[head])
+    this.note('writeback_end', head)
+    if (isAwaited) this.store(page, 0, PAGE_SIZE, BY_CPU)
+  }
+
+  /** The file system prepares the folio: it is dirty, and writable by CPUs. @kernel mm/memory.c: do_page_mkwrite */
+  mkwrite(page: number): void {
+    this.tell(MKWRITE, page, 0, PAGE_SIZE)
+    this.note('mkwrite', this.makeWritable(page))
+  }
+
+  /** @kernel mm/page-writeback.c: folio_wait_stable */
+  stable(page: number): void {
+    if (this.stableWrites && this.has(page, FOLIO_WRITEBACK)) this.waits++
+    this.tell(STABLE, page, 0, PAGE_SIZE)
+  }
+
+  /** @kernel mm/truncate.c: truncate_inode_folio */
+  truncate(page: number): void {
+    this.tell(TRUNCATE, page, 0, PAGE_SIZE)
+    this.note('truncate', this.leaveFile(page))
+  }
+
+  /** A dirty folio stays. @kernel mm/truncate.c: invalidate_complete_folio2 */
+  invalidate(page: number): void {
+    this.tell(INVALIDATE, page, 0, PAGE_SIZE)
+    if (!this.isDirty(page)) this.note('invalidate', this.leaveFile(page))
+  }
+
+  /** A folio that is dirty, under writeback or referenced stays. @kernel mm/vmscan.c: shrink_folio_list, __remove_mapping */
+  reclaim(page: number): void {
+    this.tell(RECLAIM, page, 0, PAGE_SIZE)
+    if (this.isDirty(page) || this.has(page, FOLIO_WRITEBACK) || this.isBusy(page)) return
+    this.note('reclaim', this.set(page, FOLIO_GONE, 0))
+  }
+
+  /** A referenced folio stays. @kernel mm/migrate.c: folio_migrate_mapping (-EAGAIN) */
+  migrate(page: number): void {
+    this.tell(MIGRATE, page, 0, PAGE_SIZE)
+    if (this.isBusy(page)) return
+    this.note('migrate', this.set(page, FOLIO_GONE, 0))
+  }
+
+  /** @kernel fs/remap_range.c: vfs_dedupe_file_range_compare */
+  compare(page: number): void {
+    this.tell(COMPARE, page, 0, PAGE_SIZE)
+    this.note('compare', this.set(page, 0, 0))
+  }
+
+  /** @kernel fs/remap_range.c: vfs_dedupe_file_range_one */
+  dedupe(page: number): void {
+    this.tell(DEDUPE, page, 0, PAGE_SIZE)
+    this.note('dedupe', this.set(page, FOLIO_SHARED, 0))
+  }
+
+  /** @kernel fs/remap_range.c: vfs_clone_file_range */
+  reflink(page: number): void {
+    this.tell(REFLINK, page, 0, PAGE_SIZE)
+    this.note('reflink', this.set(page, FOLIO_SHARED, 0))
+  }
+
+  /** The owner of the memory, or of an object in it, frees it. @kernel mm/slub.c: kfree; mm/page_alloc.c: __free_pages */
+  free(page: number, offsetBytes = 0, bytes: number = PAGE_SIZE): void {
+    this.tell(FREE, page, offsetBytes, bytes)
+    this.note('free', this.set(page, 0, 0))
+  }
+
+  /** A fault for writing: what get_user_pages with FOLL_WRITE does first. @kernel mm/memory.c: do_shared_fault */
+  makeWritable(page: number): number {
+    const head = this.set(page, FOLIO_NOTIFIED, FOLIO_PROTECTED)
+    this.pages.dirty[head] = 1
+    return head
+  }
+
+  private stored(page: number, by: Writer): void {
+    const head = this.set(page, 0, 0)
+    this.inMemory[head]++
+    this.note('store', head)
+    if (by === BY_CPU && this.isFile(page)) this.makeWritable(page)
+  }
+
+  private leaveFile(page: number): number {
+    const head = this.set(page, FOLIO_DETACHED, FOLIO_NOTIFIED)
+    this.pages.dirty[head] = 0
+    return head
+  }
+
+  /** First row behind the folio of a page. */
+  private nextFolio(page: number): number {
+    return this.pages.head[page] + 2 ** this.pages.order[page]
+  }
+
+  private note(event: ToldEvent, head: number): void {
+    this.history.note(event, head, this.bus.row)
+  }
+
+  private set(page: number, add: number, drop: number): number {
+    const head = this.pages.head[page]
+    while (head >= this.flags.length) this.grow()
+    this.flags[head] = (this.flags[head] & ~drop) | add
+    this.known++
+    return head
+  }
+
+  private tell(code: number, page: number, offsetBytes: number, bytes: number, by: Writer = BY_CPU): void {
+    if (!this.bus.hears(code)) return
+    const event = this.bus.next()
+    event.page = page
+    event.pages = Math.floor((offsetBytes + bytes - 1) / PAGE_SIZE) + 1
+    event.offsetBytes = offsetBytes
+    event.bytes = bytes
+    event.by = by
+    this.bus.tell(code)
+  }
+
+  private grow(): void {
+    const capacity = this.flags.length * 2
+    this.flags = grown(this.flags, capacity)
+    this.inMemory = grown(this.inMemory, capacity)
+    this.inWriteback = grown(this.inWriteback, capacity)
+    this.onDisk = grown(this.onDisk, capacity)
+  }
+}

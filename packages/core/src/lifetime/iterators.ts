@@ -1,0 +1,106 @@
+import type { EventBus } from './event-bus.ts'
+import { eventCode } from './lifetime-event.ts'
+
+const INIT = eventCode('init')
+const EXTRACT = eventCode('extract')
+const ADVANCE = eventCode('advance')
+const REVERT = eventCode('revert')
+const CONSUME = eventCode('consume')
+const USE = eventCode('use')
+const COPY = eventCode('copy')
+const RETURN = eventCode('return')
+
+/** What the rules know of an iterator: where it is, and where it should be. Bytes. */
+export interface AuditedIterator {
+  readonly id: number
+  readonly row: number
+  /** The data goes out of the memory: ITER_SOURCE. */
+  readonly isSource: boolean
+  /** Only the task of `mm` reaches its memory. @kernel include/linux/uio.h: user_backed_iter */
+  readonly isUser: boolean
+  readonly mm: number
+  /** Bytes it was given, and bytes that its segments have. */
+  readonly countBytes: number
+  readonly segmentBytes: number
+  /** How far it is. */
+  positionBytes: number
+  /** Bytes that the consumer has used of what it listed. */
+  consumedBytes: number
+  /** The call that was given it has returned. */
+  isOver: boolean
+}
+
+/** The iterators that consumers and traces tell of. From 1. */
+export class Iterators {
+  private readonly all: AuditedIterator[] = []
+  private readonly bus: EventBus
+
+  constructor(bus: EventBus) {
+    this.bus = bus
+  }
+
+  of(id: number): AuditedIterator {
+    return this.all[id - 1]
+  }
+
+  /** @kernel lib/iov_iter.c: iov_iter_init, iov_iter_kvec, iov_iter_bvec */
+  init(isSource: boolean, isUser: boolean, mm: number, countBytes: number, segmentBytes = countBytes): number {
+    const id = this.all.length + 1
+    const { row } = this.bus
+    const progress = { positionBytes: 0, consumedBytes: 0, isOver: false }
+    this.all.push({ id, row, isSource, isUser, mm, countBytes, segmentBytes, ...progress })
+    this.tell(INIT, id, countBytes, segmentBytes)
+    return id
+  }
+
+  /** `bytes` were listed; the iterator moves on, as iov_iter_extract_pages and iov_iter_get_pages2 do. */
+  extract(id: number, bytes: number): void {
+    this.tell(EXTRACT, id, 0, bytes)
+    this.of(id).positionBytes += bytes
+  }
+
+  /** @kernel lib/iov_iter.c: iov_iter_advance */
+  advance(id: number, bytes: number): void {
+    this.tell(ADVANCE, id, bytes)
+    this.of(id).positionBytes += bytes
+  }
+
+  /** @kernel lib/iov_iter.c: iov_iter_revert */
+  revert(id: number, bytes: number): void {
+    this.tell(REVERT, id, bytes)
+    this.of(id).positionBytes -= bytes
+  }
+
+  /** The consumer has put `bytes` bytes of it into its list, sent or copied them. */
+  consume(id: number, bytes: number): void {
+    this.tell(CONSUME, id, bytes)
+    this.of(id).consumedBytes += bytes
+  }
+
+  /** The task and context at work walk it. */
+  use(id: number): void {
+    this.tell(USE, id)
+  }
+
+  /** Data is copied into its memory, or out of it: by the CPU or a device. @kernel lib/iov_iter.c: _copy_to_iter, _copy_from_iter */
+  copy(id: number, isInto: boolean): void {
+    this.tell(COPY, id, isInto ? 1 : 0)
+  }
+
+  /** The call that was given it returns bytes or -errno. */
+  return(id: number, result: number): void {
+    const event = this.bus.next()
+    event.object = id
+    event.result = result
+    this.bus.tell(RETURN)
+    this.of(id).isOver = true
+  }
+
+  private tell(code: number, id: number, amount = 0, bytes = 0): void {
+    const event = this.bus.next()
+    event.object = id
+    event.amount = amount
+    event.bytes = bytes
+    this.bus.tell(code)
+  }
+}

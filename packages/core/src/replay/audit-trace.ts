@@ -1,0 +1,79 @@
+import type { Finding } from '../lifetime/finding.ts'
+import type { HazardRule } from '../lifetime/rule.ts'
+import { PAGE_KINDS } from '../memory/page-store.ts'
+import { AUDIT_SCHEMA, type AuditLaneReport, type AuditReport, type FindingReport } from '../report/audit-report.ts'
+import type { TraceReader } from '../trace/trace-reader.ts'
+import { blaming } from './blame-plugin.ts'
+import type { Lane } from './lane.ts'
+import { LaneSet } from './lane-set.ts'
+import { OPERATIONS } from './lane-sums.ts'
+import { replayBatch } from './replay.ts'
+import type { ReplayOptions } from './replay-options.ts'
+
+/** Options of an audit: those of a replay, with the rules that listen. */
+export interface AuditOptions extends ReplayOptions {
+  readonly rules: readonly HazardRule[]
+}
+
+/** Replays a trace with rules listening, and tells what they found. Throws what `replay` throws. */
+export async function auditTrace(trace: TraceReader, options: AuditOptions): Promise<AuditReport> {
+  const set = new LaneSet(trace, options)
+  let rows = 0
+  for await (const batch of trace.batches()) {
+    replayBatch(set, batch)
+    rows += batch.length
+    options.onProgress?.({ rows, bytesRead: trace.bytesRead, pinsOpen: set.pinsOpen() })
+  }
+  set.ensureOne()
+  for (const lane of set.lanes) blaming(lane, () => lane.finish())
+  return {
+    schema: AUDIT_SCHEMA,
+    file: trace.header.name,
+    rows,
+    rules: options.rules.map(({ id }) => id),
+    lanes: set.lanes.map((lane) => laneAuditReport(lane)),
+    warnings: set.warnings,
+  }
+}
+
+/** What the rules of a lane found; nothing where none listened. */
+export function laneAuditReport(lane: Lane): AuditLaneReport {
+  const { setup, sums } = lane
+  const audit = lane.audit?.audit
+  return {
+    consumer: setup.consumer.definition.name,
+    policy: setup.policy.name,
+    kernel: setup.kernel.version,
+    operations: sums[OPERATIONS],
+    findingsTotal: audit === undefined ? 0 : [...audit.counts.values()].reduce((sum, count) => sum + count, 0),
+    findings: [...(audit?.findings ?? [])].sort(byRow).map((finding) => findingReport(lane, finding)),
+    refused: (audit?.refusals ?? []).map(({ rule, row, detail }) => ({ rule: rule.id, row, detail })),
+    references: audit?.references.all() ?? [],
+    iterators: audit?.references.iterators() ?? [],
+  }
+}
+
+function byRow(a: Finding, b: Finding): number {
+  return a.row - b.row || (a.rule.id < b.rule.id ? -1 : 1)
+}
+
+function findingReport(lane: Lane, finding: Finding): FindingReport {
+  const { rule, row, line, page, pages, holder, takenRow, history, detail } = finding
+  return {
+    rule: rule.id,
+    name: rule.name,
+    verdict: rule.verdict,
+    severity: rule.severity,
+    file: lane.setup.file,
+    row,
+    line,
+    page: page < 0 ? null : page,
+    pages,
+    backing: page < 0 ? null : PAGE_KINDS[lane.pages.kind[page]],
+    holder,
+    takenRow,
+    history,
+    detail,
+    advice: rule.advice,
+  }
+}

@@ -1,0 +1,54 @@
+import type { AddressSpaces } from '../memory/address-spaces.ts'
+import { EVENT_MAP, NONE, type OpBatch } from '../trace/op-batch.ts'
+import { PAGE_SIZE, pageNumberOf } from '../units.ts'
+
+/** A range of an address space that maps a file. */
+interface FileMapping {
+  readonly file: number
+  readonly mm: number
+  readonly firstPage: number
+  readonly endPage: number
+  /** Index in the file of its first page. */
+  readonly index: number
+}
+
+/** Which mappings show which file: `map` rows with a `file`. Rows about the file's pages reach the pages of these too. */
+export class FileMappings {
+  private readonly mappings: FileMapping[] = []
+
+  /** A `map` or `unmap` row: a mapping that begins in its range is replaced, or goes. */
+  apply(batch: OpBatch, row: number): void {
+    const { addressBytes, lengthBytes } = batch.segments
+    const at = batch.segmentFirst[row]
+    const firstPage = pageNumberOf(addressBytes[at])
+    const endPage = Math.ceil((addressBytes[at] + lengthBytes[at]) / PAGE_SIZE)
+    const mm = batch.mm[row]
+    const covered = this.mappings.findIndex(
+      (one) => one.mm === mm && one.firstPage >= firstPage && one.firstPage < endPage,
+    )
+    if (covered >= 0) this.mappings.splice(covered, 1)
+    if (batch.event[row] !== EVENT_MAP || batch.file[row] === NONE) return
+    const index = Math.floor(Math.max(batch.offsetBytes[row], 0) / PAGE_SIZE)
+    this.mappings.push({ file: batch.file[row], mm, firstPage, endPage, index })
+  }
+
+  /** Tells of each page of [index, end) of a file that a mapping of it has faulted in. */
+  visit(
+    spaces: AddressSpaces,
+    file: number,
+    index: number,
+    end: number,
+    tell: (page: number, index: number) => void,
+  ): void {
+    for (const mapping of this.mappings) {
+      if (mapping.file !== file) continue
+      const skip = mapping.firstPage - mapping.index
+      const first = Math.max(mapping.firstPage, index + skip)
+      const stop = Math.min(mapping.endPage, end + skip)
+      for (let page = first; page < stop; page++) {
+        const row = spaces.pageAt(mapping.mm, page)
+        if (row >= 0) tell(row, page - skip)
+      }
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import type { ConsumerDefinition } from '../consumer/consumer.ts'
+import type { Operation } from '../consumer/operation.ts'
+import { RETENTION_NAMES } from '../extract/retention.ts'
+import { ITER_DEST, ITER_TYPE_NAMES, isUserBacked } from '../iter/iter-type.ts'
+import { FLAG_ATOMIC, FLAG_LONGTERM, FLAG_WORKER } from '../iter/row-flags.ts'
+import { REASON_IN_FLIGHT, REASON_LONG_TERM } from '../ledger/hold-table.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Audit } from '../lifetime/audit.ts'
+import { CONTEXT_ATOMIC, CONTEXT_PROCESS, CONTEXT_WORKER } from '../lifetime/event-bus.ts'
+import { BY_DEVICE, eventCode } from '../lifetime/lifetime-event.ts'
+import type { Phase } from '../lifetime/where-references-go.ts'
+import { EVENT_NAMES, EVENT_REGISTER, EVENT_UNREGISTER, type OpBatch } from '../trace/op-batch.ts'
+import { PAGE_SIZE } from '../units.ts'
+import type { AuditRows } from './audit-rows.ts'
+
+const FORK = eventCode('fork')
+const END = eventCode('end')
+
+/** What a lane tells its audit: which row is at work, what operations take, when devices store, when calls return. */
+export class LaneAudit {
+  readonly audit: Audit
+  private readonly rows: AuditRows
+  private readonly ledger: Ledger
+  private readonly definition: ConsumerDefinition
+  /** The hold whose pages a device stores to. */
+  private token = 0
+  private readonly storeRun = (page: number, pages: number): void => this.deviceStores(page, pages)
+
+  constructor(audit: Audit, rows: AuditRows, ledger: Ledger, definition: ConsumerDefinition) {
+    this.audit = audit
+    this.rows = rows
+    this.ledger = ledger
+    this.definition = definition
+  }
+
+  /** A row begins that is no operation. */
+  begins(batch: OpBatch, row: number): void {
+    const { audit } = this
+    const flags = batch.flags[row]
+    audit.at(batch.firstRow + row, batch.line[row], 0, batch.mm[row])
+    audit.bus.context =
+      (flags & FLAG_ATOMIC) !== 0 ? CONTEXT_ATOMIC : (flags & FLAG_WORKER) !== 0 ? CONTEXT_WORKER : CONTEXT_PROCESS
+    const event = batch.event[row]
+    const isRegistration = event === EVENT_REGISTER || event === EVENT_UNREGISTER
+    this.purpose(
+      event === EVENT_REGISTER ? 'register' : event === EVENT_UNREGISTER ? 'unregister' : 'event',
+      isRegistration || batch.direction[row] === ITER_DEST,
+      isUserBacked(batch.iterType[row] as 0),
+      event === EVENT_REGISTER || (flags & FLAG_LONGTERM) !== 0,
+      batch.mm[row],
+    )
+    audit.tokens.holder = isRegistration ? this.definition.name : `${EVENT_NAMES[event]} row`
+  }
+
+  /** What the row says happens. */
+  event(batch: OpBatch, row: number): void {
+    this.rows.apply(batch, row)
+  }
+
+  /** An address space is copied. */
+  forked(batch: OpBatch, row: number): void {
+    const { audit } = this
+    audit.at(batch.firstRow + row, batch.line[row], 0, batch.mm[row])
+    audit.forks++
+    const event = audit.bus.next()
+    event.object = batch.mm[row]
+    event.result = batch.resultBytes[row]
+    audit.bus.tell(FORK)
+  }
+
+  /** An operation begins: what is taken from now on is its. */
+  begin(io: Operation, line: number): void {
+    const { audit } = this
+    audit.at(io.row, line, io.number, io.iter.mm)
+    audit.bus.context = CONTEXT_PROCESS
+    audit.tokens.ofOperation.length = 0
+    audit.tokens.holder = this.definition.name
+    const isUser = isUserBacked(io.iter.type) && !io.iter.fixed
+    this.purpose('submit', io.iter.direction === ITER_DEST, isUser, false, io.iter.mm)
+  }
+
+  /** Its consumer gives up: what it lets go now is let go by its unwinding. */
+  aborting(): void {
+    this.audit.references.phase = 'abort'
+  }
+
+  /** The call has returned. */
+  returned(io: Operation, result: number): void {
+    if (result < 0) this.audit.tokens.failed(result, io.number)
+    else if (!isUserBacked(io.iter.type)) this.named(io)
+  }
+
+  /** Its I/O is over and its consumer about to complete it: a device has stored into a data destination. */
+  completing(io: Operation, line: number): void {
+    const { audit } = this
+    audit.at(io.row, line, io.number, audit.bus.task)
+    audit.tokens.holder = this.definition.name
+    this.purpose('complete', io.iter.direction === ITER_DEST, isUserBacked(io.iter.type), false, io.iter.mm)
+    if (io.iter.direction !== ITER_DEST || io.result <= 0) return
+    const { holds } = this.ledger
+    for (let slot = io.kept.first; slot !== 0; slot = holds.nextOfOperation[slot]) {
+      this.token = slot
+      this.ledger.eachRun(slot, this.storeRun)
+    }
+  }
+
+  /** The last row is over: every reference that is still held is told, but those kept on purpose. */
+  finish(): void {
+    const { audit, ledger } = this
+    const { holds } = ledger
+    audit.references.phase = 'close'
+    audit.tokens.eachOpen((token) => {
+      const isMeant = holds.reason[token] === REASON_LONG_TERM || holds.reason[token] === REASON_IN_FLIGHT
+      if (isMeant) {
+        audit.references.dropped(token, audit.tokens.holders[token], audit.tokens.pagesOf(token), null)
+        return
+      }
+      const event = audit.bus.next()
+      event.token = token
+      event.page = ledger.firstPage(token)
+      event.pages = audit.tokens.pagesOf(token)
+      audit.bus.tell(END)
+    })
+  }
+
+  /** The phase that begins: `close`, when the trace is over. */
+  phase(phase: Phase): void {
+    this.audit.references.phase = phase
+  }
+
+  private purpose(phase: Phase, isDest: boolean, isUser: boolean, isLongTerm: boolean, mm: number): void {
+    const { purpose } = this.audit.tokens
+    this.audit.references.phase = phase
+    purpose.isDest = isDest
+    purpose.isUser = isUser
+    purpose.isLongTerm = isLongTerm
+    purpose.mm = mm
+  }
+
+  /** Pages that only an event, or a file system, could make interesting are told of. */
+  private deviceStores(page: number, pages: number): void {
+    const { folios, tokens, forks } = this.audit
+    const isFile = folios.isFile(page)
+    if (!isFile && folios.known === 0 && forks === 0) return
+    folios.store(page, 0, pages * PAGE_SIZE, BY_DEVICE)
+    tokens.markWritten(this.token)
+    if (!isFile || this.definition.dirtiesDest === false) return
+    if (this.definition.dirtiesDest === true && tokens.isUser[this.token] === 1) {
+      for (let at = page; at < page + pages; at++) folios.dirty(at)
+    }
+    tokens.dirtied[this.token] = 1
+  }
+
+  /** Which pages its iterator names, and what keeps them. */
+  private named(io: Operation): void {
+    const { holds } = this.ledger
+    const { borrows } = this.audit.lane
+    const first = io.kept.first
+    const guard = io.borrowed === 0 ? -1 : borrows.guard[io.borrowed]
+    const keptBy =
+      first !== 0 ? RETENTION_NAMES[holds.retention[first] as 0] : guard < 0 ? 'not told' : (KEPT_BY[guard] ?? '')
+    this.audit.references.iterated(ITER_TYPE_NAMES[io.iter.type], keptBy, Math.ceil(io.lengthBytes / PAGE_SIZE))
+  }
+}
+
+/** By `GUARD_*`. */
+const KEPT_BY = ['owner', 'ref', 'lock']

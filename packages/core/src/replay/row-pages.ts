@@ -1,0 +1,93 @@
+import { PAGE_LIST_MAX } from '../extract/page-list.ts'
+import { ITER_BVEC, ITER_FOLIOQ, ITER_KVEC, ITER_XARRAY } from '../iter/iter-type.ts'
+import { KERNEL_MM } from '../memory/address-spaces.ts'
+import type { Memory } from '../memory/memory.ts'
+import { EVENT_TRUNCATE, type OpBatch } from '../trace/op-batch.ts'
+import { PAGE_SIZE } from '../units.ts'
+import type { FileMappings } from './file-mappings.ts'
+
+/** Pages of one event that are looked at, at most: 4 GiB. */
+export const EVENT_PAGES_MAX = 1 << 20
+
+/** Told of each page of a row, of which the event concerns the bytes from `from` to `end`; `file` -1: of no file by name. */
+export type TellPage = (page: number, from: number, end: number, file: number, index: number) => void
+
+/**
+ * The pages that a row about pages names: by `file`, `offset` and `len`, those of the page cache and those of mappings of
+ * the file; by segments the pages that are there.
+ */
+export class RowPages {
+  private readonly memory: Memory
+  private readonly mappings: FileMappings
+  private readonly found = new Int32Array(PAGE_LIST_MAX)
+
+  constructor(memory: Memory, mappings: FileMappings) {
+    this.memory = memory
+    this.mappings = mappings
+  }
+
+  /** `foll`: FOLL_WRITE where the pages are faulted in for writing. */
+  visit(batch: OpBatch, row: number, tell: TellPage, foll = 0): void {
+    if (batch.segmentCount[row] === 0) this.visitFile(batch, row, tell)
+    else this.visitSegments(batch, row, tell, foll)
+  }
+
+  private visitFile(batch: OpBatch, row: number, tell: TellPage): void {
+    const position = Math.max(batch.offsetBytes[row], 0)
+    const isTruncate = batch.event[row] === EVENT_TRUNCATE
+    const length = isTruncate || batch.lengthBytes[row] < 0 ? Number.POSITIVE_INFINITY : batch.lengthBytes[row]
+    // A page that is cut in the middle stays.
+    const first = isTruncate ? Math.ceil(position / PAGE_SIZE) : Math.floor(position / PAGE_SIZE)
+    this.visitCache(batch.file[row], first, position, position + length, tell)
+  }
+
+  /** Pages of the file from index `first` on; of the first one and the last the event concerns a part. */
+  private visitCache(file: number, first: number, position: number, end: number, tell: TellPage): void {
+    const stop = Math.ceil(end / PAGE_SIZE)
+    const each = (page: number, index: number): void => {
+      const start = index * PAGE_SIZE
+      tell(page, Math.max(position - start, 0), Math.min(end - start, PAGE_SIZE), file, index)
+    }
+    this.memory.cache.visit(file, first, stop, each)
+    this.mappings.visit(this.memory.spaces, file, first, stop, each)
+  }
+
+  private visitSegments(batch: OpBatch, row: number, tell: TellPage, foll: number): void {
+    const { addressBytes, offsetBytes, lengthBytes } = batch.segments
+    const type = batch.iterType[row]
+    const first = batch.segmentFirst[row]
+    for (let s = first; s < first + batch.segmentCount[row]; s++) {
+      const bytes = lengthBytes[s]
+      if (type === ITER_FOLIOQ || type === ITER_XARRAY) {
+        const position = addressBytes[s]
+        this.visitCache(offsetBytes[s], Math.floor(position / PAGE_SIZE), position, position + bytes, tell)
+      } else if (type === ITER_BVEC) this.visitFrames(addressBytes[s], offsetBytes[s], bytes, tell)
+      else this.visitAddresses(type === ITER_KVEC ? KERNEL_MM : batch.mm[row], addressBytes[s], bytes, tell, foll)
+    }
+  }
+
+  private visitFrames(frame: number, offset: number, length: number, tell: TellPage): void {
+    const { pages } = this.memory
+    const end = Math.min(offset + length, EVENT_PAGES_MAX * PAGE_SIZE)
+    for (let at = offset; at < end; at += PAGE_SIZE - (at % PAGE_SIZE)) {
+      const index = Math.floor(at / PAGE_SIZE)
+      const page = pages.findFrame(frame + index)
+      if (page >= 0) tell(page, at % PAGE_SIZE, Math.min(end - index * PAGE_SIZE, PAGE_SIZE), -1, -1)
+    }
+  }
+
+  private visitAddresses(mm: number, address: number, length: number, tell: TellPage, foll: number): void {
+    const { spaces } = this.memory
+    const firstPage = Math.floor(address / PAGE_SIZE)
+    const endPage = Math.min(Math.ceil((address + length) / PAGE_SIZE), firstPage + EVENT_PAGES_MAX)
+    for (let page = firstPage; page < endPage; ) {
+      const found = spaces.walkPages(mm, page, Math.min(endPage - page, PAGE_LIST_MAX), foll, this.found)
+      for (let i = 0; i < found; i++) {
+        const start = (page + i) * PAGE_SIZE
+        const end = Math.min(address + length - start, PAGE_SIZE)
+        tell(this.found[i], Math.max(address - start, 0), end, -1, -1)
+      }
+      page += Math.max(found, 1)
+    }
+  }
+}

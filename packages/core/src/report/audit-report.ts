@@ -1,0 +1,72 @@
+/** Schema name of {@link AuditReport}. */
+export const AUDIT_SCHEMA = 'pinscope-audit/1'
+
+/** A finding, as JSON. */
+export interface FindingReport {
+  readonly rule: string
+  readonly name: string
+  readonly verdict: string
+  readonly severity: string
+  readonly file: string
+  readonly row: number
+  readonly line: number
+  /** Page row of the model, null where it is about no page. */
+  readonly page: number | null
+  readonly pages: number
+  /** What backs the page, null where it is about no page. */
+  readonly backing: string | null
+  readonly holder: string | null
+  readonly takenRow: number
+  readonly history: readonly { readonly row: number; readonly what: string }[]
+  readonly detail: string
+  readonly advice: string
+}
+
+/** What the kernel refused, and the rule that it kept with that. */
+export interface RefusalReport {
+  readonly rule: string
+  readonly row: number
+  readonly detail: string
+}
+
+/** Where the references of one holder went. */
+export interface ReferenceWayReport {
+  readonly holder: string
+  readonly retention: 'pin' | 'ref'
+  /** `submit`, `register` or `event`: what ran when they were taken. */
+  readonly taken: string
+  /** What ran when they were dropped; null: still held at the end. */
+  readonly dropped: string | null
+  readonly pages: number
+}
+
+/** What iterators that take nothing named, and what kept it alive. */
+export interface IteratorPagesReport {
+  readonly iterator: string
+  readonly keptBy: string
+  readonly operations: number
+  readonly pages: number
+}
+
+/** One lane, audited. */
+export interface AuditLaneReport {
+  readonly consumer: string
+  readonly policy: string
+  readonly kernel: string
+  readonly operations: number
+  readonly findingsTotal: number
+  readonly findings: readonly FindingReport[]
+  readonly refused: readonly RefusalReport[]
+  readonly references: readonly ReferenceWayReport[]
+  readonly iterators: readonly IteratorPagesReport[]
+}
+
+/** What `pinscope audit --json` prints for one trace. */
+export interface AuditReport {
+  readonly schema: typeof AUDIT_SCHEMA
+  readonly file: string
+  readonly rows: number
+  readonly rules: readonly string[]
+  readonly lanes: readonly AuditLaneReport[]
+  readonly warnings: readonly string[]
+}
