@@ -1,4 +1,5 @@
-// Puts the real output of the commands that README.md shows between its `<!-- output: … -->` marks.
+// Puts the real output of the commands that README.md shows between its `<!-- output: … -->` marks. A command that is to
+// exit with 1, because something is found, is marked `(exit 1)`.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,15 +10,15 @@ const readme = `${root}README.md`
 
 /** README.md with the outputs of today. */
 export function withOutputs(text) {
-  return text.replace(/<!-- output: pinscope (.*?) -->\n```\n[\s\S]*?```\n/g, (_, command) => {
+  return text.replace(/<!-- output: pinscope (.*?)( \(exit 1\))? -->\n```\n[\s\S]*?```\n/g, (_, command, exit = '') => {
     const args = ['packages/cli/bin/run.js', ...command.split(' ').flatMap(expanded)]
     const { stdout, status } = spawnSync(process.execPath, args, {
       cwd: root,
       encoding: 'utf8',
       env: { ...process.env, COLUMNS: '80' },
     })
-    if (status !== 0) throw new Error(`pinscope ${command} exited with ${status}`)
-    return `<!-- output: pinscope ${command} -->\n\`\`\`\n$ pinscope ${command}\n${stdout.trimEnd()}\n\`\`\`\n`
+    if (status !== (exit === '' ? 0 : 1)) throw new Error(`pinscope ${command} exited with ${status}`)
+    return `<!-- output: pinscope ${command}${exit} -->\n\`\`\`\n$ pinscope ${command}\n${stdout.trimEnd()}\n\`\`\`\n`
   })
 }
 

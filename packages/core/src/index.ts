@@ -16,12 +16,13 @@ export { BioVecs } from './consumer/bio/bio-vecs.ts'
 export { fillUserBio } from './consumer/bio/user-bio.ts'
 export * from './consumer/consumer.ts'
 export { flagOption, numberOption, wordOption } from './consumer/consumer-option.ts'
-export { FAULT_COPY, FAULT_NAMES, FAULT_PAGE, type FaultName, Faults } from './consumer/faults.ts'
+export { FAULT_ALLOC, FAULT_COPY, FAULT_NAMES, FAULT_PAGE, type FaultName, Faults } from './consumer/faults.ts'
 export { type NetfsSizes, netfsSizes } from './consumer/netfs-sizes.ts'
 export type { Operation } from './consumer/operation.ts'
+export { PageEvent } from './consumer/page-event.ts'
 export { FRAG_NONE, PAGE_FRAG_BYTES, PageFrags } from './consumer/page-frags.ts'
 export { PluginError } from './consumer/plugin-error.ts'
-export { type PluginRegistration, type RegisteredConsumer, Registry } from './consumer/registry.ts'
+export { type PluginRegistration, type RegisteredConsumer, type RegisteredRule, Registry } from './consumer/registry.ts'
 export { SgChunks, sgChunkBytes, sgPoolBytes } from './consumer/sg-chunks.ts'
 export { tellScatterlist } from './consumer/tell-scatterlist.ts'
 export { UserBvecs } from './consumer/user-bvecs.ts'
@@ -122,10 +123,12 @@ export {
   EVENT_NAMES,
   type EventName,
   FLAG_DIRECT,
+  FLAG_DIRTY,
   FLAG_EOR,
   FLAG_FIXED,
   FLAG_GIFT,
   FLAG_HOLE,
+  FLAG_KERNEL,
   FLAG_LONGTERM,
   FLAG_MORE,
   FLAG_MOVE,

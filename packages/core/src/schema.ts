@@ -1,4 +1,5 @@
 /** The zod definitions, apart from the main entry point because zod takes longer to load than a small trace to replay. */
+export { auditLaneSchema, auditSchema, findingSchema } from './report/audit-schema.ts'
 export { comparisonSchema, laneComparisonSchema } from './report/compare-schema.ts'
 export {
   laneSchema,

@@ -52,6 +52,8 @@ export interface ConsumerEnvironment {
   readonly options: Readonly<Record<string, number>>
   /** `# filesystem` of the trace; null is a raw block device. */
   readonly filesystem: string | null
+  /** Stores to folios under writeback wait: `# stable-writes` of the trace. @kernel include/linux/pagemap.h: AS_STABLE_WRITES */
+  readonly stableWrites: boolean
   readonly ledger: Ledger
   readonly memory: Memory
   readonly pages: PageStore

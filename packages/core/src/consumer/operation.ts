@@ -101,6 +101,7 @@ export class Operation extends OperationRow {
       return hold
     }
     this.hold = hold
+    this.audit?.bare.add(this.list)
     if (observer !== null) tellExtracted(this, observer, segment, iovOffsetBytes, bytes)
     return bytes
   }
@@ -139,6 +140,7 @@ export class Operation extends OperationRow {
     list.isRun = spaces.walkedRun
     list.retention = RETAIN_PIN
     list.sparesSlab = false
+    this.audit?.tokens.aim(foll)
     const hold = this.ledger.acquire(list)
     if (!isHold(hold)) return hold
     this.hold = hold

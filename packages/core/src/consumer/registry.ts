@@ -1,11 +1,15 @@
+import type { HazardRule } from '../lifetime/rule.ts'
 import { BUILT_IN_CONSUMERS } from './built-in.ts'
 import { CONSUMER_API_VERSION, type ConsumerDefinition } from './consumer.ts'
 import { PluginError } from './plugin-error.ts'
+import { blamingRule, checkRule, ruleKey } from './plugin-rules.ts'
 
 /** What the hook `pinscope:register` of a plugin package returns. */
 export interface PluginRegistration {
   readonly apiVersion: number
   readonly consumers?: readonly ConsumerDefinition[]
+  /** Hazard rules, for `pinscope audit`. */
+  readonly rules?: readonly HazardRule[]
 }
 
 /** A consumer and the package that brought it. */
@@ -14,12 +18,19 @@ export interface RegisteredConsumer {
   readonly definition: ConsumerDefinition
 }
 
+/** A hazard rule and the package that brought it. */
+export interface RegisteredRule {
+  readonly packageName: string
+  readonly rule: HazardRule
+}
+
 const CORE = '@pinscope/core'
 const CONSUMER_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 
-/** The consumers that a replay can use, by name. Works with oclif and without. */
+/** The consumers that a replay can use, by name, and the hazard rules of plugins. Works with oclif and without. */
 export class Registry {
   private readonly byName = new Map<string, RegisteredConsumer>()
+  private readonly byId = new Map<string, RegisteredRule>()
 
   constructor() {
     for (const definition of BUILT_IN_CONSUMERS) this.add(CORE, definition)
@@ -27,7 +38,7 @@ export class Registry {
 
   /** Takes in what a plugin's hook returned. Throws a PluginError that names the package. */
   register(packageName: string, registration: unknown): void {
-    const { consumers } = checkedRegistration(packageName, registration)
+    const { consumers, rules } = checkedRegistration(packageName, registration)
     for (const definition of consumers) {
       checkDefinition(packageName, definition)
       const taken = this.byName.get(definition.name)
@@ -36,11 +47,17 @@ export class Registry {
       }
       this.add(packageName, definition)
     }
+    for (const rule of rules) this.addRule(packageName, rule)
   }
 
   /** Every consumer, built-in ones first, in the order of registration. */
   consumers(): readonly RegisteredConsumer[] {
     return [...this.byName.values()]
+  }
+
+  /** Every hazard rule that a plugin brought, in the order of registration. Those of pinscope itself are HAZARD_RULES. */
+  rules(): readonly RegisteredRule[] {
+    return [...this.byId.values()]
   }
 
   /** The consumer of that name, or undefined. */
@@ -51,16 +68,28 @@ export class Registry {
   private add(packageName: string, definition: ConsumerDefinition): void {
     this.byName.set(definition.name, { packageName, definition })
   }
+
+  private addRule(packageName: string, rule: unknown): void {
+    checkRule(packageName, rule)
+    const taken = this.byId.get(ruleKey(rule.id))
+    if (taken !== undefined) {
+      throw new PluginError(packageName, `its rule "${rule.id}" is already taken by ${taken.packageName}`)
+    }
+    this.byId.set(ruleKey(rule.id), { packageName, rule: blamingRule(packageName, rule) })
+  }
 }
 
-function checkedRegistration(packageName: string, registration: unknown): { consumers: readonly ConsumerDefinition[] } {
+function checkedRegistration(
+  packageName: string,
+  registration: unknown,
+): Required<Pick<PluginRegistration, 'consumers' | 'rules'>> {
   if (typeof registration !== 'object' || registration === null) {
     throw new PluginError(
       packageName,
       'its hook pinscope:register returned nothing; it must return { apiVersion, consumers }',
     )
   }
-  const { apiVersion, consumers = [] } = registration as Partial<PluginRegistration>
+  const { apiVersion, consumers = [], rules = [] } = registration as Partial<PluginRegistration>
   if (apiVersion !== CONSUMER_API_VERSION) {
     throw new PluginError(
       packageName,
@@ -68,7 +97,8 @@ function checkedRegistration(packageName: string, registration: unknown): { cons
     )
   }
   if (!Array.isArray(consumers)) throw new PluginError(packageName, '"consumers" is not an array')
-  return { consumers }
+  if (!Array.isArray(rules)) throw new PluginError(packageName, '"rules" is not an array')
+  return { consumers, rules }
 }
 
 function checkDefinition(packageName: string, definition: unknown): asserts definition is ConsumerDefinition {

@@ -65,5 +65,5 @@ export const FLAG_RESET = 1 << 17
 export const FLAG_ATOMIC = 1 << 18
 /** The row happens in a kernel thread, which has no user memory. @kernel current->mm */
 export const FLAG_WORKER = 1 << 19
-/** get, put: the counter of the page itself, not of its folio. @kernel include/linux/page_ref.h: page_ref_inc */
+/** get, put: the counter of the page itself, not of its folio; pin: the page that is mapped, with no fault before. @kernel include/linux/page_ref.h: page_ref_inc */
 export const FLAG_RAW = 1 << 20

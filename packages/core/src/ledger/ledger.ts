@@ -49,11 +49,12 @@ export class Ledger {
 
   private readonly counts: FolioCounts
   private readonly held: HeldPages
-  // The row at work: holds and violations are stamped with it.
+  /** The row at work: holds and violations are stamped with it. */
   private row = 0
   private line = 0
   private operation = 0
-  private nowNs = 0
+  /** Time of the row or completion at work, ns. */
+  nowNs = 0
 
   constructor(pages: PageStore) {
     this.counts = new FolioCounts(pages)
@@ -83,7 +84,7 @@ export class Ledger {
     const counted = this.held.take(slot, list)
     if (counted < 0) return ENOMEM
     countTaken(this.totals, counted, retention)
-    if (this.tap !== null) this.tap.acquired(slot)
+    this.tap?.acquired(slot)
     return makeHold(slot, this.holds.generation[slot], retention)
   }
 
@@ -105,7 +106,7 @@ export class Ledger {
   unpinDirty(hold: Pinned): number {
     const slot = this.holds.find(hold)
     const isHeld = slot > 0 && this.holds.retention[slot] === RETAIN_PIN
-    if (isHeld && this.tap !== null) this.tap.dirtying(slot)
+    if (isHeld) this.tap?.dirtying(slot)
     const dirtied = isHeld ? this.held.makeDirty(slot) : 0
     this.unpin(hold)
     return dirtied
@@ -122,14 +123,14 @@ export class Ledger {
    * @kernel include/linux/mm.h: get_page
    */
   getPage(page: number): void {
-    if (this.tap !== null) this.tap.got(page)
+    this.tap?.got(page)
     this.counts.get(page)
     countTaken(this.totals, 1, RETAIN_REF)
   }
 
   /** Drops what {@link getPage} took. @kernel include/linux/mm.h: put_page */
   putPage(page: number): void {
-    if (this.tap !== null) this.tap.putting(page)
+    this.tap?.putting(page)
     this.counts.put(page)
     this.countDropped(1, RETAIN_REF, this.operation)
   }
@@ -175,7 +176,7 @@ export class Ledger {
       return
     }
     if (as !== holds.retention[slot]) {
-      if (this.tap !== null) this.tap.releasingAs(slot, as)
+      this.tap?.releasingAs(slot, as)
       this.violate('wrong-kind-release', holds.row[slot], retentionOf(hold), as, holds.counted[slot], wrongKind(as))
       holds.reason[slot] = REASON_WRONG_KIND
       return
@@ -202,7 +203,7 @@ export class Ledger {
     const slot = holds.find(hold)
     invariant(slot > 0 && count > 0 && count <= holds.count[slot], 'split: more entries than the hold has')
     const tail = this.held.split(slot, count, retentionOf(hold))
-    if (this.tap !== null) this.tap.split(slot, tail)
+    this.tap?.split(slot, tail)
     return makeHold(tail, holds.generation[tail], retentionOf(hold)) as Kind
   }
 
@@ -213,7 +214,7 @@ export class Ledger {
     const slot = holds.find(hold)
     invariant(slot > 0 && holds.count[slot] > 0, 'releaseFirst: the hold is empty')
     const retention = holds.retention[slot] as Retention
-    if (this.tap !== null) this.tap.releasing(slot, 1)
+    this.tap?.releasing(slot, 1)
     const counted = this.held.dropFirst(slot, retention)
     this.countDropped(counted, retention, holds.operation[slot])
   }
@@ -223,8 +224,7 @@ export class Ledger {
    * kernel version is known for), … Nothing happens to one that is closed.
    */
   mark(hold: Hold, reason: number): void {
-    const slot = this.holds.find(hold)
-    if (slot > 0) this.holds.reason[slot] = reason
+    this.holds.reason[Math.max(this.holds.find(hold), 0)] = reason
   }
 
   /** False once a hold was released. HOLD_NONE is never open. */
@@ -234,17 +234,15 @@ export class Ledger {
 
   /** Pages that a hold still has; 0 when it is closed. */
   pagesHeld(hold: Hold): number {
-    const slot = this.holds.find(hold)
-    return slot > 0 ? this.holds.counted[slot] : 0
+    return this.holds.counted[Math.max(this.holds.find(hold), 0)]
   }
 
   /** Entries of a hold that is open; 0 when it is closed or HOLD_NONE. */
   entriesHeld(hold: Hold): number {
-    const slot = this.holds.find(hold)
-    return slot > 0 ? this.holds.count[slot] : 0
+    return this.holds.count[Math.max(this.holds.find(hold), 0)]
   }
 
-  /** Tells of each run of page rows that an open row of the hold table has. Of the first one see {@link firstPage}. */
+  /** Tells of each run of page rows that an open row of the hold table has. */
   eachRun(slot: number, tell: (page: number, count: number) => void): void {
     this.held.eachRun(slot, tell)
   }
@@ -265,7 +263,7 @@ export class Ledger {
   ): void {
     this.violationCount++
     const violation = { rule, row: this.row, line: this.line, takenRow, held, releasedAs, pages, detail }
-    if (this.tap !== null) this.tap.violated(violation)
+    this.tap?.violated(violation)
     if (this.violations.length < VIOLATIONS_LISTED_MAX) this.violations.push(violation)
   }
 
@@ -290,7 +288,7 @@ export class Ledger {
     const retention = holds.retention[slot] as Retention
     const counted = holds.counted[slot]
     const operation = holds.operation[slot]
-    if (this.tap !== null) this.tap.releasing(slot, counted)
+    this.tap?.releasing(slot, counted)
     this.held.drop(slot, retention)
     this.countDropped(counted, retention, operation)
   }

@@ -1,6 +1,7 @@
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Memory } from '../memory/memory.ts'
+import { BarePages } from './bare-pages.ts'
 import type { Borrows } from './borrows.ts'
 import { Devices } from './devices.ts'
 import { EventBus } from './event-bus.ts'
@@ -9,12 +10,16 @@ import { FINDINGS_LISTED_MAX, type Finding } from './finding.ts'
 import { Folios } from './folios.ts'
 import { Iterators } from './iterators.ts'
 import { Leases } from './leases.ts'
+import { eventCode } from './lifetime-event.ts'
 import { Objects } from './objects.ts'
 import type { HistoryStep } from './page-history.ts'
 import type { HazardRule } from './rule.ts'
 import { Tasks } from './tasks.ts'
 import { Tokens } from './tokens.ts'
 import { WhereReferencesGo } from './where-references-go.ts'
+
+const COW = eventCode('cow')
+const REFUSE = eventCode('refuse')
 
 /** What an audit is of: one lane's world. */
 export interface AuditedLane {
@@ -62,6 +67,8 @@ export class Audit {
   readonly leases: Leases
   readonly tasks: Tasks
   readonly references: WhereReferencesGo
+  /** What the operation at work listed and took nothing on. */
+  readonly bare = new BarePages()
   readonly lane: AuditedLane
   /** Forks so far: before the first no page is shared by one. */
   forks = 0
@@ -83,6 +90,10 @@ export class Audit {
     this.tasks = new Tasks(bus, this.folios)
     this.references = new WhereReferencesGo(ledger)
     this.listenForReferences()
+    memory.spaces.observer = {
+      copied: (mm, page) => this.tellSpace(COW, mm, page, 0),
+      refused: (mm, met) => this.tellSpace(REFUSE, mm, -1, met),
+    }
     for (const rule of rules) bus.listen(rule.watch(this))
   }
 
@@ -131,14 +142,27 @@ export class Audit {
     return steps.sort((a, b) => a.row - b.row)
   }
 
+  private tellSpace(code: number, mm: number, page: number, amount: number): void {
+    const event = this.bus.next()
+    event.object = mm
+    event.page = page
+    event.pages = page < 0 ? 0 : 1
+    event.amount = amount
+    this.bus.tell(code)
+  }
+
   private listenForReferences(): void {
-    const { references, tokens } = this
+    const { iterators, references, tokens } = this
+    tokens.onSplit = (from, to) => references.split(from, to)
     this.bus.listen({
       acquire: ({ token }) => references.taken(token),
       release: ({ token, pages, as }) => {
         if (as === tokens.retention(token)) references.dropped(token, tokens.holders[token], pages)
       },
       end: ({ token, pages }) => references.dropped(token, tokens.holders[token], pages, null),
+      return: ({ object, result }) => {
+        if (result < 0 && this.bus.operation === 0) tokens.callFailed(result, iterators.of(object).row)
+      },
     })
   }
 }

@@ -46,8 +46,10 @@ export class Devices {
 
   /** It is done: what it stores has arrived. */
   end(id: number): void {
-    for (const access of this.open.filter((one) => one.id === id)) {
-      this.open.splice(this.open.indexOf(access), 1)
+    const ended = this.open.filter((one) => one.id === id)
+    // All of them at once: what one device loads and stores in place is in order by itself.
+    for (const access of ended) this.open.splice(this.open.indexOf(access), 1)
+    for (const access of ended) {
       this.tell(DMA_END, access)
       const { page, offsetBytes, bytes } = access
       if (access.isStore) this.store(page, offsetBytes, bytes)

@@ -1,8 +1,9 @@
 import { grown } from '../grown.ts'
 import type { MappingReferences } from '../ledger/mapping-references.ts'
-import { KIND_FILE, type PageStore } from '../memory/page-store.ts'
+import { KIND_FILE, KIND_SHMEM, type PageStore } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { EventBus } from './event-bus.ts'
+import { FolioContents } from './folio-contents.ts'
 import {
   FOLIO_DETACHED,
   FOLIO_GONE,
@@ -13,7 +14,7 @@ import {
   FOLIO_WAITING,
   FOLIO_WRITEBACK,
 } from './folio-flags.ts'
-import { BY_CPU, BY_DEVICE, eventCode, type Writer } from './lifetime-event.ts'
+import { BY_CPU, BY_DEVICE, eventCode, type LifetimeEvent, type Writer } from './lifetime-event.ts'
 import { PageHistory, type ToldEvent } from './page-history.ts'
 
 const LOCK = eventCode('lock')
@@ -57,10 +58,7 @@ export class Folios {
 
   /** On the head page: `FOLIO_*`. */
   private flags = new Int32Array(1024)
-  /** On the head page: generations of the contents: in memory, in the writeback, on disk. */
-  private inMemory = new Int32Array(1024)
-  private inWriteback = new Int32Array(1024)
-  private onDisk = new Int32Array(1024)
+  readonly contents = new FolioContents()
   private readonly bus: EventBus
   private readonly pages: PageStore
   private readonly mapped: MappingReferences
@@ -77,6 +75,11 @@ export class Folios {
     return head < this.flags.length ? this.flags[head] : 0
   }
 
+  /** Head page of a page's folio. */
+  headOf(page: number): number {
+    return this.pages.head[page]
+  }
+
   has(page: number, flags: number): boolean {
     return (this.flagsOf(page) & flags) !== 0
   }
@@ -90,10 +93,14 @@ export class Folios {
     return this.pages.kind[page] === KIND_FILE
   }
 
+  /** A page of a file or of shared memory: others reach it by the file. @kernel include/linux/pagemap.h: address_space */
+  isPageCache(page: number): boolean {
+    return this.isFile(page) || this.pages.kind[page] === KIND_SHMEM
+  }
+
   /** What is in memory is nowhere else: it is lost with the page. */
   isUnsaved(page: number): boolean {
-    const head = this.pages.head[page]
-    return head < this.flags.length && this.inMemory[head] > this.onDisk[head]
+    return this.contents.isUnsaved(this.pages.head[page])
   }
 
   /** Somebody besides mappings and the page cache has a reference: it can be neither moved nor freed. */
@@ -103,10 +110,7 @@ export class Folios {
 
   /** The lock of page `index` of `file`, where those are known; tasks call it. @kernel mm/filemap.c: folio_lock */
   lock(page: number, file = -1, index = -1): void {
-    const event = this.bus.next()
-    event.page = page
-    event.pages = 1
-    event.bytes = PAGE_SIZE
+    const event = this.about(page, 0, PAGE_SIZE)
     event.file = file
     event.positionBytes = index * PAGE_SIZE
     this.bus.tell(LOCK)
@@ -115,8 +119,7 @@ export class Folios {
 
   /** @kernel mm/filemap.c: folio_unlock */
   unlock(page: number): void {
-    this.tell(UNLOCK, page, 0, PAGE_SIZE)
-    this.note('unlock', this.set(page, 0, FOLIO_LOCKED))
+    this.change(UNLOCK, 'unlock', page, 0, FOLIO_LOCKED)
   }
 
   /**
@@ -124,15 +127,14 @@ export class Folios {
    * and where its mapping has stable pages the store waits until the writeback is over, unless `waits` says otherwise.
    */
   store(page: number, offsetBytes: number, bytes: number, by: Writer, waits = true): void {
-    const isStopped = by === BY_CPU && waits && this.stableWrites && this.has(page, FOLIO_WRITEBACK)
-    if (isStopped) {
+    if (by === BY_CPU && waits && this.stableWrites && this.has(page, FOLIO_WRITEBACK)) {
       this.waits++
       this.set(page, FOLIO_WAITING, 0)
       return
     }
     this.tell(STORE, page, offsetBytes, bytes, by)
     const last = page + Math.floor((offsetBytes + bytes - 1) / PAGE_SIZE)
-    for (let at = page; at <= last; at = this.nextFolio(at)) this.stored(at, by)
+    for (let at = page; at <= last; at = this.pages.head[at] + 2 ** this.pages.order[at]) this.stored(at, by)
   }
 
   /** `bytes` bytes are read at once. */
@@ -140,12 +142,13 @@ export class Folios {
     this.tell(LOAD, page, offsetBytes, bytes, by)
   }
 
-  /** Marks a folio dirty; `asked`: the file system was asked first, as page_mkwrite does. @kernel mm/page-writeback.c: folio_mark_dirty */
-  dirty(page: number, asked = false): void {
-    const event = this.bus.next()
-    event.page = page
-    event.pages = 1
-    event.bytes = PAGE_SIZE
+  /**
+   * Marks a folio dirty; `asked`: the file system was asked first, as page_mkwrite does; `token`: whose release does it.
+   * @kernel mm/page-writeback.c: folio_mark_dirty
+   */
+  dirty(page: number, asked = false, token = 0): void {
+    const event = this.about(page, 0, PAGE_SIZE)
+    event.token = token
     event.amount = asked ? 1 : 0
     this.bus.tell(DIRTY)
     const head = this.set(page, asked ? FOLIO_NOTIFIED : 0, 0)
@@ -158,15 +161,14 @@ export class Folios {
     this.tell(CLEAN, page, 0, PAGE_SIZE)
     const head = this.set(page, FOLIO_PROTECTED, FOLIO_NOTIFIED)
     this.pages.dirty[head] = 0
-    this.inWriteback[head] = this.inMemory[head]
+    this.contents.capture(head)
     this.note('clean', head)
   }
 
   /** @kernel mm/page-writeback.c: __folio_start_writeback */
   writeback(page: number): void {
     if (this.has(page, FOLIO_WRITEBACK)) this.illegal++
-    this.tell(WRITEBACK, page, 0, PAGE_SIZE)
-    this.note('writeback', this.set(page, FOLIO_WRITEBACK, 0))
+    this.change(WRITEBACK, 'writeback', page, FOLIO_WRITEBACK, 0)
   }
 
   /** What waited for it goes on. @kernel mm/filemap.c: folio_end_writeback */
@@ -175,7 +177,7 @@ export class Folios {
     this.tell(WRITEBACK_END, page, 0, PAGE_SIZE)
     const isAwaited = this.has(page, FOLIO_WAITING)
     const head = this.set(page, 0, FOLIO_WRITEBACK | FOLIO_WAITING)
-    this.onDisk[head] = Math.max(this.onDisk[head], this.inWriteback[head])
+    this.contents.save(head)
     this.note('writeback_end', head)
     if (isAwaited) this.store(page, 0, PAGE_SIZE, BY_CPU)
   }
@@ -208,7 +210,9 @@ export class Folios {
   reclaim(page: number): void {
     this.tell(RECLAIM, page, 0, PAGE_SIZE)
     if (this.isDirty(page) || this.has(page, FOLIO_WRITEBACK) || this.isBusy(page)) return
-    this.note('reclaim', this.set(page, FOLIO_GONE, 0))
+    const head = this.set(page, FOLIO_GONE, 0)
+    this.contents.lose(head)
+    this.note('reclaim', head)
   }
 
   /** A referenced folio stays. @kernel mm/migrate.c: folio_migrate_mapping (-EAGAIN) */
@@ -220,20 +224,17 @@ export class Folios {
 
   /** @kernel fs/remap_range.c: vfs_dedupe_file_range_compare */
   compare(page: number): void {
-    this.tell(COMPARE, page, 0, PAGE_SIZE)
-    this.note('compare', this.set(page, 0, 0))
+    this.change(COMPARE, 'compare', page, 0, 0)
   }
 
   /** @kernel fs/remap_range.c: vfs_dedupe_file_range_one */
   dedupe(page: number): void {
-    this.tell(DEDUPE, page, 0, PAGE_SIZE)
-    this.note('dedupe', this.set(page, FOLIO_SHARED, 0))
+    this.change(DEDUPE, 'dedupe', page, FOLIO_SHARED, 0)
   }
 
   /** @kernel fs/remap_range.c: vfs_clone_file_range */
   reflink(page: number): void {
-    this.tell(REFLINK, page, 0, PAGE_SIZE)
-    this.note('reflink', this.set(page, FOLIO_SHARED, 0))
+    this.change(REFLINK, 'reflink', page, FOLIO_SHARED, 0)
   }
 
   /** The owner of the memory, or of an object in it, frees it. @kernel mm/slub.c: kfree; mm/page_alloc.c: __free_pages */
@@ -242,8 +243,9 @@ export class Folios {
     this.note('free', this.set(page, 0, 0))
   }
 
-  /** A fault for writing: what get_user_pages with FOLL_WRITE does first. @kernel mm/memory.c: do_shared_fault */
+  /** A fault for writing: what FOLL_WRITE does first. A truncated folio is mapped nowhere. @kernel mm/memory.c: do_shared_fault */
   makeWritable(page: number): number {
+    if (this.has(page, FOLIO_DETACHED)) return this.pages.head[page]
     const head = this.set(page, FOLIO_NOTIFIED, FOLIO_PROTECTED)
     this.pages.dirty[head] = 1
     return head
@@ -251,9 +253,11 @@ export class Folios {
 
   private stored(page: number, by: Writer): void {
     const head = this.set(page, 0, 0)
-    this.inMemory[head]++
+    this.contents.store(head)
     this.note('store', head)
     if (by === BY_CPU && this.isFile(page)) this.makeWritable(page)
+    // No file system is asked, but the page table entry is dirty: reclaim finds that.
+    else if (by === BY_CPU && this.isPageCache(page)) this.pages.dirty[head] = 1
   }
 
   private leaveFile(page: number): number {
@@ -262,9 +266,9 @@ export class Folios {
     return head
   }
 
-  /** First row behind the folio of a page. */
-  private nextFolio(page: number): number {
-    return this.pages.head[page] + 2 ** this.pages.order[page]
+  private change(code: number, name: ToldEvent, page: number, add: number, drop: number): void {
+    this.tell(code, page, 0, PAGE_SIZE)
+    this.note(name, this.set(page, add, drop))
   }
 
   private note(event: ToldEvent, head: number): void {
@@ -273,7 +277,7 @@ export class Folios {
 
   private set(page: number, add: number, drop: number): number {
     const head = this.pages.head[page]
-    while (head >= this.flags.length) this.grow()
+    while (head >= this.flags.length) this.flags = grown(this.flags, this.flags.length * 2)
     this.flags[head] = (this.flags[head] & ~drop) | add
     this.known++
     return head
@@ -281,20 +285,16 @@ export class Folios {
 
   private tell(code: number, page: number, offsetBytes: number, bytes: number, by: Writer = BY_CPU): void {
     if (!this.bus.hears(code)) return
+    this.about(page, offsetBytes, bytes).by = by
+    this.bus.tell(code)
+  }
+
+  private about(page: number, offsetBytes: number, bytes: number): LifetimeEvent {
     const event = this.bus.next()
     event.page = page
     event.pages = Math.floor((offsetBytes + bytes - 1) / PAGE_SIZE) + 1
     event.offsetBytes = offsetBytes
     event.bytes = bytes
-    event.by = by
-    this.bus.tell(code)
-  }
-
-  private grow(): void {
-    const capacity = this.flags.length * 2
-    this.flags = grown(this.flags, capacity)
-    this.inMemory = grown(this.inMemory, capacity)
-    this.inWriteback = grown(this.inWriteback, capacity)
-    this.onDisk = grown(this.onDisk, capacity)
+    return event
   }
 }

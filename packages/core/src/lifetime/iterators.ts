@@ -10,10 +10,18 @@ const USE = eventCode('use')
 const COPY = eventCode('copy')
 const RETURN = eventCode('return')
 
+/** Every iterator type, as a mask. */
+const ALL_TYPES = -1
+
+/** Its type was not told. */
+const TYPE_UNKNOWN = -1
+
 /** What the rules know of an iterator: where it is, and where it should be. Bytes. */
 export interface AuditedIterator {
   readonly id: number
   readonly row: number
+  /** `ITER_*`, -1 where nobody told. */
+  readonly type: number
   /** The data goes out of the memory: ITER_SOURCE. */
   readonly isSource: boolean
   /** Only the task of `mm` reaches its memory. @kernel include/linux/uio.h: user_backed_iter */
@@ -43,12 +51,19 @@ export class Iterators {
     return this.all[id - 1]
   }
 
-  /** @kernel lib/iov_iter.c: iov_iter_init, iov_iter_kvec, iov_iter_bvec */
-  init(isSource: boolean, isUser: boolean, mm: number, countBytes: number, segmentBytes = countBytes): number {
+  /** `type`: `ITER_*`, where it matters which code can walk it. @kernel lib/iov_iter.c: iov_iter_init, iov_iter_kvec, iov_iter_bvec */
+  init(
+    isSource: boolean,
+    isUser: boolean,
+    mm: number,
+    countBytes: number,
+    segmentBytes = countBytes,
+    type = TYPE_UNKNOWN,
+  ): number {
     const id = this.all.length + 1
     const { row } = this.bus
     const progress = { positionBytes: 0, consumedBytes: 0, isOver: false }
-    this.all.push({ id, row, isSource, isUser, mm, countBytes, segmentBytes, ...progress })
+    this.all.push({ id, row, type, isSource, isUser, mm, countBytes, segmentBytes, ...progress })
     this.tell(INIT, id, countBytes, segmentBytes)
     return id
   }
@@ -77,9 +92,9 @@ export class Iterators {
     this.of(id).consumedBytes += bytes
   }
 
-  /** The task and context at work walk it. */
-  use(id: number): void {
-    this.tell(USE, id)
+  /** The task and context at work walk it; `types`: mask of the `ITER_*` that the code which does has a case for. */
+  use(id: number, types = ALL_TYPES): void {
+    this.tell(USE, id, types)
   }
 
   /** Data is copied into its memory, or out of it: by the CPU or a device. @kernel lib/iov_iter.c: _copy_to_iter, _copy_from_iter */

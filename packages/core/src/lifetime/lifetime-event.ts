@@ -13,7 +13,8 @@ export const LIFETIME_EVENTS = {
   dma: 'a device begins to store (`amount` 1) or to load (0); `object` names it until dma_end',
   dma_end: 'a device is done with what dma began: `object`',
   load: 'bytes are read or copied at once; `by` whom',
-  dirty: 'a folio is marked dirty, by whomever; `amount` 1: as page_mkwrite does, the file system was asked',
+  dirty:
+    'a folio is marked dirty, by whomever; `amount` 1: as page_mkwrite does, the file system was asked; `token`: by whose release',
   clean: 'clear_page_dirty_for_io: every mapping is write-protected, the dirty bit cleared',
   writeback: 'the folio is under writeback from now on (clean came before)',
   writeback_end: 'the writeback is over',
@@ -27,15 +28,20 @@ export const LIFETIME_EVENTS = {
   dedupe: 'dedupe shares the blocks of the page: the comparison said that they are the same',
   reflink: 'the blocks of the page are shared with another file from now on',
   fork: 'an address space was copied',
+  cow: 'copy-on-write took `page` out of address space `object`, which has a copy in its place',
+  refuse: 'get_user_pages refuses a mapping of address space `object`: `amount`, its MAPPING_* flags that are why',
   // References.
   acquire: 'references were taken: `token`',
-  release: 'references are about to be dropped: `token`, `as`, `pages` of it, `isDirty`',
+  release:
+    'references are about to be dropped: `token`, `as`, `pages` of it, `isDirty`; `amount` 1: it is the release that makes dirty',
   get: 'one plain reference on `page`',
   put: 'one plain reference on `page` is dropped',
   raw: 'the counter of `page` itself, not of its folio, moves by `amount`',
   put_borrowed: 'a page of which nothing was taken is put: `page`, `as`',
+  over: 'the trace is over; the `end` of every token that is still open follows',
   end: 'the trace is over and `token` still open',
-  violation: 'the ledger or an iterator found a rule broken: `detail`, `row`',
+  violation:
+    'the ledger or an iterator found a rule broken: `detail`, `row` that took, `pages`, `as` what released, `amount` what was held (RETAIN_*)',
   free: 'the owner frees `page`: its memory, or an object in it',
   // Kernel objects: `object`.
   alloc: 'an object was allocated',
@@ -55,7 +61,7 @@ export const LIFETIME_EVENTS = {
   advance: 'it moves on by `amount` bytes',
   revert: 'it goes back by `amount` bytes',
   consume: 'the consumer has used the next `amount` bytes of what was listed',
-  use: 'it is walked by the task and context at work',
+  use: 'it is walked by the task and context at work; `amount`: mask of the iterator types that its code has a case for',
   copy: 'bytes are copied into it (`amount` 1) or out of it (0), or a device does',
   return: 'the call that was given it returns: `result`',
   // File space: `file`, `positionBytes`, `lengthBytes`.

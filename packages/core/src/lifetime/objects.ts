@@ -49,6 +49,7 @@ export interface KernelObject {
 /** The objects that consumers and traces tell of, and what happens to them. From 1. */
 export class Objects {
   private readonly all: KernelObject[] = []
+  private readonly flying: KernelObject[] = []
   private readonly bus: EventBus
   private readonly tokens: Tokens
 
@@ -64,7 +65,7 @@ export class Objects {
 
   /** Every object that was not freed and is in flight. */
   inFlight(): readonly KernelObject[] {
-    return this.all.filter((object) => object.isInFlight && !object.isFreed)
+    return this.flying
   }
 
   /** @kernel mm/slub.c: kmalloc, and what allocates on top of it */
@@ -83,6 +84,7 @@ export class Objects {
       bytes: 0,
     }
     this.all.push(object)
+    this.tokens.builtRows.add(this.bus.row)
     this.tell(ALLOC, id)
     return id
   }
@@ -102,31 +104,51 @@ export class Objects {
     event.bytes = bytes
     this.bus.tell(ATTACH)
     this.of(id).entries.push({ token, page, offsetBytes, bytes })
+    this.tokens.builtRows.add(this.bus.row)
     if (token === 0) return
     this.tokens.owner[token] = id
     this.tokens.attached[token] += Math.ceil(((offsetBytes % PAGE_SIZE) + bytes) / PAGE_SIZE)
   }
 
-  /** The last entry and the one that `hold` is of are joined into one. */
+  /** The last entry and the one that `hold` is of are joined into one: pages of `hold` belong to the object from now on. */
   merge(id: number, hold: Hold): void {
+    const token = slotOf(hold)
     const event = this.bus.next()
     event.object = id
-    event.token = slotOf(hold)
+    event.token = token
     event.amount = this.of(id).entries.at(-1)?.token ?? 0
     this.bus.tell(MERGE)
+    if (token === 0) return
+    this.tokens.owner[token] = id
+    this.tokens.attached[token] += this.tokens.pagesOf(token)
+  }
+
+  /**
+   * Its entries, which had no references, have those of `hold` from now on, and it says so: whoever frees it drops them.
+   * @kernel net/core/skbuff.c: __skb_zcopy_downgrade_managed
+   */
+  adopt(id: number, hold: Hold): void {
+    const token = slotOf(hold)
+    const { entries } = this.of(id)
+    for (let i = 0; i < entries.length; i++) if (entries[i].token === 0) entries[i] = { ...entries[i], token }
+    if (token === 0) return
+    this.tokens.owner[token] = id
+    this.tokens.attached[token] = this.tokens.pagesOf(token)
   }
 
   /** `bytes` bytes of it are on their way. @kernel block/blk-core.c: submit_bio */
   submit(id: number, bytes = 0): void {
     this.tell(SUBMIT, id, bytes)
-    this.of(id).isInFlight = true
-    this.of(id).bytes = bytes
+    const object = this.of(id)
+    if (!object.isInFlight) this.flying.push(object)
+    object.isInFlight = true
+    object.bytes = bytes
   }
 
   /** `result`: bytes or -errno. @kernel block/bio.c: bio_endio */
   complete(id: number, result: number): void {
     this.tell(COMPLETE, id, 0, result)
-    this.of(id).isInFlight = false
+    this.land(id)
   }
 
   /** Its descriptor is copied with memcpy: what it refers to has one more who will drop it. @kernel net/core/skbuff.c: skb_clone, pskb_carve */
@@ -155,10 +177,8 @@ export class Objects {
   free(id: number): void {
     this.tell(OBJECT_FREE, id)
     this.of(id).isFreed = true
-    this.of(id).isInFlight = false
-    this.tokens.eachOpen((token) => {
-      if (this.tokens.owner[token] === id) this.tokens.ownerFreedRow[token] = this.bus.row
-    })
+    this.land(id)
+    this.tokens.objectFreed(id, this.of(id).row)
   }
 
   /** A slot of a ring takes `page`; `isReset`: its flags are set anew. @kernel include/linux/pipe_fs_i.h: struct pipe_buffer */
@@ -183,6 +203,13 @@ export class Objects {
   /** Retention of an entry, RETAIN_NONE for a bare page. */
   retentionOf(entry: ObjectEntry): Retention {
     return entry.token === 0 ? 0 : this.tokens.retention(entry.token)
+  }
+
+  private land(id: number): void {
+    const object = this.of(id)
+    if (!object.isInFlight) return
+    object.isInFlight = false
+    this.flying.splice(this.flying.indexOf(object), 1)
   }
 
   private tellSlot(code: number, id: number, page: number, amount: number): void {

@@ -10,6 +10,7 @@ export interface HeldLock {
   readonly file: number
   readonly index: number
   readonly row: number
+  readonly line: number
 }
 
 /** What the task at work holds and does: folio locks, waits, allocations; and what address spaces have locked in memory. */
@@ -31,24 +32,39 @@ export class Tasks {
     return this.locks.get(this.bus.task) ?? []
   }
 
+  /** Every lock that any task has. */
+  eachLock(tell: (lock: HeldLock) => void): void {
+    for (const held of this.locks.values()) for (const lock of held) tell(lock)
+  }
+
   /** The task at work locks a folio: page `index` of `file`, where that is known. @kernel mm/filemap.c: __filemap_get_folio (FGP_LOCK) */
   lock(page: number, file = -1, index = -1): void {
     const held = this.locks.get(this.bus.task) ?? []
+    if (this.isLockedByRow(held, page)) return
     this.folios.lock(page, file, index)
-    held.push({ page, file, index, row: this.bus.row })
+    held.push({ page, file, index, row: this.bus.row, line: this.bus.line })
     this.locks.set(this.bus.task, held)
     this.locksHeldMax = Math.max(this.locksHeldMax, held.length)
   }
 
-  /** @kernel mm/filemap.c: folio_unlock */
+  /** Any page of the folio; whoever locked it: the end of an I/O runs in another task. @kernel mm/filemap.c: folio_unlock */
   unlock(page: number): void {
     this.folios.unlock(page)
+    const head = this.folios.headOf(page)
     for (const held of this.locks.values()) {
-      const at = held.findIndex((lock) => lock.page === page)
+      const at = held.findIndex((lock) => this.folios.headOf(lock.page) === head)
       if (at < 0) continue
       held.splice(at, 1)
       return
     }
+  }
+
+  /** The row at work names pages, and locks folios: another page of this one's folio came before. */
+  private isLockedByRow(held: readonly HeldLock[], page: number): boolean {
+    const head = this.folios.headOf(page)
+    return held.some(
+      (lock) => lock.row === this.bus.row && lock.page !== page && this.folios.headOf(lock.page) === head,
+    )
   }
 
   /** The task at work waits: for `whom` (`network`, `user`, `lease`, `writeback`), `nsMax` at most; 0: for ever. */

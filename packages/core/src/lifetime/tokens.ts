@@ -3,15 +3,19 @@ import { grown } from '../grown.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LedgerTap } from '../ledger/ledger-tap.ts'
 import type { Violation } from '../ledger/violation.ts'
+import { FOLL_LONGTERM, FOLL_WRITE } from '../memory/foll.ts'
 import type { EventBus } from './event-bus.ts'
 import type { Folios } from './folios.ts'
 import { eventCode } from './lifetime-event.ts'
+import { PlainReferences } from './plain-references.ts'
 
 const ACQUIRE = eventCode('acquire')
 const RELEASE = eventCode('release')
 const GET = eventCode('get')
 const PUT = eventCode('put')
 const VIOLATION = eventCode('violation')
+const RAW = eventCode('raw')
+const PUT_BORROWED = eventCode('put_borrowed')
 
 /** What the next references taken are for: set by the lane before a consumer runs. */
 export interface TokenPurpose {
@@ -48,10 +52,23 @@ export class Tokens implements LedgerTap {
   errno = new Int32Array(1024)
   /** Row in which its owner was freed while it was open. */
   ownerFreedRow = new Int32Array(1024)
+  /** Row in which only a part of its pages was let go, 0: none was. */
+  shortRow = new Int32Array(1024)
+  /** The token that it was split from, 0: none. */
+  splitFrom = new Int32Array(1024)
+  /** 1: an object lived and died around it, and took others but not it. */
+  passedBy = new Uint8Array(1024)
+  /** References on pages that are in no token. */
+  readonly plain = new PlainReferences()
+  /** Rows in which objects were allocated, or got entries. */
+  readonly builtRows = new Set<number>()
   /** Names of who took it. */
   readonly holders: string[] = []
   /** Taken by the operation at work. */
   readonly ofOperation: number[] = []
+
+  /** Told when a token was split: the new one has the history of the old one. */
+  onSplit: (from: number, to: number) => void = () => {}
 
   private readonly bus: EventBus
   private readonly ledger: Ledger
@@ -117,6 +134,29 @@ export class Tokens implements LedgerTap {
     this.dirtied[token] = 0
   }
 
+  /** It came into the list of no object, though one was built from the pages of its row, or around it. */
+  isResidue(token: number): boolean {
+    if (this.attached[token] > 0) return false
+    return this.passedBy[token] === 1 || this.builtRows.has(this.rowOf(token))
+  }
+
+  /** An object that lives since `row` is freed: what rows of the task at work took meanwhile, and it did not, was not for others. */
+  objectFreed(id: number, row: number): void {
+    const { holds } = this.ledger
+    this.eachOpen((token) => {
+      if (this.owner[token] === id) this.ownerFreedRow[token] = this.bus.row
+      const isOfTask = holds.operation[token] === 0 && this.mm[token] === this.bus.task && holds.row[token] >= row
+      if (isOfTask && this.attached[token] === 0) this.passedBy[token] = 1
+    })
+  }
+
+  /** The next pins are of user memory by address, whatever the operation's iterator is: `foll` tells whether for writing. */
+  aim(foll: number): void {
+    this.purpose.isDest = (foll & FOLL_WRITE) !== 0
+    this.purpose.isLongTerm = (foll & FOLL_LONGTERM) !== 0
+    this.purpose.isUser = true
+  }
+
   acquired(slot: number): void {
     while (slot >= this.isDest.length) this.grow()
     const { purpose } = this
@@ -130,6 +170,8 @@ export class Tokens implements LedgerTap {
     this.attached[slot] = 0
     this.errno[slot] = 0
     this.ownerFreedRow[slot] = 0
+    this.shortRow[slot] = 0
+    this.splitFrom[slot] = 0
     this.holders[slot] = this.holder
     this.ofOperation.push(slot)
     if (this.bus.hears(ACQUIRE)) this.tell(ACQUIRE, slot, this.pagesOf(slot))
@@ -138,7 +180,7 @@ export class Tokens implements LedgerTap {
   }
 
   dirtying(slot: number): void {
-    this.eachFilePage(slot, (page) => this.folios.dirty(page))
+    this.eachFilePage(slot, (page) => this.folios.dirty(page, false, slot))
     this.dirtied[slot] = 1
     this.isDirtying = true
   }
@@ -146,6 +188,16 @@ export class Tokens implements LedgerTap {
   releasing(slot: number, pages: number): void {
     if (this.bus.hears(RELEASE)) this.tell(RELEASE, slot, pages, this.retention(slot))
     this.isDirtying = false
+    this.noteShort(slot, pages)
+  }
+
+  /** Remembers that a part was let go, and the rest not yet. */
+  private noteShort(slot: number, pages: number): void {
+    const { holds } = this.ledger
+    const whole = this.splitFrom[slot]
+    if (pages < holds.counted[slot]) this.shortRow[slot] = this.bus.row
+    if (whole !== 0 && holds.open[whole] === 1 && holds.row[whole] === holds.row[slot])
+      this.shortRow[whole] = this.bus.row
   }
 
   releasingAs(slot: number, as: Retention): void {
@@ -154,21 +206,44 @@ export class Tokens implements LedgerTap {
 
   split(from: number, to: number): void {
     while (to >= this.isDest.length) this.grow()
-    for (const column of [this.isDest, this.isUser, this.isLongTerm, this.wrote, this.dirtied])
+    for (const column of [this.isDest, this.isUser, this.isLongTerm, this.wrote, this.dirtied, this.passedBy])
       column[to] = column[from]
     for (const column of [this.mm, this.owner, this.errno, this.ownerFreedRow]) column[to] = column[from]
     this.attached[to] = Math.max(this.attached[from] - this.pagesOf(from), 0)
     this.attached[from] -= this.attached[to]
+    this.shortRow[to] = 0
+    this.splitFrom[to] = from
     this.holders[to] = this.holders[from]
     this.ofOperation.push(to)
+    this.onSplit(from, to)
   }
 
   got(page: number): void {
+    this.plain.got(this.folios.headOf(page), this.bus.row, this.bus.line)
     this.tellPage(GET, page)
   }
 
   putting(page: number): void {
+    this.plain.dropped(this.folios.headOf(page))
     this.tellPage(PUT, page)
+  }
+
+  /** The counter of the page itself, not of its folio, moves by `by`. @kernel include/linux/page_ref.h: page_ref_inc, page_ref_dec */
+  raw(page: number, by: number): void {
+    const event = this.bus.next()
+    event.page = page
+    event.pages = 1
+    event.amount = by
+    this.bus.tell(RAW)
+  }
+
+  /** A page of which nothing was taken is let go as if something had been; counts nothing. */
+  putBorrowed(page: number, as: Retention): void {
+    const event = this.bus.next()
+    event.page = page
+    event.pages = 1
+    event.as = as
+    this.bus.tell(PUT_BORROWED)
   }
 
   violated(violation: Violation): void {
@@ -178,6 +253,7 @@ export class Tokens implements LedgerTap {
     event.row = violation.takenRow
     event.pages = violation.pages
     event.as = violation.releasedAs
+    event.amount = violation.held
     this.bus.tell(VIOLATION)
   }
 
@@ -187,6 +263,15 @@ export class Tokens implements LedgerTap {
     for (const slot of this.ofOperation) {
       if (holds.open[slot] === 1 && holds.operation[slot] === operation) this.errno[slot] = -errno
     }
+  }
+
+  /** A call that the task at work made, in rows of events since `row`, returns an errno. */
+  callFailed(errno: number, row: number): void {
+    const { holds } = this.ledger
+    this.eachOpen((token) => {
+      const isOfCall = holds.operation[token] === 0 && this.mm[token] === this.bus.task && holds.row[token] >= row
+      if (isOfCall) this.errno[token] = -errno
+    })
   }
 
   /** Tells of each page of a file that a token has. Most have none: the first page of a run stands for all. */
@@ -204,6 +289,7 @@ export class Tokens implements LedgerTap {
     event.pages = pages
     event.as = as
     event.isDirty = this.isDirtying || this.dirtied[token] === 1
+    event.amount = this.isDirtying ? 1 : 0
     this.bus.tell(code)
   }
 
@@ -227,5 +313,8 @@ export class Tokens implements LedgerTap {
     this.attached = grown(this.attached, capacity)
     this.errno = grown(this.errno, capacity)
     this.ownerFreedRow = grown(this.ownerFreedRow, capacity)
+    this.passedBy = grown(this.passedBy, capacity)
+    this.shortRow = grown(this.shortRow, capacity)
+    this.splitFrom = grown(this.splitFrom, capacity)
   }
 }

@@ -20,6 +20,7 @@ import { type FaultContext, PageFaults } from './page-faults.ts'
 import { NO_REFERENCES, type PageReferences } from './page-references.ts'
 import { KIND_ANON, type PageStore } from './page-store.ts'
 import { LEAF_PAGES, PageTables, rowOf } from './page-tables.ts'
+import type { SpaceObserver } from './space-observer.ts'
 
 export { KERNEL_MM } from './mapping-table.ts'
 
@@ -41,6 +42,8 @@ export class AddressSpaces implements FaultContext {
   rules = gupRules('mainline')
   references: PageReferences = NO_REFERENCES
   bytes: PageBytes | null = null
+  /** Told of copies and refusals, while an audit listens. */
+  observer: SpaceObserver | null = null
   /** The rows that the last walk listed follow each other. */
   walkedRun = false
   /** Walks that met an address which no `map` row covers. */
@@ -171,6 +174,7 @@ export class AddressSpaces implements FaultContext {
       }
       if ((mapping.flags & refused) !== 0) {
         error = refusal(mapping.flags & refused)
+        this.observer?.refused(mm, mapping.flags & refused)
         break
       }
       if ((mapping.flags & MAPPING_UNDECLARED) !== 0) this.undeclaredWalks++
@@ -199,6 +203,7 @@ export class AddressSpaces implements FaultContext {
           break
         }
         out[done + i] = row
+        if (entry < 0 && row !== -entry - 1) this.observer?.copied(mm, -entry - 1)
         // A fault may have made leaves, and the entries are another array then.
         entries = this.tables.entries
       }

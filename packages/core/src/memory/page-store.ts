@@ -25,6 +25,8 @@ export type PageKindName = (typeof PAGE_KINDS)[number]
 export const KIND_ANON = PAGE_KINDS.indexOf('anon')
 export const KIND_THP = PAGE_KINDS.indexOf('thp')
 export const KIND_HUGETLB = PAGE_KINDS.indexOf('hugetlb')
+/** Shared memory: a file without a disk. @kernel mm/shmem.c */
+export const KIND_SHMEM = PAGE_KINDS.indexOf('shmem')
 /** Kind of a page of the page cache. @kernel include/linux/page-flags.h: folio_mapping, not PageAnon */
 export const KIND_FILE = PAGE_KINDS.indexOf('file')
 /** Kind of a page of kmalloc'ed memory: a reference on it keeps no object in it. @kernel include/linux/page-flags.h: PageSlab */

@@ -1,10 +1,11 @@
 import type { Finding } from '../lifetime/finding.ts'
 import type { HazardRule } from '../lifetime/rule.ts'
 import { PAGE_KINDS } from '../memory/page-store.ts'
-import { AUDIT_SCHEMA, type AuditLaneReport, type AuditReport, type FindingReport } from '../report/audit-report.ts'
+import type { AuditLaneReport, FindingReport, TraceAuditReport } from '../report/audit-report.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
 import type { Lane } from './lane.ts'
+import { injected } from './lane-report.ts'
 import { LaneSet } from './lane-set.ts'
 import { OPERATIONS } from './lane-sums.ts'
 import { replayBatch } from './replay.ts'
@@ -16,7 +17,7 @@ export interface AuditOptions extends ReplayOptions {
 }
 
 /** Replays a trace with rules listening, and tells what they found. Throws what `replay` throws. */
-export async function auditTrace(trace: TraceReader, options: AuditOptions): Promise<AuditReport> {
+export async function auditTrace(trace: TraceReader, options: AuditOptions): Promise<TraceAuditReport> {
   const set = new LaneSet(trace, options)
   let rows = 0
   for await (const batch of trace.batches()) {
@@ -27,10 +28,8 @@ export async function auditTrace(trace: TraceReader, options: AuditOptions): Pro
   set.ensureOne()
   for (const lane of set.lanes) blaming(lane, () => lane.finish())
   return {
-    schema: AUDIT_SCHEMA,
     file: trace.header.name,
     rows,
-    rules: options.rules.map(({ id }) => id),
     lanes: set.lanes.map((lane) => laneAuditReport(lane)),
     warnings: set.warnings,
   }
@@ -40,12 +39,16 @@ export async function auditTrace(trace: TraceReader, options: AuditOptions): Pro
 export function laneAuditReport(lane: Lane): AuditLaneReport {
   const { setup, sums } = lane
   const audit = lane.audit?.audit
+  const counts = [...(audit?.counts ?? [])]
   return {
     consumer: setup.consumer.definition.name,
     policy: setup.policy.name,
     kernel: setup.kernel.version,
+    ...(setup.kernel.changes.length > 0 ? { quirks: [...setup.kernel.changes] } : {}),
+    ...injected(lane),
     operations: sums[OPERATIONS],
-    findingsTotal: audit === undefined ? 0 : [...audit.counts.values()].reduce((sum, count) => sum + count, 0),
+    findingsTotal: counts.reduce((sum, [, count]) => sum + count, 0),
+    findingsByRule: Object.fromEntries(counts.map(([rule, count]) => [rule.id, count]).sort()),
     findings: [...(audit?.findings ?? [])].sort(byRow).map((finding) => findingReport(lane, finding)),
     refused: (audit?.refusals ?? []).map(({ rule, row, detail }) => ({ rule: rule.id, row, detail })),
     references: audit?.references.all() ?? [],

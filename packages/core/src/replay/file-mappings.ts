@@ -32,6 +32,11 @@ export class FileMappings {
     this.mappings.push({ file: batch.file[row], mm, firstPage, endPage, index })
   }
 
+  /** Takes over what another one knows. */
+  copy(from: FileMappings): void {
+    this.mappings.push(...from.mappings)
+  }
+
   /** Tells of each page of [index, end) of a file that a mapping of it has faulted in. */
   visit(
     spaces: AddressSpaces,

@@ -1,4 +1,6 @@
 import type { LaneReport } from '../report/report.ts'
+import type { OpBatch } from '../trace/op-batch.ts'
+import type { InFlight } from './in-flight.ts'
 
 /** Mismatches and undetermined rows listed with their detail; further ones are only counted. */
 export const GROUND_TRUTH_LISTED_MAX = 1000
@@ -55,6 +57,20 @@ export class GroundTruth {
       expectedReleased: told(expectedReleased),
       gotReleased: released,
     })
+  }
+
+  /** {@link compare} of a row that is over at once. */
+  compareRow(batch: OpBatch, row: number, acquired: number, released: number, determined: boolean): void {
+    const { firstRow, line, pinsAcquired: pins, pinsReleased: drops } = batch
+    this.compare(firstRow + row, line[row], pins[row], acquired, drops[row], released, determined)
+  }
+
+  /** {@link compare} of an operation that was in flight, and is over. */
+  compareInFlight(s: InFlight, slot: number, expectedReleased: number): void {
+    const { row, line, expectedAcquired, acquired, released, undetermined } = s
+    const isDetermined = undetermined[slot] === 0
+    const expected = expectedAcquired[slot]
+    this.compare(row[slot], line[slot], expected, acquired[slot], expectedReleased, released[slot], isDetermined)
   }
 
   report(): Section {

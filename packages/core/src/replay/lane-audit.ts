@@ -6,7 +6,9 @@ import { FLAG_ATOMIC, FLAG_LONGTERM, FLAG_WORKER } from '../iter/row-flags.ts'
 import { REASON_IN_FLIGHT, REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Audit } from '../lifetime/audit.ts'
+import { GUARD_LOCK, GUARD_NONE } from '../lifetime/borrows.ts'
 import { CONTEXT_ATOMIC, CONTEXT_PROCESS, CONTEXT_WORKER } from '../lifetime/event-bus.ts'
+import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../lifetime/folio-flags.ts'
 import { BY_DEVICE, eventCode } from '../lifetime/lifetime-event.ts'
 import type { Phase } from '../lifetime/where-references-go.ts'
 import { EVENT_NAMES, EVENT_REGISTER, EVENT_UNREGISTER, type OpBatch } from '../trace/op-batch.ts'
@@ -15,6 +17,7 @@ import type { AuditRows } from './audit-rows.ts'
 
 const FORK = eventCode('fork')
 const END = eventCode('end')
+const OVER = eventCode('over')
 
 /** What a lane tells its audit: which row is at work, what operations take, when devices store, when calls return. */
 export class LaneAudit {
@@ -41,6 +44,7 @@ export class LaneAudit {
     audit.bus.context =
       (flags & FLAG_ATOMIC) !== 0 ? CONTEXT_ATOMIC : (flags & FLAG_WORKER) !== 0 ? CONTEXT_WORKER : CONTEXT_PROCESS
     const event = batch.event[row]
+    audit.tokens.ofOperation.length = 0
     const isRegistration = event === EVENT_REGISTER || event === EVENT_UNREGISTER
     this.purpose(
       event === EVENT_REGISTER ? 'register' : event === EVENT_UNREGISTER ? 'unregister' : 'event',
@@ -74,6 +78,7 @@ export class LaneAudit {
     audit.at(io.row, line, io.number, io.iter.mm)
     audit.bus.context = CONTEXT_PROCESS
     audit.tokens.ofOperation.length = 0
+    audit.bare.clear()
     audit.tokens.holder = this.definition.name
     const isUser = isUserBacked(io.iter.type) && !io.iter.fixed
     this.purpose('submit', io.iter.direction === ITER_DEST, isUser, false, io.iter.mm)
@@ -84,10 +89,28 @@ export class LaneAudit {
     this.audit.references.phase = 'abort'
   }
 
+  /** A registration that its consumer refuses: what it still holds is remembered with the errno. */
+  registered(io: Operation): void {
+    if (io.result < 0) this.audit.tokens.failed(io.result, 0)
+  }
+
   /** The call has returned. */
   returned(io: Operation, result: number): void {
-    if (result < 0) this.audit.tokens.failed(result, io.number)
-    else if (!isUserBacked(io.iter.type)) this.named(io)
+    if (result < 0) {
+      this.audit.tokens.failed(result, io.number)
+      return
+    }
+    if (io.hasEnd && io.borrowed === 0 && io.kept.first === 0 && !io.isBounced) this.borrowBare(io)
+    if (!isUserBacked(io.iter.type)) this.named(io)
+  }
+
+  /** A consumer that does not say what its list names while it is in flight: what it listed bare is taken for it. */
+  private borrowBare(io: Operation): void {
+    const { bare, folios } = this.audit
+    for (let i = 0; i < bare.length; i++) {
+      const isGuarded = folios.has(bare.page[i], FOLIO_LOCKED | FOLIO_WRITEBACK)
+      io.borrow(bare.page[i], bare.offsetBytes[i], bare.lengthBytes[i], isGuarded ? GUARD_LOCK : GUARD_NONE)
+    }
   }
 
   /** Its I/O is over and its consumer about to complete it: a device has stored into a data destination. */
@@ -109,6 +132,8 @@ export class LaneAudit {
     const { audit, ledger } = this
     const { holds } = ledger
     audit.references.phase = 'close'
+    audit.bus.next()
+    audit.bus.tell(OVER)
     audit.tokens.eachOpen((token) => {
       const isMeant = holds.reason[token] === REASON_LONG_TERM || holds.reason[token] === REASON_IN_FLIGHT
       if (isMeant) {

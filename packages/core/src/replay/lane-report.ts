@@ -88,7 +88,8 @@ export function laneReport(lane: Lane): LaneReport {
   }
 }
 
-function injected({ setup, io }: Lane): Pick<LaneReport, 'faults'> {
+/** The step that was made to fail, and whether the lane came to it; nothing where none was. */
+export function injected({ setup, io }: Lane): Pick<LaneReport, 'faults'> {
   if (setup.faults === null) return {}
   const { fault, at } = setup.faults
   return { faults: { fault, at, injected: io.faults.seen[io.faults.kind] >= at ? 1 : 0 } }

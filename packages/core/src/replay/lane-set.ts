@@ -19,6 +19,7 @@ import { TraceError } from '../trace/trace-error.ts'
 import type { TraceHeader, TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
 import { consumerOptions } from './consumer-options.ts'
+import { FileMappings } from './file-mappings.ts'
 import { Lane } from './lane.ts'
 import { applyMemoryEvent } from './memory-events.ts'
 import type { ReplayOptions } from './replay-options.ts'
@@ -67,6 +68,7 @@ export class LaneSet {
   private readonly policies: readonly ExtractionPolicy[] | null
   /** Mappings so far, for lanes that come later; it never faults a page in. */
   private readonly mappings = new AddressSpaces(new PageStore())
+  private readonly fileMappings = new FileMappings()
   /** By consumer name id of the trace (+ 1): the lanes of its rows. Null: not asked for yet. */
   private readonly byConsumer: (readonly Lane[] | undefined)[] = []
 
@@ -84,7 +86,10 @@ export class LaneSet {
   lanesOf(batch: OpBatch, row: number): readonly Lane[] {
     const event = batch.event[row]
     if (event === EVENT_MAP || event === EVENT_UNMAP || event === EVENT_FORK) {
-      if (event !== EVENT_FORK) this.sawMapping = true
+      if (event !== EVENT_FORK) {
+        this.sawMapping = true
+        this.fileMappings.apply(batch, row)
+      }
       applyMemoryEvent(this.mappings, batch, row)
       return this.lanes
     }
@@ -140,7 +145,7 @@ export class LaneSet {
         calls: this.trace.calls,
         stableWrites: stableWrites(header),
       }
-      return blaming({ setup }, () => new Lane(setup, this.mappings, this.operationsBefore))
+      return blaming({ setup }, () => new Lane(setup, this.mappings, this.fileMappings, this.operationsBefore))
     })
     this.lanes.push(...added)
     return added

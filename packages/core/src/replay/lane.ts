@@ -1,4 +1,4 @@
-import type { Consumer, ConsumerEnvironment } from '../consumer/consumer.ts'
+import type { Consumer } from '../consumer/consumer.ts'
 import { FAULT_COMPLETE } from '../consumer/faults.ts'
 import { Operation } from '../consumer/operation.ts'
 import { EFAULT, EINVAL, EIO } from '../errno.ts'
@@ -82,11 +82,12 @@ export class Lane {
   /** Of the last operation of the file, whichever lane's. */
   private operationNumber: number
 
-  /** `mappings`, `operations`: what the rows before the lane's first one had made and counted. */
-  constructor(setup: LaneSetup, mappings: AddressSpaces, operations: number) {
+  /** `mappings`, `files`, `operations`: what the rows before the lane's first one had made and counted. */
+  constructor(setup: LaneSetup, mappings: AddressSpaces, files: FileMappings, operations: number) {
     this.setup = setup
     this.operationNumber = operations
     this.spaces.copyMappings(mappings)
+    this.fileMappings.copy(files)
     this.memory.cache.order = setup.folioOrder
     this.ledger = new Ledger(this.pages)
     this.spaces.references = this.ledger.mappingReferences
@@ -103,16 +104,16 @@ export class Lane {
     const { definition } = setup.consumer
     this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))
     this.comparable = isComparableLane(setup)
-    const environment: ConsumerEnvironment = {
+    this.consumer = definition.create({
       kernel: setup.kernel.version,
       traits: setup.kernel,
       options: setup.options,
       filesystem: setup.filesystem,
+      stableWrites: setup.stableWrites,
       ledger: this.ledger,
       memory: this.memory,
       pages: this.pages,
-    }
-    this.consumer = definition.create(environment)
+    })
     const buffers = new RegisteredBuffers(this.spaces, this.pages, this.ledger, this.io.list, setup.kernel.version)
     this.registrations = new Registrations(this.io, this.ledger, this.ids, buffers, this.consumer)
   }
@@ -178,7 +179,7 @@ export class Lane {
         // A wrong-kind release has its own reason, which stays.
         if (ledger.holds.reason[hold] === 0) ledger.holds.reason[hold] = reason
       }
-      this.compareSlot(slot, inFlight.expectedAcquired[slot], -1)
+      this.groundTruth.compareInFlight(inFlight, slot, -1)
     }
     this.audit?.phase('close')
     this.consumer.close?.(this.io)
@@ -256,7 +257,7 @@ export class Lane {
     this.complete(inFlight.line[slot])
     if (inFlight.serial[slot] !== 0) this.registrations.letGoOfUse(inFlight.serial[slot])
     inFlight.released[slot] += totals[PINS_RELEASED] - releasedBefore
-    this.compareSlot(slot, inFlight.expectedAcquired[slot], inFlight.expectedReleased[slot])
+    this.groundTruth.compareInFlight(inFlight, slot, inFlight.expectedReleased[slot])
     inFlight.give(slot)
   }
 
@@ -280,8 +281,10 @@ export class Lane {
     const acquiredBefore = totals[PINS_ACQUIRED]
     const releasedBefore = totals[PINS_RELEASED]
     this.io.undetermined = false
+    this.io.result = 0
     if (batch.event[row] === EVENT_REGISTER) this.registrations.register(batch, row)
     else this.registrations.unregister(batch, row)
+    this.audit?.registered(this.io)
     this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
   }
 
@@ -292,21 +295,6 @@ export class Lane {
 
   private compare(batch: OpBatch, row: number, acquired: number, released: number): void {
     if (!this.isComparable(batch, row)) return
-    const { groundTruth: truth, io } = this
-    const { pinsAcquired: pins, pinsReleased: drops } = batch
-    truth.compare(batch.firstRow + row, batch.line[row], pins[row], acquired, drops[row], released, !io.undetermined)
-  }
-
-  private compareSlot(slot: number, expectedAcquired: number, expectedReleased: number): void {
-    const { inFlight: s } = this
-    this.groundTruth.compare(
-      s.row[slot],
-      s.line[slot],
-      expectedAcquired,
-      s.acquired[slot],
-      expectedReleased,
-      s.released[slot],
-      s.undetermined[slot] === 0,
-    )
+    this.groundTruth.compareRow(batch, row, acquired, released, !this.io.undetermined)
   }
 }

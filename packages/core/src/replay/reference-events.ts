@@ -6,10 +6,10 @@ import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/
 import { invariant } from '../invariant.ts'
 import { ITER_FOLIOQ, ITER_SOURCE, ITER_XARRAY } from '../iter/iter-type.ts'
 import { FLAG_DIRTY, FLAG_LONGTERM, FLAG_RAW } from '../iter/row-flags.ts'
-import { HOLD_NONE, type Hold, isHold, isPinned, makeHold } from '../ledger/hold.ts'
+import { HOLD_NONE, type Hold, isHold, isPinned, makeHold, retentionOf } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { EVENT_PIN, EVENT_UNPIN, NONE, type OpBatch } from '../trace/op-batch.ts'
+import { EVENT_GET, EVENT_PIN, EVENT_UNPIN, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { MAX_RW_COUNT } from '../units.ts'
 import { ID_HOLD, ID_OPERATION, ID_REGISTRATION, ID_UNUSED, type IdTable } from './id-table.ts'
 import type { InFlight } from './in-flight.ts'
@@ -37,14 +37,16 @@ export class ReferenceEvents {
 
   /** `pin` or `get`; where `op` is `read`, for writing to the memory. */
   take(batch: OpBatch, row: number): void {
-    if ((batch.flags[row] & FLAG_RAW) !== 0) return
+    const isRaw = (batch.flags[row] & FLAG_RAW) !== 0
+    if (isRaw && batch.event[row] === EVENT_GET) return
     const retention = batch.event[row] === EVENT_PIN ? RETAIN_PIN : RETAIN_REF
     this.startIter(batch, row)
     let hold: Hold = HOLD_NONE
     let key = -1
     for (;;) {
-      const bytes = this.list(retention)
+      const bytes = this.list(isRaw ? RETAIN_NONE : retention)
       if (bytes <= 0) break
+      this.io.list.retention = retention
       if (key < 0) key = this.io.list.page[0]
       const taken = this.ledger.acquire(this.io.list)
       if (!isHold(taken)) break
@@ -97,10 +99,11 @@ export class ReferenceEvents {
       this.releasedBefore(id, as)
       return
     }
-    this.release(this.partOf(hold, batch, row), as, (batch.flags[row] & FLAG_DIRTY) !== 0)
+    const part = retentionOf(hold) === as ? this.partOf(hold, batch, row) : hold
+    this.release(part, as, (batch.flags[row] & FLAG_DIRTY) !== 0)
   }
 
-  /** Where the row has segments too, only as many entries are let go as they have pages: the rest stays. */
+  /** Where the row has segments too, only as many entries are let go as they have pages, the last ones: the rest stays. */
   private partOf(hold: Hold, batch: OpBatch, row: number): Hold {
     if (batch.segmentCount[row] === 0) return hold
     const held = this.ledger.entriesHeld(hold)

@@ -1,3 +1,6 @@
+import type { FaultName } from '../consumer/faults.ts'
+import type { Severity, Verdict } from '../lifetime/verdict.ts'
+
 /** Schema name of {@link AuditReport}. */
 export const AUDIT_SCHEMA = 'pinscope-audit/1'
 
@@ -5,8 +8,8 @@ export const AUDIT_SCHEMA = 'pinscope-audit/1'
 export interface FindingReport {
   readonly rule: string
   readonly name: string
-  readonly verdict: string
-  readonly severity: string
+  readonly verdict: Verdict
+  readonly severity: Severity
   readonly file: string
   readonly row: number
   readonly line: number
@@ -53,20 +56,32 @@ export interface AuditLaneReport {
   readonly consumer: string
   readonly policy: string
   readonly kernel: string
+  /** Quirks switched on, or off (with a dash before), against what the version has; absent when none was. */
+  readonly quirks?: readonly string[]
+  /** The step that was made to fail, and in how many traces the lane came to it; absent when none was. */
+  readonly faults?: { readonly fault: FaultName; readonly at: number; readonly injected: number } | undefined
   readonly operations: number
   readonly findingsTotal: number
+  /** Of these, how many of each rule; the first 1,000 of all are listed. */
+  readonly findingsByRule: Readonly<Record<string, number>>
   readonly findings: readonly FindingReport[]
   readonly refused: readonly RefusalReport[]
   readonly references: readonly ReferenceWayReport[]
   readonly iterators: readonly IteratorPagesReport[]
 }
 
-/** What `pinscope audit --json` prints for one trace. */
-export interface AuditReport {
-  readonly schema: typeof AUDIT_SCHEMA
+/** One trace, audited. */
+export interface TraceAuditReport {
   readonly file: string
   readonly rows: number
-  readonly rules: readonly string[]
   readonly lanes: readonly AuditLaneReport[]
   readonly warnings: readonly string[]
+}
+
+/** What `pinscope audit --json` prints. */
+export interface AuditReport {
+  readonly schema: typeof AUDIT_SCHEMA
+  /** Ids of the rules that listened. */
+  readonly rules: readonly string[]
+  readonly traces: readonly TraceAuditReport[]
 }

@@ -23,7 +23,7 @@ import {
   FAULT_WORD,
 } from './faults.ts'
 import { ERRNO_MAX, LINE_BYTES_MAX, MM_MAX, NAME_BYTES_MAX, NAMES_MAX, ORDER_MAX, PINS_MAX } from './limits.ts'
-import { BACKING_NAMES, EVENT_NAMES, FLAG_NAMES, OP_NAMES } from './op-batch.ts'
+import { BACKING_NAMES, EVENT_LOCK, EVENT_NAMES, FLAG_NAMES, OP_NAMES } from './op-batch.ts'
 import { quoted } from './printable.ts'
 import { ITER_UNSET } from './row-rules.ts'
 
@@ -141,11 +141,18 @@ function explainRange(fault: Fault): Explanation {
 function explainWord(fault: Fault, words: readonly string[]): Explanation {
   const text = new TextDecoder().decode(fault.cell.subarray(0, 64))
   const meant = closestWord(text, words)
-  const list = `Expected one of ${words.join(' ')}.`
+  const list = `Expected one of ${listed(words)}.`
   return {
     problem: `${fault.column} is ${quoted(fault.cell)}, not a known ${fault.column === 'iter' ? 'iterator type' : fault.column}`,
     hint: meant === null ? list : `Did you mean ${meant}? ${list}`,
   }
+}
+
+/** The words, but not all of a long list: what only an audit reads stands in the documentation. */
+function listed(words: readonly string[]): string {
+  if (words !== EVENT_NAMES) return words.join(' ')
+  const others = EVENT_NAMES.length - EVENT_LOCK
+  return `${words.slice(0, EVENT_LOCK).join(' ')}, or of ${others} that only an audit reads (docs/trace-format.md)`
 }
 
 function explainFlag(fault: Fault): Explanation {

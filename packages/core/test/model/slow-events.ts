@@ -182,8 +182,14 @@ export class SlowEvents {
       this.violate('unknown-release', NOTHING, as, as)
     } else if (taken.io !== null) this.letGoOperation(taken, taken.io, row.row, as)
     else if (taken.references.length === 0) this.violate('double-release', taken, as)
-    else if (taken.kind === as) this.ledger.drop(taken.references.splice(0))
+    else if (taken.kind === as) this.ledger.drop(taken.references.splice(-this.named(row, taken.references.length)))
     else this.wrongKind(taken, as)
+  }
+
+  /** How many references a row with an id lets go: as many as its segments have pages, the last ones, else all. */
+  private named(row: SlowRow, held: number): number {
+    const named = row.segments.length === 0 ? 0 : this.pagesOf(row, 'ref').listed.length
+    return named > 0 && named < held ? named : held
   }
 
   private letGoOperation(taken: Taken, io: SlowOperation, row: number, as: Kind): void {

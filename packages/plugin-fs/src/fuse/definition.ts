@@ -27,6 +27,7 @@ export const fuse = defineConsumer({
   kernel: 'fs/fuse/file.c: fuse_get_user_pages, fuse_direct_io',
   accepts: ['ubuf', 'iovec', 'kvec', 'bvec', 'folioq', 'xarray', 'discard', 'pipe'],
   entriesMax: SYSCTL_MAX_PAGES,
+  dirtiesDest: true,
   avoided:
     'copyBytes: payload that requests carry in the pages of the caller, and not in pages of the kernel that it is copied ' +
     'through; the copy between these pages and the server stays. entries: pages, each with its descriptor, of kernel ' +

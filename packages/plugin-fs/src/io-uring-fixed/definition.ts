@@ -14,6 +14,7 @@ export const ioUringFixed = defineConsumer({
   // bvec: requests with the flag `fixed`. Frames cannot arrive from a process: -EINVAL.
   accepts: ['ubuf', 'iovec', 'bvec'],
   entriesMax: 2 ** 18,
+  dirtiesDest: false,
   avoided:
     'copyBytes: payload reached where it is. entries: bvecs, one a page, that direct I/O would fill from memory which is ' +
     'not registered; here the table has them. allocations: none.',

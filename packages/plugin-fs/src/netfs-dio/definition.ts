@@ -29,6 +29,7 @@ export const netfsDio = defineConsumer({
   accepts: ACCEPTED,
   // What iov_iter_npages() is asked for.
   entriesMax: INT_MAX,
+  dirtiesDest: true,
   avoided:
     'copyBytes: the payload, which the server reaches in place. entries and allocations: the pages of the page arrays, one ' +
     'array a subrequest, that network file systems made of the iterator in 6.1; for user memory the bvecs replace one.',

@@ -34,6 +34,7 @@ export const nfsDirect = defineConsumer({
   accepts: ITER_TYPE_NAMES.filter((name) => name !== 'mixed'),
   // Pages of a chunk that begins inside a page.
   entriesMax: NFS_MAX_FILE_IO_SIZE / PAGE_SIZE + 1,
+  dirtiesDest: true,
   avoided:
     'copyBytes: the payload, which a bounce buffer would have copied. entries and allocations: none, since chunks and ' +
     'requests have their page arrays.',

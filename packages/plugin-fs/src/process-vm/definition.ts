@@ -17,6 +17,7 @@ export const processVm = defineConsumer({
   kernel: 'mm/process_vm_access.c: process_vm_rw_single_vec',
   accepts: ACCEPTED,
   entriesMax: BATCH_PAGES,
+  dirtiesDest: false,
   avoided: 'nothing: every byte is copied once, from process to process.',
   limits: [
     {
@@ -42,6 +43,7 @@ export const procMem = defineConsumer({
   kernel: 'fs/proc/base.c: mem_rw; mm/memory.c: __access_remote_vm',
   accepts: ACCEPTED,
   entriesMax: 1,
+  dirtiesDest: true,
   avoided: 'nothing: every byte is copied twice, into the page of the kernel and out of it.',
   options: [
     flagOption(

@@ -24,6 +24,7 @@ export const ceph = defineConsumer({
   kernel: `${FILE_C}: ceph_direct_read_write; net/ceph/messenger.c: ceph_msg_data_next`,
   accepts: ITER_TYPE_NAMES.filter((name) => name !== 'mixed'),
   entriesMax: ENTRIES_MAX,
+  dirtiesDest: true,
   avoided:
     'copyBytes: data that is sent out of, or received into, the pages of the iterator, which would go through pages of ' +
     'the client. (What arrives is copied once by TCP either way: counter receivedBytes.) entries and allocations: none.',

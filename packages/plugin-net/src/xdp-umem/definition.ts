@@ -14,6 +14,7 @@ export const xdpUmem = defineConsumer({
   // bvec: operations with the flag `fixed`, whose frames lie in an area. Any other has no address: -EINVAL.
   accepts: ['ubuf', 'iovec', 'bvec'],
   entriesMax: UMEM_PAGES_MAX,
+  dirtiesDest: false,
   avoided:
     'copyBytes: packets that the device sends out of the area or puts into it, which copy mode copies into or out of skbs. ' +
     'entries and allocations: none, since nothing is made for a packet.',

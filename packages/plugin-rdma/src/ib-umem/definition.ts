@@ -15,6 +15,7 @@ export const ibUmem = defineConsumer({
   // bvec: operations with the flag `fixed`, whose memory lies in a registration. Frames have no address: -EINVAL.
   accepts: ['ubuf', 'iovec', 'bvec'],
   entriesMax: UMEM_PAGES_MAX,
+  dirtiesDest: false,
   avoided:
     'copyBytes: payload that the device reaches where it is, which a program that keeps one registered buffer would copy ' +
     'through it. entries and allocations: none, since every list is made for each registration.',

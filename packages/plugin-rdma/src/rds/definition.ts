@@ -23,6 +23,7 @@ export const rds = defineConsumer({
   kernel: 'net/rds/send.c: rds_sendmsg; net/rds/message.c: rds_message_zcopy_from_user',
   accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: RDS_ENTRIES_MAX,
+  dirtiesDest: false,
   avoided:
     'copyBytes: payload that is sent out of the pages of the iterator, which would be copied into pages of the ' +
     'message. entries and allocations: none, a message has one list either way.',

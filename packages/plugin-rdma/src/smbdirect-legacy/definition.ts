@@ -26,6 +26,7 @@ export const smbdirectLegacy = defineConsumer({
   accepts: KERNEL_ITER_TYPE_NAMES,
   // As many as the data has pages: each list of it is cut by wsize or rsize only.
   entriesMax: 0x7fffffff,
+  dirtiesDest: true,
   avoided:
     'copyBytes: data that packets or the server reach where it is. entries and allocations: none: this is the chain whose ' +
     'lists smbdirect avoids.',

@@ -17,6 +17,7 @@ export const p9 = defineConsumer({
   kernel: `${TRANS_VIRTIO_C}: p9_virtio_zc_request`,
   accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: VIRTQUEUE_NUM,
+  dirtiesDest: false,
   avoided:
     'copyBytes: payload that the device reaches in place, which would be copied through the message. entries and ' +
     'allocations: none, since each request has a page array, and the table of the ring is always filled from it.',

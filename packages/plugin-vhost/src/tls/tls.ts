@@ -187,6 +187,7 @@ export const tls = defineConsumer({
   accepts: ['ubuf', 'iovec', 'bvec', 'kvec', 'folioq', 'xarray', 'discard'],
   // A record opened in the memory of a reader with a byte in each segment, its AAD and its tail.
   entriesMax: TLS_MAX_PAYLOAD_SIZE + 2,
+  dirtiesDest: false,
   avoided:
     'copyBytes: payload that is sealed from, or opened into, the memory of the iterator. Sealing writes another buffer ' +
     'all the same. entries and allocations: none, a record is the only list.',

@@ -19,6 +19,7 @@ export const vhostScsi = defineConsumer({
   // The descriptor ring gives an iovec even for one segment; a ubuf row is that one segment.
   accepts: ['ubuf', 'iovec'],
   entriesMax: SGLS_MAX,
+  dirtiesDest: false,
   avoided:
     'copyBytes: payload that the scatterlist reaches in guest memory, which the copy fallback would copy. entries and ' +
     'allocations: none, since it is itself the path from page array to scatterlist, over preallocated tables.',

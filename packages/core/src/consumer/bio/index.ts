@@ -15,6 +15,7 @@ export const bio = defineConsumer({
     'block/bio.c: bio_iov_iter_get_pages; block/fops.c: blkdev_direct_IO; fs/iomap/direct-io.c: iomap_dio_bio_iter',
   accepts: ['ubuf', 'iovec', 'bvec', 'kvec', 'folioq', 'xarray'],
   entriesMax: BIO_MAX_VECS,
+  dirtiesDest: true,
   avoided:
     'copyBytes: payload that bios reach in place, which buffered I/O would copy. entries, allocations: the page array ' +
     'and the scatterlist (an element a page each, a table a bio each) between iterator and bvecs; bvecs are filled directly.',

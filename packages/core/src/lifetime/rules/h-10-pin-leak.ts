@@ -1,4 +1,4 @@
-import { RETAIN_PIN } from '../../extract/retention.ts'
+import { findLeak, LEAK_PIN, leakOf, ownerOf } from '../leak.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -33,16 +33,9 @@ ts,event,id,mm,op,segs
 `,
   },
   watch: (audit) => ({
-    end: ({ token, page, pages }) => {
-      if (audit.tokens.retention(token) !== RETAIN_PIN) return
-      audit.find(h10, {
-        token,
-        page,
-        pages,
-        row: audit.tokens.rowOf(token),
-        line: audit.tokens.lineOf(token),
-        detail: 'the pins are still held at the end, and nobody is left who would drop them',
-      })
+    end: (event) => {
+      if (leakOf(audit, event.token) !== LEAK_PIN) return
+      findLeak(audit, h10, event, `pins are still held at the end, ${ownerOf(audit, event.token)}`)
     },
   }),
 })

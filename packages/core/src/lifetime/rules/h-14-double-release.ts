@@ -1,3 +1,4 @@
+import { RETAIN_NONE } from '../../extract/retention.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -5,8 +6,8 @@ export const h14 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-14',
   name: 'double release',
-  precondition: 'the references of a token were dropped',
-  event: 'they are dropped again',
+  precondition: 'the references of a token were dropped, or an object was freed',
+  event: 'they are dropped again, or it is freed again',
   verdict: 'DOUBLE',
   severity: severityOf('DOUBLE'),
   advice:
@@ -33,9 +34,16 @@ ts,event,id,mm,op,segs
 `,
   },
   watch: (audit) => ({
-    violation: ({ detail, row, pages }) => {
-      if (detail !== 'double-release') return
+    violation: ({ detail, row, pages, amount }) => {
+      // Where nothing had been taken it is the release of a borrow: H-16.
+      if (detail !== 'double-release' || amount === RETAIN_NONE) return
       audit.find(h14, { takenRow: row, pages, detail: 'these references were dropped before' })
+    },
+    object_free: ({ object }) => {
+      const { kind, isFreed, unreferenced, row } = audit.objects.of(object)
+      // A copy of the descriptor that frees it too is H-47 and H-48.
+      if (!isFreed || unreferenced > 0) return
+      audit.find(h14, { takenRow: row, detail: `this ${kind} was freed before` })
     },
   }),
 })

@@ -1,0 +1,24 @@
+import type { AuditVerdict, RuleTally } from '../services/audit-verdict.ts'
+import { styled, type Terminal } from './terminal.ts'
+import { counted, wrapped } from './text.ts'
+
+/** `clean: 54 rules found nothing`, `FAILED: 3 findings: H-10 twice, H-14 once (exit 1)`. */
+export function auditVerdictLine(
+  terminal: Terminal,
+  rules: number,
+  { exitStatus, severity, failed, passed }: AuditVerdict,
+): string {
+  const milder = passed.length === 0 ? '' : `; milder than ${severity}: ${told(passed)}`
+  if (exitStatus === 1) {
+    return styled(terminal, 'red', wrapped(`FAILED: ${told(failed)} (exit 1)${milder}`, terminal.columns))
+  }
+  if (passed.length > 0) return styled(terminal, 'yellow', wrapped(`passed${milder}`, terminal.columns))
+  return styled(terminal, 'green', wrapped(`clean: ${counted(rules, 'rule')} found nothing`, terminal.columns))
+}
+
+/** `5 findings: 3 of H-10, 2 of H-14`. */
+function told(tallies: readonly RuleTally[]): string {
+  const total = tallies.reduce((sum, { count }) => sum + count, 0)
+  if (tallies.length === 1) return `${counted(total, 'finding')} of ${tallies[0].rule.id} (${tallies[0].rule.name})`
+  return `${counted(total, 'finding')}: ${tallies.map(({ rule, count }) => `${count} of ${rule.id}`).join(', ')}`
+}

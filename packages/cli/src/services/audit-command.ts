@@ -1,0 +1,49 @@
+import type { Config } from '@oclif/core/interfaces'
+import { jsonText } from '../render/json.ts'
+import { PLAIN, terminalOf } from '../render/terminal.ts'
+import { auditTraces } from './audit-traces.ts'
+import { type AuditVerdict, judgeAudit } from './audit-verdict.ts'
+import { loadPlugins } from './load-plugins.ts'
+import { openOutput } from './output.ts'
+import { Progress } from './progress.ts'
+import { type LaneFlags, replayOptions } from './replay-traces.ts'
+import { allRules, chosenRules, severityOfFlag } from './rules-select.ts'
+
+/** The flags of `pinscope audit`, as oclif parsed them. */
+export interface AuditFlags extends LaneFlags {
+  readonly plugin?: readonly string[] | undefined
+  readonly rule?: readonly string[] | undefined
+  readonly severity: string
+  readonly output?: string | undefined
+  readonly json: boolean
+  readonly 'no-progress': boolean
+}
+
+/** `pinscope audit`: as `replay`, with rules listening. The exit status is set before the first line is printed. */
+export async function auditCommand(config: Config, traces: readonly string[], flags: AuditFlags): Promise<void> {
+  const severity = severityOfFlag(flags.severity)
+  const registry = await loadPlugins(config, flags.plugin)
+  const rules = chosenRules(flags.rule, allRules(registry)).map(({ rule }) => rule)
+  const options = { ...replayOptions(flags, registry), rules }
+  const output = openOutput(flags.output)
+  const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
+
+  const report = await auditTraces(traces, options, progress)
+
+  const verdict = judgeAudit(report, rules, severity)
+  process.exitCode = verdict.exitStatus
+  if (flags.json) output.write(jsonText(report))
+  else {
+    const { auditText } = await import('../render/audit.ts')
+    const terminal = flags.output === undefined ? terminalOf(process.stdout, process.env) : PLAIN
+    output.write(auditText(terminal, report, rules, verdict))
+  }
+  if (flags.output !== undefined) await tellWhere(flags.output, rules.length, verdict)
+}
+
+/** Standard output stays empty with -o, so the verdict goes to stderr. */
+async function tellWhere(file: string, rules: number, verdict: AuditVerdict): Promise<void> {
+  const { auditVerdictLine } = await import('../render/audit-verdict.ts')
+  const line = auditVerdictLine(terminalOf(process.stderr, process.env), rules, verdict)
+  process.stderr.write(`${line}\naudit written to ${file}\n`)
+}

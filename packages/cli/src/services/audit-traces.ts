@@ -1,0 +1,33 @@
+import { openTrace } from '@pinscope/core'
+import {
+  AUDIT_SCHEMA,
+  type AuditOptions,
+  type AuditReport,
+  auditTrace,
+  type TraceAuditReport,
+} from '@pinscope/core/audit'
+import { openInputs } from './input.ts'
+import type { Progress } from './progress.ts'
+import { tuneV8 } from './tune-v8.ts'
+
+/** Audits each trace by itself, one after the other. */
+export async function auditTraces(
+  names: readonly string[],
+  options: AuditOptions,
+  progress: Progress | null,
+): Promise<AuditReport> {
+  const inputs = openInputs(names)
+  tuneV8()
+  const traces: TraceAuditReport[] = []
+  try {
+    for (const input of inputs) {
+      const reader = await openTrace(input.bytes, input.name)
+      const trace = await auditTrace(reader, { ...options, onProgress: (state) => progress?.update(input, state) })
+      progress?.inputDone(trace.rows)
+      traces.push(trace)
+    }
+  } finally {
+    progress?.erase()
+  }
+  return { schema: AUDIT_SCHEMA, rules: options.rules.map(({ id }) => id), traces }
+}

@@ -1,0 +1,136 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { HAZARD_RULES } from '@pinscope/core/audit'
+import { describe, expect, it } from 'vitest'
+import { pinscope, temporaryFolder } from './run.ts'
+
+const PLUGIN = 'packages/cli/test/fixtures/plugin-rules'
+const folder = temporaryFolder()
+
+describe('pinscope rules', () => {
+  it('lists every rule with verdict and severity', async () => {
+    const { status, stdout, stderr } = await pinscope(['rules'])
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^H-10 +pin leak +LEAK +high$/m)
+    expect(stdout).toMatch(/^H-14 +double release +DOUBLE +critical$/m)
+    const listed = stdout.match(/^H-\d+/gm) ?? []
+    expect(listed).toEqual(HAZARD_RULES.map(({ id }) => id))
+    expect(stdout).not.toContain('package')
+  })
+
+  it('--json has what they say', async () => {
+    const { rules } = JSON.parse((await pinscope(['rules', '--json'])).stdout)
+    expect(rules).toEqual(
+      HAZARD_RULES.map(({ apiVersion, example, watch, ...rule }) => ({ ...rule, package: '@pinscope/core' })),
+    )
+  })
+
+  it('those of a plugin come last, with their package', async () => {
+    const { stdout } = await pinscope(['rules', '--plugin', PLUGIN])
+    expect(stdout).toMatch(/^MINE-7 +many pages in one pin +PERF +info +pinscope-rules-of-mine$/m)
+  })
+})
+
+describe('one rule', () => {
+  it.each(['H-10', 'h-10', 'h10', '10'])('%s', async (id) => {
+    const { status, stdout } = await pinscope(['rules', id])
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^H-10 pin leak {2}\(LEAK, high; @pinscope\/core\)\n {2}given {5}pages are pinned\n/)
+  })
+
+  it('has the drawing, a trace, what is found in it, and what is different where nothing is', async () => {
+    const { stdout } = await pinscope(['rules', 'MINE-7', '--plugin', PLUGIN])
+    expect(stdout).toContain('\n  pin 1   pin 2   pin 3   pin 4   pin 5\n')
+    expect(stdout).toContain('\n  0,pin,buffer,1,read,0x10000+20480\n  1,unpin,buffer,1,,\n')
+    expect(stdout).toContain('\n  example.csv:3: row 1: 5 pages at once\n')
+    expect(stdout).toContain('\n  - 0,pin,buffer,1,read,0x10000+20480\n  + 0,pin,buffer,1,read,0x10000+16384\n')
+  })
+
+  it('--json has the findings in both traces', async () => {
+    const { rule, example } = JSON.parse((await pinscope(['rules', '14', '--json'])).stdout)
+    const h14 = HAZARD_RULES.find(({ id }) => id === 'H-14')
+    expect(rule).toMatchObject({ id: 'H-14', verdict: 'DOUBLE', package: '@pinscope/core' })
+    expect([example.broken, example.sound]).toEqual([h14?.example.broken, h14?.example.sound])
+    expect(example.findings.map(({ row }: { row: number }) => row)).toEqual(h14?.example.rows)
+    expect(example.soundFindings).toEqual([])
+  })
+
+  it.each([
+    ['H-1O', 'unknown rule "H-1O": did you mean "H-10"?'],
+    ['pin-leak', 'unknown rule "pin-leak": did you mean "H-10" (pin leak)?'],
+    ['MINE-7', 'unknown rule "MINE-7"'],
+  ])('%s: 2', async (id, problem) => {
+    const { status, stdout, stderr } = await pinscope(['rules', id])
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(problem)
+  })
+})
+
+it.each([
+  [['rules', '--help']],
+  [['rules']],
+  [['rules', '--plugin', PLUGIN]],
+  ...HAZARD_RULES.map(({ id }) => [['rules', id]]).slice(0, 6),
+])('%j fits 80 columns and is plain ASCII', async (args) => {
+  const { stdout, stderr } = await pinscope(args)
+  expect(stderr).toBe('')
+  // A trace is told as it is, so that it can be copied.
+  const isTrace = (line: string) => /^ {2}([-+] )?(\d+|ts|#)[, ]/.test(line)
+  expect(stdout.split('\n').filter((line) => line.length > 80 && !isTrace(line))).toEqual([])
+  expect(stdout).toMatch(/^[\x20-\x7e\n]+$/)
+})
+
+describe('a plugin whose rule is broken: exit status 3, the package named', () => {
+  /** The rule of the fixture, with parts replaced; `watch` is source text. */
+  function plugin(name: string, changes: string): string {
+    const root = join(folder, name)
+    mkdirSync(root, { recursive: true })
+    const hooks = { 'pinscope:register': './register.js' }
+    const packageJson = { name, version: '1.0.0', type: 'module', oclif: { hooks } }
+    writeFileSync(join(root, 'package.json'), JSON.stringify(packageJson))
+    const fixture = JSON.stringify(join(process.cwd(), PLUGIN, 'register.js'))
+    writeFileSync(
+      join(root, 'register.js'),
+      `import register from ${fixture}
+const [fixture] = register().rules
+const changes = ${changes}
+export default () => ({ apiVersion: 1, rules: Array.isArray(changes) ? changes : [{ ...fixture, ...changes }] })`,
+    )
+    return root
+  }
+
+  it.each([
+    ['no-id', '{ id: undefined }', 'rule id undefined is not of the form "MY-01"'],
+    ['lower-case', "{ id: 'mine-1' }", 'rule id "mine-1" is not of the form "MY-01"'],
+    ['of-pinscope', "{ id: 'H-10' }", `rule "H-10": ids with the letter H are pinscope's own`],
+    ['later-version', '{ apiVersion: 2 }', 'rule "MINE-7": it has apiVersion 2; this pinscope has 1'],
+    ['no-advice', "{ advice: '' }", 'rule "MINE-7": it has no advice'],
+    ['bad-verdict', "{ verdict: 'BAD' }", 'rule "MINE-7": verdict is none of UAF, CORRUPT'],
+    ['bad-severity', "{ severity: 'bad' }", 'rule "MINE-7": severity is none of critical, high'],
+    ['no-example', '{ example: undefined }', 'rule "MINE-7": its example is not'],
+    ['no-watch', '{ watch: undefined }', 'rule "MINE-7": it has no watch()'],
+    ['twice', '[fixture, fixture]', 'its rule "MINE-7" is already taken by twice'],
+    ['as-the-same-number', "[fixture, { ...fixture, id: 'MINE-07' }]", 'its rule "MINE-07" is already taken by'],
+  ])('%s', async (name, changes, problem) => {
+    const { status, stdout, stderr } = await pinscope(['rules', '--plugin', plugin(name, changes)])
+    expect([status, stdout]).toEqual([3, ''])
+    expect(stderr).toContain(`pinscope: broken plugin ${name}: ${problem}`)
+  })
+
+  it.each([
+    ['throws', "{ watch: () => { throw new RangeError('no') } }", 'rule "MINE-7" threw RangeError: no'],
+    ['throws-later', "{ watch: () => ({ acquire() { throw new RangeError('no') } }) }", 'threw RangeError: no'],
+    [
+      'no-such-event',
+      '{ watch: () => ({ acquired() {} }) }',
+      'rule "MINE-7" listens for "acquired", which is no event',
+    ],
+    ['no-handler', '{ watch: () => ({ acquire: 1 }) }', 'rule "MINE-7" listens for "acquire" without a function'],
+  ])('%s', async (name, changes, problem) => {
+    const args = ['audit', 'traces/fio-libaio-randrw.csv', '-c', 'bio', '--plugin', plugin(name, changes)]
+    const { status, stdout, stderr } = await pinscope(args)
+    expect([status, stdout]).toEqual([3, ''])
+    expect(stderr).toContain(`pinscope: broken plugin ${name}: `)
+    expect(stderr).toContain(problem)
+  })
+})

@@ -1,0 +1,62 @@
+import { FOLIO_WRITEBACK } from '../folio-flags.ts'
+import { WRITER_NAMES } from '../lifetime-event.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+export const h01 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-01',
+  name: 'store under writeback, stable mapping',
+  precondition: 'a folio of a mapping with stable pages is under writeback',
+  event: 'somebody who does not wait stores to it',
+  verdict: 'CORRUPT',
+  severity: severityOf('CORRUPT'),
+  advice:
+    'Call folio_wait_stable() before the store, with the folio locked or before its page table entry becomes writable. A device cannot wait: do not keep memory of such files pinned for writing while it is written back.',
+  kernel:
+    'mm/page-writeback.c: folio_wait_stable; AS_STABLE_WRITES (762321dab9a7, 6.7, backported to 6.1; before: SB_I_STABLE_WRITES); mm/filemap.c: filemap_page_mkwrite',
+  diagram: `
+  writeback              device (pinned before)         disk
+      |                        |                         |
+  checksum of the page         |                         |
+  start_writeback              |                         |
+      |  ....page on its way.. store                     |
+      |------------------------------------------------> new bytes,
+  end_writeback                                          old checksum
+
+  A CPU store would fault, and wait in page_mkwrite. A device does not.`,
+  example: {
+    broken: `# pinscope-trace 1
+# stable-writes yes
+ts,event,id,mm,op,segs,backing
+0,map,,1,,0x10000+4096,file
+1,pin,buffer,1,read,0x10000+4096,
+2,writeback,,1,,0x10000+4096,
+3,dma,,1,read,0x10000+4096,
+4,writeback_end,,1,,0x10000+4096,
+5,unpin,buffer,1,,,
+`,
+    rows: [4],
+    sound: `# pinscope-trace 1
+# stable-writes yes
+ts,event,id,mm,op,segs,backing
+0,map,,1,,0x10000+4096,file
+1,writeback,,1,,0x10000+4096,
+2,store,,1,,0x10000+4096,
+3,writeback_end,,1,,0x10000+4096,
+`,
+  },
+  watch: (audit) => ({
+    store: ({ page, pages, by }) => {
+      const { folios } = audit
+      if (!folios.stableWrites) return
+      for (let at = page; at < page + pages; at++) {
+        if (!folios.has(at, FOLIO_WRITEBACK) || !folios.isFile(at)) continue
+        audit.find(h01, {
+          page: at,
+          detail: `${WRITER_NAMES[by]} changes the page while it is written back: its checksum, parity or mirror differs from now on`,
+        })
+      }
+    },
+  }),
+})

@@ -1,0 +1,53 @@
+import { RETAIN_NONE } from '../../extract/retention.ts'
+import { PlainCounts, SURPLUS_BORROWED } from '../plain-counts.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+export const h16 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-16',
+  name: 'release of borrow',
+  precondition: 'pages were named, and nothing was taken on them (KVEC, BVEC, XARRAY, FOLIOQ)',
+  event: 'they are put or unpinned',
+  verdict: 'DOUBLE',
+  severity: severityOf('DOUBLE'),
+  advice:
+    'Release only what iov_iter_extract_will_pin() says was pinned: user-backed iterators and nothing else. Remember the answer at extraction time.',
+  kernel: 'include/linux/uio.h: iov_iter_extract_will_pin; block/bio.c: bio_release_pages (BIO_PAGE_PINNED)',
+  diagram: `
+  owner has the page                     refcount 1
+       |
+  extract from a BVEC: no reference      refcount 1
+       |
+  consumer puts "its" page               refcount 0: freed under the owner`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,end,event,id,mm,op,iter,segs
+0,,get,head,1,write,ubuf,0x10000+4096
+1,20,io,send,1,write,bvec,0x500:0+8192
+2,,put,send,1,,,
+30,,put,head,1,,,
+`,
+    rows: [3],
+    sound: `# pinscope-trace 1
+ts,end,event,id,mm,op,iter,segs
+0,,get,head,1,write,ubuf,0x10000+4096
+1,20,io,send,1,write,bvec,0x500:0+8192
+30,,put,head,1,,,
+`,
+  },
+  watch: (audit) => {
+    const stolen = 'nothing was taken on these pages: a reference of their owner is dropped'
+    const counts = new PlainCounts(audit, (page, surplus) => {
+      if (surplus === SURPLUS_BORROWED) audit.find(h16, { page, detail: stolen })
+    })
+    return {
+      ...counts.handlers(),
+      put_borrowed: ({ page, pages }) => audit.find(h16, { page, pages, detail: stolen }),
+      violation: ({ detail, row, pages, amount }) => {
+        const isBorrow = detail === 'unknown-release' || (detail === 'double-release' && amount === RETAIN_NONE)
+        if (isBorrow) audit.find(h16, { takenRow: row, pages, detail: stolen })
+      },
+    }
+  },
+})

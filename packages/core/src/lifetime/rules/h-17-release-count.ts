@@ -1,0 +1,63 @@
+import { PlainCounts, SURPLUS_COUNT } from '../plain-counts.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+export const h17 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-17',
+  name: 'release count',
+  precondition: 'references were taken on n pages',
+  event: 'those of another number of pages are dropped',
+  verdict: 'LEAK',
+  severity: severityOf('LEAK'),
+  advice:
+    'A reference is owed for each page that was spanned, counted from the offset in the first one, and on the folio that each page is in: not one for a folio, nor all on the first.',
+  kernel:
+    'block/bio.c: __bio_release_pages; 38b43539d64b; lib/iov_iter.c: __iov_iter_get_pages_alloc; 770c8d55c428; mm/gup.c: unpin_user_page_range_dirty_lock',
+  diagram: `
+  pin 512 pages of a 2 MiB folio     refcount + 512, pincount + 512
+       |
+  unpin(head) x 1                    refcount - 1,   pincount - 1
+       |
+  left over                          511 pins: it can never be moved
+
+  get_page(first) x 3, put_page of 3 folios: the first keeps 2 too many,
+  each of the others loses one that was not taken.`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,event,id,mm,op,segs,backing
+0,map,,1,,0x200000+2097152,thp
+1,pin,buffer,1,read,0x200000+16384,
+2,unpin,buffer,1,,0x200000+4096,
+`,
+    rows: [3],
+    sound: `# pinscope-trace 1
+ts,event,id,mm,op,segs,backing
+0,map,,1,,0x200000+2097152,thp
+1,pin,buffer,1,read,0x200000+16384,
+2,unpin,buffer,1,,0x200000+4096,
+3,unpin,buffer,1,,0x200000+12288,
+`,
+  },
+  watch: (audit) => {
+    const counts = new PlainCounts(audit, (page, surplus) => {
+      if (surplus !== SURPLUS_COUNT) return
+      audit.find(h17, { page, detail: 'more references of this folio are put than were taken on it' })
+    })
+    return {
+      ...counts.handlers(),
+      end: ({ token, page, pages }) => {
+        const { shortRow, errno } = audit.tokens
+        // Of a call that failed it is the error path that let go of too few: H-12.
+        if (shortRow[token] === 0 || errno[token] !== 0) return
+        const detail = 'fewer pages were let go than were taken: the rest is held for ever'
+        audit.find(h17, { token, page, pages, row: shortRow[token], detail })
+      },
+      over: () => {
+        counts.eachLeft((page, left, isTail) => {
+          if (!isTail) audit.find(h17, { page, detail: `${left} references on this folio were taken and never put` })
+        })
+      },
+    }
+  },
+})

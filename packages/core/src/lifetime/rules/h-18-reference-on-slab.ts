@@ -1,0 +1,87 @@
+import { KIND_SLAB } from '../../memory/page-store.ts'
+import type { Audit } from '../audit.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+/** Objects that put each page of their list when they are freed. */
+const PUTS_PAGES: readonly string[] = ['skb', 'pipe']
+
+export const h18 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-18',
+  name: 'reference on slab object',
+  precondition: 'a page is slab memory, or its refcount is 0',
+  event: 'a reference on it is taken, or it is put into a list that drops one for each page',
+  verdict: 'CONTRACT',
+  severity: severityOf('CONTRACT'),
+  advice:
+    'Ask sendpage_ok() for every page before it goes to zero copy, and copy where it says no; or give data that is sent a page or folio of its own.',
+  kernel:
+    'include/linux/net.h: sendpage_ok; net/core/skbuff.c: skb_splice_from_iter (refuses with -EIO since 6.5); 7d4194abfc4d, 86d7bd6e66e9, a35c04de2565, 4e1e3dd88a4c',
+  diagram: `
+  kmalloc(96)    object in a slab page       a tail page: refcount 0
+       |                                          |
+  get_page       keeps the page, not         get 0 -> 1
+       |         the object                       |
+  kfree          memory is used again        put 1 -> 0: the page is freed
+       |                                     in the middle of its allocation
+  transmission   sends somebody else's data`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,event,id,mm,op,iter,segs,backing
+0,map,,1,,kvec,0xf0000000000+8192,slab
+1,get,data,1,write,ubuf,0x10000+4096,
+2,get,handshake,1,write,kvec,0xf0000000080+96,
+3,put,handshake,1,,,,
+4,put,data,1,,,,
+`,
+    rows: [3],
+    sound: `# pinscope-trace 1
+ts,event,id,mm,op,iter,segs,backing
+0,map,,1,,kvec,0xf0000000000+8192,vmalloc
+1,get,data,1,write,ubuf,0x10000+4096,
+2,get,handshake,1,write,kvec,0xf0000000080+96,
+3,put,handshake,1,,,,
+4,put,data,1,,,,
+`,
+  },
+  watch: (audit) => ({
+    acquire: ({ token }) => {
+      if (audit.tokens.isUser[token] === 1) return
+      audit.lane.ledger.eachRun(token, (first, count) => {
+        for (let page = first; page < first + count; page++) if (isSlab(audit, page)) tellSlab(audit, page, token)
+      })
+    },
+    get: ({ page }) => {
+      const { head, refcount } = audit.lane.memory.pages
+      if (isSlab(audit, page)) tellSlab(audit, page, 0)
+      else if (refcount[head[page]] <= 0) {
+        audit.find(h18, {
+          page,
+          detail: 'a reference is taken on a page whose count is 0: the put that follows frees it',
+        })
+      }
+    },
+    attach: ({ object, token, page }) => {
+      if (page < 0 || !isSlab(audit, page)) return
+      // A list that takes nothing and drops nothing may name slab memory.
+      if (token !== 0 || PUTS_PAGES.includes(audit.objects.of(object).kind)) tellSlab(audit, page, token)
+    },
+    slot: ({ page }) => {
+      if (page >= 0 && isSlab(audit, page)) tellSlab(audit, page, 0)
+    },
+  }),
+})
+
+function isSlab(audit: Audit, page: number): boolean {
+  return audit.lane.memory.pages.kind[page] === KIND_SLAB
+}
+
+function tellSlab(audit: Audit, page: number, token: number): void {
+  audit.find(h18, {
+    page,
+    token,
+    detail:
+      'a reference is taken on slab memory: it keeps the page, and not the object in it, which kfree() gives to others',
+  })
+}

@@ -1,0 +1,88 @@
+import type { Audit } from '../audit.ts'
+import { FOLIO_LOCKED } from '../folio-flags.ts'
+import { BY_CPU, WRITER_NAMES } from '../lifetime-event.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+export const h29 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-29',
+  name: 'source modified in place',
+  precondition:
+    "a page was reached as a source of data (splice, MSG_SPLICE_PAGES, af_alg), and is not the holder's alone",
+  event: 'the kernel or a device stores to it, without having it for writing and without its folio lock',
+  verdict: 'CORRUPT',
+  severity: severityOf('CORRUPT'),
+  advice:
+    'Copy before you modify (skb_cow_data, a destination buffer of your own): a reference gives a page, not the right to change it. The folio stays clean, so that the damage shows until it is reclaimed.',
+  kernel:
+    'fs/pipe.c: pipe_write (9d2231c5d74e); net/ipv4/esp4.c: esp_input (f4c50a4034e6); crypto/algif_aead.c (a664bf3d603d); include/linux/skbuff.h: SKBFL_SHARED_FRAG',
+  diagram: `
+  page cache of a file       splice: a reference        the consumer
+        page  <---------------- slot, frag -----------------|
+          ^                                                 |
+          |            decrypts in place, appends, patches  |
+          +-------------------------------------------------+
+  everybody who reads the file sees it; nobody had the right to write`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,event,id,mm,op,segs,backing,flags
+0,map,,1,,0x10000+4096,file,
+1,get,frag,1,write,0x10000+4096,,
+2,store,,1,,0x10000+64,,kernel
+3,put,frag,1,,,,
+`,
+    rows: [3],
+    sound: `# pinscope-trace 1
+ts,event,id,mm,op,segs,backing,flags
+0,map,,1,,0x10000+8192,file,
+1,get,frag,1,write,0x10000+4096,,
+2,pin,target,1,read,0x11000+4096,,
+3,store,,1,,0x11000+64,,kernel
+4,unpin,target,1,,,,dirty
+5,lock,,1,,0x10000+4096,,
+6,store,,1,,0x10000+64,,kernel
+7,unlock,,1,,0x10000+4096,,
+8,put,frag,1,,,,
+`,
+  },
+  watch: (audit) => {
+    const inRings = new Map<number, number>()
+    return {
+      slot: ({ page }) => {
+        if (page >= 0 && audit.folios.isPageCache(page)) inRings.set(page, audit.bus.row)
+      },
+      store: ({ page, pages, by }) => {
+        if (by === BY_CPU) return
+        for (let at = page; at < page + pages; at++) {
+          if (audit.folios.has(at, FOLIO_LOCKED)) continue
+          const row = rowOfSource(audit, inRings, at)
+          if (row === 0) continue
+          const detail = `${WRITER_NAMES[by]} changes a page that was handed on as a source: it belongs to others too`
+          audit.find(h29, { page: at, takenRow: row, detail })
+        }
+      },
+    }
+  },
+})
+
+/** Row since which the page is a source for somebody, and nobody has it for writing; 0: that is not so. */
+function rowOfSource({ folios, tokens, lane }: Audit, inRings: Map<number, number>, page: number): number {
+  let row = 0
+  if (folios.isBusy(page)) {
+    row = inRings.get(page) ?? 0
+    let isForWriting = false
+    tokens.eachOn(page, 1, (token) => {
+      if (tokens.isDest[token] === 1) isForWriting = true
+      else if (folios.isPageCache(page) || tokens.isUser[token] === 1) row = tokens.rowOf(token)
+    })
+    if (isForWriting) return 0
+  }
+  const { borrows } = lane
+  if (row !== 0 || borrows.open === 0 || !folios.isPageCache(page)) return row
+  for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
+    if (borrows.isSource[slot] === 0) return 0
+    row = borrows.row[slot]
+  }
+  return row
+}

@@ -1,0 +1,61 @@
+import { BLOCK_ALLOCATED, BLOCK_RESERVED } from '../block-runs.ts'
+import { dirtyPages } from '../dirty-pages.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+const DETAIL = 'the write is over, and blocks that it took have no data and were not given back'
+
+export const h31 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-31',
+  name: 'blocks allocated and not written',
+  precondition: 'a write allocated or reserved blocks',
+  event: 'it ends short or with an error, and nothing was written to them, nor were they given back',
+  verdict: 'LEAK',
+  severity: severityOf('LEAK'),
+  advice:
+    'Give back what the write did not use (punch, unreserve, truncate what lies behind the size) before it ends; or allocate only for what was copied.',
+  kernel:
+    'fs/ext4/inode.c: ext4_write_begin, ext4_truncate_failed_write; fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_end; fs/iomap/buffered-io.c: iomap_write_delalloc_release (6.12)',
+  diagram: `
+  block    0    1    2    3
+           A    A    A    -     allocate one by one
+                          |
+                       ENOSPC   the write ends with the error
+           A    A    A    -     3 blocks belong to the file, with no data
+           |____|____|          (A allocated, never written)`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,event,mm,file,offset,len,result
+0,allocate,1,f,0,12288,
+1,write_end,1,f,0,16384,-28
+`,
+    rows: [2],
+    sound: `# pinscope-trace 1
+ts,event,mm,file,offset,len,result
+0,allocate,1,f,0,12288,
+1,punch,1,f,0,12288,
+2,write_end,1,f,0,16384,-28
+`,
+  },
+  watch: (audit) => ({
+    write_end: ({ file, positionBytes, lengthBytes, result }) => {
+      if (result >= lengthBytes) return
+      const { space } = audit
+      const write = space.writeNumber(file)
+      let left = 0
+      let takenRow = 0
+      space.eachRun(file, positionBytes, lengthBytes, (run, blocks) => {
+        // What a short write reserved too much is H-37's.
+        const isTaken = run.state === BLOCK_ALLOCATED || (run.state === BLOCK_RESERVED && result < 0)
+        if (!isTaken || run.isWritten || run.write !== write) return
+        // Space under another's dirty data is kept.
+        const unused =
+          run.state === BLOCK_RESERVED ? blocks - dirtyPages(audit, file, positionBytes, lengthBytes, run) : blocks
+        left += unused
+        takenRow = takenRow === 0 && unused > 0 ? run.row : takenRow
+      })
+      if (left > 0) audit.find(h31, { pages: left, takenRow, detail: DETAIL })
+    },
+  }),
+})

@@ -1,0 +1,58 @@
+import { BLOCK_RESERVED } from '../block-runs.ts'
+import { dirtyPages } from '../dirty-pages.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+const DETAIL = 'the write is over, and space that it reserved has no dirty data: no writeback ever turns it into blocks'
+
+export const h37 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-37',
+  name: 'reservation beyond the data',
+  precondition: 'a write reserved space (delayed allocation)',
+  event: 'it ends without an error, and no data was copied over a part of that space, nor was it given back',
+  verdict: 'LEAK',
+  severity: severityOf('LEAK'),
+  advice:
+    'At the end of the write give back the reservation of [round up (position + written), round up (position + length)) that has no dirty data.',
+  kernel:
+    'fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_end, xfs_buffered_write_delalloc_punch; fs/iomap/buffered-io.c: iomap_write_delalloc_release (6.12), iomap_file_buffered_write_punch_delalloc (6.1); fs/ext4/inode.c: ext4_da_release_space',
+  diagram: `
+  reserve  | R | R | R | R | R | R |      for 6 blocks
+  copy     | D | D | D |                  the source ends
+  end                  | R | R | R |      counted as used for ever`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,event,mm,file,offset,len,result
+0,reserve,1,f,0,65536,
+1,copy_in,1,f,0,36864,
+2,write_end,1,f,0,65536,36864
+`,
+    rows: [3],
+    sound: `# pinscope-trace 1
+ts,event,mm,file,offset,len,result
+0,reserve,1,f,0,65536,
+1,copy_in,1,f,0,36864,
+2,punch,1,f,36864,28672,
+3,write_end,1,f,0,65536,36864
+`,
+  },
+  watch: (audit) => ({
+    write_end: ({ file, positionBytes, lengthBytes, result }) => {
+      // Of a write that failed altogether H-31 tells.
+      if (result < 0) return
+      const { space } = audit
+      const write = space.writeNumber(file)
+      let left = 0
+      let takenRow = 0
+      space.eachRun(file, positionBytes, lengthBytes, (run, blocks) => {
+        if (run.state !== BLOCK_RESERVED || run.isWritten || run.write !== write) return
+        // Space under another's dirty data is kept.
+        const unused = blocks - dirtyPages(audit, file, positionBytes, lengthBytes, run)
+        left += unused
+        takenRow = takenRow === 0 && unused > 0 ? run.row : takenRow
+      })
+      if (left > 0) audit.find(h37, { pages: left, takenRow, detail: DETAIL })
+    },
+  }),
+})

@@ -1,0 +1,61 @@
+import type { Audit } from '../audit.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+
+export const h38 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-38',
+  name: 'reflink with a live write pin',
+  precondition: 'something holds a page of the range so that it may write to it',
+  event: 'the blocks of the page are shared: reflink or dedupe',
+  verdict: 'CORRUPT',
+  // What may happen, not what did: the holder has still to store.
+  severity: 'high',
+  advice:
+    'Break the lease of the holder and wait until its pins are gone, or give the other file blocks of its own where a page is pinned; a pin does not run page_mkwrite again for its next store.',
+  kernel:
+    'fs/remap_range.c: __generic_remap_file_range_prep (6.1, 6.12, 7.3: inode_dio_wait and filemap_write_and_wait_range, no test of pins); fs/xfs/xfs_reflink.c: xfs_reflink_remap_prep',
+  diagram: `
+  holder               file system              blocks
+  ------               -----------              ------
+  pin page of A        |                        A: 7
+  |                    write A back, wait       A: 7
+  |                    reflink A to B           A: 7, B: 7 (shared)
+  device stores        nobody is asked          A in memory: new
+  unpin, dirty         writeback of A           7 is overwritten: B too`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,event,id,mm,op,segs,backing,file,offset,len,flags
+0,map,,1,,0x10000+8192,file,a,0,,
+1,pin,buffer,1,read,0x10000+4096,,,,,
+2,writeback,,,,,,a,0,8192,
+3,writeback_end,,,,,,a,0,8192,
+4,reflink,,2,,,,a,0,8192,
+5,unpin,buffer,1,,,,,,,dirty
+`,
+    rows: [5],
+    sound: `# pinscope-trace 1
+ts,event,id,mm,op,segs,backing,file,offset,len,flags
+0,map,,1,,0x10000+8192,file,a,0,,
+1,pin,buffer,1,read,0x10000+4096,,,,,
+2,unpin,buffer,1,,,,,,,dirty
+3,writeback,,,,,,a,0,8192,
+4,writeback_end,,,,,,a,0,8192,
+5,reflink,,2,,,,a,0,8192,
+`,
+  },
+  watch: (audit) => ({
+    reflink: ({ page }) => share(audit, page),
+    dedupe: ({ page }) => share(audit, page),
+  }),
+})
+
+function share(audit: Audit, page: number): void {
+  const token = audit.tokens.writerOn(page)
+  if (token === 0) return
+  audit.find(h38, {
+    token,
+    page,
+    detail:
+      'its blocks are shared while it can still be written to, and the file system will not be asked before it is',
+  })
+}

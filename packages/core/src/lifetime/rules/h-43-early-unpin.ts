@@ -1,0 +1,141 @@
+import type { Audit } from '../audit.ts'
+import { GUARD_COUNT } from '../borrows.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+const REGISTRATION: Readonly<Record<string, string>> = {
+  'registration-in-use': 'its pages are let go while a request that names it is in flight',
+  'registration-outlives-owner': 'its memory is given up while it is registered: the device goes on using the old pages',
+}
+
+export const h43 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-43',
+  name: 'early unpin',
+  precondition: 'an object or a request is in flight and names a page',
+  event: 'the last reference that keeps the page for it is dropped, or the call that lent the page is over',
+  verdict: 'UAF',
+  severity: severityOf('UAF'),
+  advice:
+    'Let the request own a reference, on the page or on the node of the buffer it is in, and drop it when the request completes. What cannot be waited for gets a copy.',
+  kernel:
+    'io_uring/rsrc.c: io_put_rsrc_node, io_buffer_unmap; fs/fuse/dev.c: fuse_copy_page, fuse_ref_page, 0c4bcfdecb1a (5.17)',
+  diagram: `
+  request              buffer table
+  submit  ---------->  page, pinned once
+                       unregister: unpin, the last one
+                       page is freed, and somebody else's
+  device stores ---->  into what is somebody else's
+  complete`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,event,id,call,mm,op,segs,len
+0,pin,buffer,,1,read,0x10000+4096,
+1,alloc,request,request,1,,,
+2,attach,request,,1,,0x10000+4096,
+3,submit,request,,1,,,4096
+4,unpin,buffer,,1,,,
+5,complete,request,,1,,,
+6,free,request,,1,,,
+`,
+    rows: [5],
+    sound: `# pinscope-trace 1
+ts,event,id,call,mm,op,segs,len
+0,pin,buffer,,1,read,0x10000+4096,
+1,alloc,request,request,1,,,
+2,attach,request,,1,,0x10000+4096,
+3,submit,request,,1,,,4096
+4,complete,request,,1,,,
+5,unpin,buffer,,1,,,
+6,free,request,,1,,,
+`,
+  },
+  watch: (audit) => {
+    const lent = new LentPages(audit)
+    return {
+      submit: ({ object }) => lent.submitted(object),
+      complete: ({ object }) => lent.over(object),
+      object_free: ({ object }) => lent.over(object),
+      release: ({ token, page, pages, as }) => {
+        const { tokens, objects } = audit
+        if (as !== tokens.retention(token)) return
+        const owner = tokens.owner[token]
+        if (owner !== 0 && objects.of(owner).isInFlight) {
+          if (!isLast(audit, token, page)) return
+          const detail = `the last reference that a ${objects.of(owner).kind} in flight has on it is dropped`
+          audit.find(h43, { token, page, pages, detail })
+        } else if (isNamedInFlight(audit, token, page)) {
+          const detail = `it is let go while the operation of row ${tokens.rowOf(token)} is in flight`
+          audit.find(h43, { token, page, pages, detail })
+        } else if (lent.isAny && tokens.isUser[token] === 1) lent.check(token)
+      },
+      violation: ({ detail, row, pages }) => {
+        const found = REGISTRATION[detail]
+        if (found !== undefined) audit.find(h43, { takenRow: row, pages, detail: found })
+      },
+    }
+  },
+})
+
+/** No other token is on the page. */
+function isLast(audit: Audit, token: number, page: number): boolean {
+  let isOther = false
+  audit.tokens.eachOn(page, 1, (other) => {
+    if (other !== token) isOther = true
+  })
+  return !isOther
+}
+
+/** A row of its own, and not the completion, lets go of what an operation in flight took and still names. */
+function isNamedInFlight(audit: Audit, token: number, page: number): boolean {
+  const { borrows } = audit.lane
+  if (borrows.open === 0 || audit.bus.operation !== 0 || page < 0) return false
+  for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
+    if (borrows.guard[slot] === GUARD_COUNT && borrows.row[slot] === audit.tokens.rowOf(token)) return true
+  }
+  return false
+}
+
+/**
+ * Pages that objects in flight name without having taken them from the user themselves: they keep the page, but not what
+ * is in it. When the call whose memory it is gives the page back, its owner writes to it again.
+ */
+class LentPages {
+  private readonly audit: Audit
+  private readonly borrowers = new Set<number>()
+
+  constructor(audit: Audit) {
+    this.audit = audit
+  }
+
+  get isAny(): boolean {
+    return this.borrowers.size > 0
+  }
+
+  submitted(object: number): void {
+    const { entries } = this.audit.objects.of(object)
+    if (entries.some((entry) => this.isLent(entry.token, entry.page))) this.borrowers.add(object)
+  }
+
+  over(object: number): void {
+    this.borrowers.delete(object)
+  }
+
+  check(token: number): void {
+    const { audit } = this
+    audit.lane.ledger.eachRun(token, (first, count) => {
+      for (const borrower of this.borrowers) {
+        const { entries, kind } = audit.objects.of(borrower)
+        for (const { token: other, page } of entries) {
+          if (page < first || page >= first + count || !this.isLent(other, page)) continue
+          const detail = `the call that lent the page is over, and a ${kind} in flight still shows it: what is written to it next is seen there`
+          audit.find(h43, { token, page, detail })
+        }
+      }
+    })
+  }
+
+  private isLent(token: number, page: number): boolean {
+    return page >= 0 && (token === 0 || this.audit.tokens.isUser[token] === 0)
+  }
+}

@@ -1,0 +1,101 @@
+import { KIND_SLAB, PAGE_KINDS } from '../../memory/page-store.ts'
+import { PAGE_SIZE } from '../../units.ts'
+import type { Audit } from '../audit.ts'
+import { GUARD_COUNT, GUARD_NONE } from '../borrows.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+const KIND_VMALLOC = PAGE_KINDS.indexOf('vmalloc')
+
+export const h44 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-44',
+  name: 'early owner exit',
+  precondition: 'pages are listed without a reference (BVEC, XARRAY, FOLIOQ): their creator keeps them until the I/O is over',
+  event: 'the creator frees or puts them, or truncates their file, before that',
+  verdict: 'UAF',
+  severity: severityOf('UAF'),
+  advice:
+    'Whoever builds an iterator over pages puts them when the request is complete, not when it was submitted: in its completion, or after a wait for all of it.',
+  kernel:
+    'lib/iov_iter.c: iov_iter_extract_bvec_pages, iov_iter_extract_xarray_pages (no reference is taken); fs/netfs/buffered_read.c: netfs_read_gaps, 3e5dd91b87a8',
+  diagram: `
+  creator              receiver
+  bvec[0..13] = page
+  submit  ---------->  the reply is on its way
+  put page: freed
+                       copies the reply into bvec[0..13]:
+                       into a page that is somebody else's`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,end,event,id,mm,op,iter,segs,file,offset,flags
+0,100,io,,1,read,bvec,0x100:0+4096,/dev/sda,0,direct
+50,,free,,1,,bvec,0x100:0+4096,,,
+`,
+    rows: [2],
+    sound: `# pinscope-trace 1
+ts,end,event,id,mm,op,iter,segs,file,offset,flags
+0,100,io,,1,read,bvec,0x100:0+4096,/dev/sda,0,direct
+150,,free,,1,,bvec,0x100:0+4096,,,
+`,
+  },
+  watch: (audit) => ({
+    free: ({ page, offsetBytes, bytes }) => {
+      const kind = audit.lane.memory.pages.kind[page]
+      if (kind === KIND_SLAB || kind === KIND_VMALLOC) return
+      // A lock on the page keeps its contents, not the page.
+      const takenRow = borrowedIn(audit, page, offsetBytes, offsetBytes + bytes, true) || listedIn(audit, page)
+      tell(audit, page, takenRow, 'its creator frees it')
+    },
+    truncate: ({ page }) => tell(audit, page, borrowedIn(audit, page, 0, PAGE_SIZE, false), 'its file is truncated'),
+    release: ({ token }) => {
+      const { borrows, ledger } = audit.lane
+      if (borrows.open === 0 || audit.bus.operation !== 0) return
+      ledger.eachRun(token, (first, count) => {
+        for (let page = first; page < first + count; page++) {
+          const takenRow = borrowedIn(audit, page, 0, PAGE_SIZE, false)
+          if (takenRow !== 0 && !isKept(audit, page, token)) tell(audit, page, takenRow, 'its creator puts it')
+        }
+      })
+    },
+  }),
+})
+
+function tell(audit: Audit, page: number, takenRow: number, what: string): void {
+  if (takenRow === 0) return
+  audit.find(h44, { page, takenRow, detail: `${what} while row ${takenRow} has it in flight, and nothing else keeps it` })
+}
+
+/** Row of an operation in flight that names some of the bytes and has no reference on the page, 0 where none does. */
+function borrowedIn(audit: Audit, page: number, from: number, end: number, evenLocked: boolean): number {
+  const { borrows } = audit.lane
+  if (borrows.open === 0) return 0
+  for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
+    const guard = borrows.guard[slot]
+    if (guard === GUARD_COUNT || (guard !== GUARD_NONE && !evenLocked)) continue
+    if (borrows.offsetBytes[slot] < end && borrows.endBytes[slot] > from) return borrows.row[slot]
+  }
+  return 0
+}
+
+/** Row of an object in flight that lists the page and has no reference on it. */
+function listedIn(audit: Audit, page: number): number {
+  for (const { entries, row } of audit.objects.inFlight()) {
+    const isListed = entries.some((entry) => entry.token === 0 && covers(entry, page))
+    if (isListed && !isKept(audit, page, 0)) return row
+  }
+  return 0
+}
+
+function covers(entry: { page: number; offsetBytes: number; bytes: number }, page: number): boolean {
+  return entry.page >= 0 && page >= entry.page && page < entry.page + Math.ceil((entry.offsetBytes + entry.bytes) / PAGE_SIZE)
+}
+
+/** A token other than `but` is on the page. */
+function isKept(audit: Audit, page: number, but: number): boolean {
+  let isKept = false
+  audit.tokens.eachOn(page, 1, (token) => {
+    if (token !== but) isKept = true
+  })
+  return isKept
+}

@@ -1,0 +1,80 @@
+import { RETAIN_PIN } from '../../extract/retention.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+export const h50 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-50',
+  name: 'unaccounted pin',
+  precondition: 'pages that are pinned for long count against RLIMIT_MEMLOCK (locked_vm, pinned_vm)',
+  event: 'the account goes down and they are still pinned, goes below zero, or stays when they are not',
+  verdict: 'ACCT',
+  severity: severityOf('ACCT'),
+  advice:
+    'Account before the pins and take off after them, by the same number and on the same mm or user: remember both with the pins. In an error path the labels go in that order.',
+  kernel:
+    'io_uring/rsrc.c: io_account_mem, io_unaccount_mem, io_buffer_unmap; net/xdp/xdp_umem.c: xdp_umem_reg, fb89c39455e4; 1cb36e252211, 36f6999ecde3',
+  diagram: `
+  account 64 pages     locked_vm = 64
+  pin 64 pages
+       |
+  table: -ENOMEM       goto out_account
+       |
+  unaccount 64         locked_vm = 0, and 64 pages are pinned:
+                       the process can do it again, without limit`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,event,id,mm,op,segs,flags,len
+0,account,,1,,,,8192
+1,pin,umem,1,read,0x10000+8192,longterm,
+2,unaccount,,1,,,,8192
+3,unpin,umem,1,,,,
+`,
+    rows: [3],
+    sound: `# pinscope-trace 1
+ts,event,id,mm,op,segs,flags,len
+0,account,,1,,,,8192
+1,pin,umem,1,read,0x10000+8192,longterm,
+2,unpin,umem,1,,,,
+3,unaccount,,1,,,,8192
+`,
+  },
+  watch: (audit) => {
+    const { tasks, tokens } = audit
+    /** By address space: pages pinned for long, and where it was last accounted. */
+    const pinned = new Map<number, number>()
+    const accountedIn = new Map<number, { row: number; line: number }>()
+    const pinnedPages = (mm: number) => pinned.get(mm) ?? 0
+    const move = (token: number, pages: number): void => {
+      if (tokens.isLongTerm[token] === 0 || tokens.retention(token) !== RETAIN_PIN) return
+      pinned.set(tokens.mm[token], pinnedPages(tokens.mm[token]) + pages)
+    }
+    return {
+      acquire: ({ token, pages }) => move(token, pages),
+      release: ({ token, pages, as }) => {
+        if (as === tokens.retention(token)) move(token, -pages)
+      },
+      account: ({ object }) => accountedIn.set(object, { row: audit.bus.row, line: audit.bus.line }),
+      unaccount: ({ object, amount }) => {
+        const before = tasks.accountedPages(object)
+        const after = before - amount
+        if (after < 0) {
+          const detail = `${amount} pages are taken off an account that has ${before}: they were added to another, or taken off before`
+          audit.find(h50, { detail })
+          return
+        }
+        // Whoever may pin what he likes is not accounted: then fewer were from the start.
+        const held = pinnedPages(object)
+        if (before < held || after >= held) return
+        audit.find(h50, { pages: held - after, detail: `${held} pages are still pinned for long, and ${after} accounted` })
+      },
+      over: () => {
+        for (const [mm, pages] of tasks.accounts()) {
+          const { row, line } = accountedIn.get(mm) ?? { row: audit.bus.row, line: audit.bus.line }
+          if (pages <= 0 || pinnedPages(mm) > 0) continue
+          audit.find(h50, { row, line, pages, detail: `${pages} pages stay accounted, and none of them is pinned` })
+        }
+      },
+    }
+  },
+})

@@ -1,0 +1,69 @@
+import { PAGE_SIZE } from '../../units.ts'
+import type { Audit } from '../audit.ts'
+import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { severityOf } from '../verdict.ts'
+
+export const h52 = defineRule({
+  apiVersion: RULE_API_VERSION,
+  id: 'H-52',
+  name: 'lock leak on retry',
+  precondition: 'a folio is locked, and unlocked by the completion that brings a counter of pieces to zero',
+  event: 'the counter was raised for a piece that was refused, and again when it was tried again: no completion is the last',
+  verdict: 'DEADLOCK',
+  severity: severityOf('DEADLOCK'),
+  advice: 'Raise the counter after the piece was taken, or take it back where it was refused, before the retry.',
+  kernel: 'fs/iomap/buffered-io.c: iomap_finish_folio_read (read_bytes_pending), folio_end_read; bbfe756dc306',
+  diagram: `
+  lock folio           pending 0
+  share (a piece)      pending 1
+  attach: refused, the bio is full; submit it, try again
+  share (same piece)   pending 2
+  attach, submit
+  complete, drop       pending 1: not the last, no unlock
+  whoever locks the folio next waits for ever`,
+  example: {
+    broken: `# pinscope-trace 1
+ts,event,id,call,mm,segs,backing,file,offset,len
+0,map,,,1,0x10000+4096,file,data,0,
+1,lock,,,1,0x10000+4096,,,,
+2,alloc,pending,folio_state,1,,,,,
+3,share,pending,,1,,,,,
+4,share,pending,,1,,,,,
+5,alloc,bio,bio,1,,,,,
+6,attach,bio,,1,0x10000+4096,,,,
+7,submit,bio,,1,,,,,4096
+8,complete,bio,,1,,,,,
+9,drop,pending,,1,,,,,
+`,
+    rows: [2],
+    sound: `# pinscope-trace 1
+ts,event,id,call,mm,segs,backing,file,offset,len
+0,map,,,1,0x10000+4096,file,data,0,
+1,lock,,,1,0x10000+4096,,,,
+2,alloc,pending,folio_state,1,,,,,
+3,share,pending,,1,,,,,
+4,alloc,bio,bio,1,,,,,
+5,attach,bio,,1,0x10000+4096,,,,
+6,submit,bio,,1,,,,,4096
+7,complete,bio,,1,,,,,
+8,drop,pending,,1,,,,,
+9,unlock,,,1,0x10000+4096,,,,
+`,
+  },
+  watch: (audit) => ({
+    over: () =>
+      audit.tasks.eachLock(({ page, row, line }) => {
+        if (isAwaited(audit, page)) return
+        const detail = 'it is still locked, and nothing is in flight that would unlock it'
+        audit.find(h52, { page, row, line, takenRow: row, detail })
+      }),
+  }),
+})
+
+/** Something in flight has the page: its completion is still to come. */
+function isAwaited(audit: Audit, page: number): boolean {
+  const covers = (range: { page: number; offsetBytes: number; bytes: number }) =>
+    page >= range.page && page < range.page + Math.ceil((range.offsetBytes + range.bytes) / PAGE_SIZE)
+  if (audit.lane.borrows.first(page) !== 0 || audit.devices.atWork().some(covers)) return true
+  return audit.objects.inFlight().some(({ entries }) => entries.some((entry) => entry.page >= 0 && covers(entry)))
+}

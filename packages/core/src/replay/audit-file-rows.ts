@@ -1,0 +1,70 @@
+import type { Audit } from '../lifetime/audit.ts'
+import type { OpBatch } from '../trace/op-batch.ts'
+import { PAGE_SIZE } from '../units.ts'
+import type { Apply, ApplyByEvent, AuditRows } from './audit-rows.ts'
+import type { RowPages } from './row-pages.ts'
+
+/** An event about a range of a file. */
+function ofRange(tell: (audit: Audit, file: number, position: number, length: number, result: number) => void): Apply {
+  return ({ audit }, batch, row) => {
+    const position = Math.max(batch.offsetBytes[row], 0)
+    const result = batch.resultBytes[row]
+    const length = Math.max(batch.lengthBytes[row], 0)
+    tell(audit, batch.file[row], position, length, Number.isNaN(result) ? length : result)
+  }
+}
+
+/** The pages that a row names. */
+function pagesAt(pages: RowPages, batch: OpBatch, row: number): readonly number[] {
+  const all: number[] = []
+  pages.visit(batch, row, (page) => all.push(page))
+  return all
+}
+
+/** The layout changes from `offset` on: by `len`, or to the end of the file. */
+function changeLayout({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
+  const position = Math.max(batch.offsetBytes[row], 0)
+  const length = batch.lengthBytes[row] < 0 ? Number.MAX_SAFE_INTEGER - position : batch.lengthBytes[row]
+  audit.leases.changeLayout(batch.file[row], position, length, pagesAt(pages, batch, row))
+}
+
+function truncate(rows: AuditRows, batch: OpBatch, row: number): void {
+  const { audit, pages } = rows
+  const size = Math.max(batch.offsetBytes[row], 0)
+  const behind = Number.MAX_SAFE_INTEGER - size
+  audit.leases.changeLayout(batch.file[row], size, behind, pagesAt(pages, batch, row))
+  audit.space.truncate(batch.file[row], size)
+  pages.visit(batch, row, (page) => audit.folios.truncate(page))
+}
+
+function pagesOf(batch: OpBatch, row: number): number {
+  return Math.ceil(batch.lengthBytes[row] / PAGE_SIZE)
+}
+
+/** Rows about files, their space and leases, and about tasks. */
+export const FILE_ROWS: ApplyByEvent = {
+  truncate,
+  reflink: (rows, batch, row) => {
+    changeLayout(rows, batch, row)
+    rows.pages.visit(batch, row, (page) => rows.audit.folios.reflink(page))
+  },
+  reserve: ofRange((audit, file, position, length) => audit.space.reserve(file, position, length)),
+  unreserve: ofRange((audit, file, position, length) => audit.space.unreserve(file, position, length)),
+  allocate: (rows, batch, row) => {
+    changeLayout(rows, batch, row)
+    rows.audit.space.allocate(batch.file[row], Math.max(batch.offsetBytes[row], 0), batch.lengthBytes[row])
+  },
+  copy_in: ofRange((audit, file, position, length) => audit.space.copyIn(file, position, length)),
+  zero: ofRange((audit, file, position, length) => audit.space.zero(file, position, length)),
+  punch: ofRange((audit, file, position, length) => audit.space.punch(file, position, length)),
+  extend: ofRange((audit, file, position) => audit.space.extend(file, position)),
+  write_end: ofRange((audit, file, position, length, result) => audit.space.writeEnd(file, position, length, result)),
+  lease: ({ audit }, batch, row) => audit.leases.take(batch.file[row]),
+  unlease: ({ audit }, batch, row) => audit.leases.drop(batch.file[row]),
+  lease_break: ({ audit }, batch, row) => audit.leases.break(batch.file[row]),
+  layout: changeLayout,
+  wait: (rows, batch, row) => rows.audit.tasks.wait(rows.call(batch, row), Math.max(batch.lengthBytes[row], 0)),
+  allocation: (rows, batch, row) => rows.audit.tasks.allocate(rows.call(batch, row) === 'GFP_KERNEL'),
+  account: ({ audit }, batch, row) => audit.tasks.account(batch.mm[row], pagesOf(batch, row)),
+  unaccount: ({ audit }, batch, row) => audit.tasks.unaccount(batch.mm[row], pagesOf(batch, row)),
+}

@@ -1,0 +1,96 @@
+import { type IterType, isUserBacked } from '../iter/iter-type.ts'
+import { HOLD_NONE } from '../ledger/hold.ts'
+import type { Audit } from '../lifetime/audit.ts'
+import { FLAG_RESET, type OpBatch } from '../trace/op-batch.ts'
+import { PAGE_SIZE } from '../units.ts'
+import { type Apply, type ApplyByEvent, type AuditRows, orZero } from './audit-rows.ts'
+
+/** An event about an object. */
+function ofObject(tell: (audit: Audit, object: number, bytes: number, result: number) => void): Apply {
+  return (rows, batch, row) => {
+    const bytes = Math.max(batch.lengthBytes[row], 0)
+    tell(rows.audit, rows.object(batch, row), bytes, orZero(batch.resultBytes[row]))
+  }
+}
+
+/** An event about an iterator. */
+function ofIterator(tell: (audit: Audit, iterator: number, bytes: number, result: number) => void): Apply {
+  return (rows, batch, row) => {
+    const bytes = Math.max(batch.lengthBytes[row], 0)
+    tell(rows.audit, rows.iterator(batch, row), bytes, orZero(batch.resultBytes[row]))
+  }
+}
+
+/** An entry for each run of pages whose rows follow each other, as far as the bytes go. */
+function attach(rows: AuditRows, batch: OpBatch, row: number): void {
+  const object = rows.object(batch, row)
+  const { objects } = rows.audit
+  let first = -1
+  let next = -1
+  let offset = 0
+  let bytes = 0
+  const add = (): void => {
+    if (first >= 0) objects.attach(object, rows.holdOn(first), first, offset, bytes)
+  }
+  rows.pages.visit(batch, row, (page, from, end) => {
+    if (page !== next || from !== 0 || (offset + bytes) % PAGE_SIZE !== 0) {
+      add()
+      first = page
+      offset = from
+      bytes = 0
+    }
+    next = page + 1
+    bytes += end - from
+  })
+  add()
+  if (first < 0) objects.attach(object, HOLD_NONE, -1, 0, batch.lengthBytes[row])
+}
+
+function init(rows: AuditRows, batch: OpBatch, row: number): void {
+  const { lengthBytes } = batch.segments
+  const type = batch.iterType[row] as IterType
+  let bytes = 0
+  for (let i = 0; i < batch.segmentCount[row]; i++) bytes += lengthBytes[batch.segmentFirst[row] + i]
+  const count = batch.lengthBytes[row]
+  const segmentBytes = batch.segmentCount[row] === 0 ? count : bytes
+  const isSource = batch.direction[row] === 1
+  const made = rows.audit.iterators.init(isSource, isUserBacked(type), batch.mm[row], count, segmentBytes, type)
+  rows.iterators.set(batch.id[row], made)
+}
+
+function firstPage(rows: AuditRows, batch: OpBatch, row: number): number {
+  let first = -1
+  rows.pages.visit(batch, row, (page) => {
+    if (first < 0) first = page
+  })
+  return first
+}
+
+/** Rows about kernel objects and iterators. */
+export const OBJECT_ROWS: ApplyByEvent = {
+  alloc: (rows, batch, row) => {
+    rows.makeObject(batch, row, Math.max(batch.lengthBytes[row], 0))
+  },
+  attach,
+  submit: ofObject((audit, object, bytes) => audit.objects.submit(object, bytes)),
+  complete: ofObject((audit, object, _bytes, result) => audit.objects.complete(object, result)),
+  clone: ofObject((audit, object) => audit.objects.clone(object)),
+  share: ofObject((audit, object) => audit.objects.share(object)),
+  drop: ofObject((audit, object) => audit.objects.drop(object)),
+  merge: (rows, batch, row) => {
+    rows.audit.objects.merge(rows.object(batch, row), rows.holdOn(firstPage(rows, batch, row)))
+  },
+  slot: (rows, batch, row) => {
+    const isReset = (batch.flags[row] & FLAG_RESET) !== 0
+    rows.audit.objects.fillSlot(rows.object(batch, row), firstPage(rows, batch, row), isReset)
+  },
+  append: (rows, batch, row) => rows.audit.objects.appendToSlot(rows.object(batch, row), firstPage(rows, batch, row)),
+  init,
+  extract: ofIterator((audit, iterator, bytes) => audit.iterators.extract(iterator, bytes)),
+  advance: ofIterator((audit, iterator, bytes) => audit.iterators.advance(iterator, bytes)),
+  revert: ofIterator((audit, iterator, bytes) => audit.iterators.revert(iterator, bytes)),
+  consume: ofIterator((audit, iterator, bytes) => audit.iterators.consume(iterator, bytes)),
+  use: ofIterator((audit, iterator) => audit.iterators.use(iterator)),
+  copy: (rows, batch, row) => rows.audit.iterators.copy(rows.iterator(batch, row), batch.direction[row] === 0),
+  return: ofIterator((audit, iterator, _bytes, result) => audit.iterators.return(iterator, result)),
+}

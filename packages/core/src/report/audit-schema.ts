@@ -1,0 +1,98 @@
+import { z } from 'zod'
+import { FAULT_NAMES } from '../consumer/faults.ts'
+import { SEVERITIES, VERDICTS } from '../lifetime/verdict.ts'
+import { AUDIT_SCHEMA } from './audit-report.ts'
+
+const count = z.number().int().nonnegative()
+const row = count.describe('row in the trace, from 1: the header is not a row')
+const rule = z.string().describe('id of the rule; `pinscope rules ID` tells what it says')
+
+/** A finding, as JSON. */
+export const findingSchema = z
+  .strictObject({
+    rule,
+    name: z.string().describe('of the rule, in a few words'),
+    verdict: z.enum(VERDICTS).describe('what a broken rule means'),
+    severity: z.enum(SEVERITIES),
+    file: z.string().describe('trace as given on the command line'),
+    row: row.describe('row that it is about: the one that broke the rule, or for a leak the one that took'),
+    line: count.describe('line in that trace, from 1; 0 where it is not known'),
+    page: count.nullable().describe('number of the first page in the model; null where it is about no page'),
+    pages: count.describe('pages concerned'),
+    backing: z.string().nullable().describe('what the page is: anon, file, …; null where it is about no page'),
+    holder: z.string().nullable().describe('whose reference it is about; null where it is about none'),
+    takenRow: count.describe('row that took that reference; 0 when no row did'),
+    history: z
+      .array(z.strictObject({ row: count, what: z.string() }))
+      .describe('what happened to the page before, in the order of the rows'),
+    detail: z.string(),
+    advice: z.string().describe('of the rule: what to do about it'),
+  })
+  .describe('A hazard rule that was broken')
+
+const refusalSchema = z
+  .strictObject({ rule, row, detail: z.string() })
+  .describe('What the rule forbids was tried, and the kernel refused it: no finding')
+
+const referenceWaySchema = z
+  .strictObject({
+    holder: z.string().describe('consumer, or kind of the row, that took them'),
+    retention: z.enum(['pin', 'ref']),
+    taken: z.string().describe('what ran when they were taken: submit, register, event (a row of the trace), …'),
+    dropped: z.string().nullable().describe('what ran when they were dropped; null: still held at the end'),
+    pages: count,
+  })
+  .describe('Where the references of one holder went')
+
+const iteratorPagesSchema = z
+  .strictObject({
+    iterator: z.string(),
+    keptBy: z.string().describe('pin, ref, lock, owner (nothing but whoever made the iterator), not told'),
+    operations: count,
+    pages: count,
+  })
+  .describe('What kernel iterators named, and what kept it alive')
+
+/** One lane, as JSON. */
+export const auditLaneSchema = z
+  .strictObject({
+    consumer: z.string(),
+    policy: z.string(),
+    kernel: z.string(),
+    quirks: z
+      .array(z.string())
+      .optional()
+      .describe('quirks switched on, or off (with a dash before), against what the version has'),
+    faults: z
+      .strictObject({
+        fault: z.enum(FAULT_NAMES),
+        at: count.describe('which step of that kind fails, from 1'),
+        injected: count.describe('1 where the lane came to that step'),
+      })
+      .optional()
+      .describe('the step that was made to fail'),
+    operations: count.describe('io rows replayed in this lane'),
+    findingsTotal: count.describe('findings; `findings` lists the first 1,000'),
+    findingsByRule: z.record(z.string(), count).describe('of all of them, by id of the rule'),
+    findings: z.array(findingSchema),
+    refused: z.array(refusalSchema),
+    references: z.array(referenceWaySchema),
+    iterators: z.array(iteratorPagesSchema),
+  })
+  .describe('One policy with one consumer')
+
+/** The whole of `pinscope audit --json`: strict, a key that is not known is refused. */
+export const auditSchema = z
+  .strictObject({
+    schema: z.literal(AUDIT_SCHEMA),
+    rules: z.array(z.string()).describe('ids of the rules that listened'),
+    traces: z.array(
+      z.strictObject({
+        file: z.string().describe('as given on the command line'),
+        rows: count,
+        lanes: z.array(auditLaneSchema),
+        warnings: z.array(z.string()),
+      }),
+    ),
+  })
+  .describe('Report of `pinscope audit --json`')

@@ -1,0 +1,66 @@
+import { type Consumer, ENOMEM, type Operation } from '@pinscope/core'
+import { defineBug } from '../bug.ts'
+
+/** Bytes of a pointer in the array of pages. */
+const POINTER_BYTES = 8
+
+/**
+ * A request to a 9p server names the pages of a bvec, with a reference on each, and puts every one of them when the reply
+ * is there. Neighbours in memory are one bvec, though they are of several folios.
+ * @kernel net/9p/trans_virtio.c: p9_get_mapped_pages, p9_virtio_zc_request, p9_release_pages;
+ *   lib/iov_iter.c: __iov_iter_get_pages_alloc
+ */
+class P9Request implements Consumer {
+  private readonly isFixed: boolean
+  /** Pages of each request. */
+  private readonly requests = new Map<number, readonly number[]>()
+
+  constructor(isFixed: boolean) {
+    this.isFixed = isFixed
+  }
+
+  submit(io: Operation): number {
+    const bytes = io.extract(128, Number.MAX_SAFE_INTEGER)
+    if (bytes < 0) return bytes
+    const pages = [...io.list.page.subarray(0, io.list.length)]
+    if (!io.allocate(pages.length * POINTER_BYTES)) return ENOMEM
+    // The folio of the first page stood for all of them.
+    for (const page of pages) io.ledger.getPage(this.isFixed ? page : pages[0])
+    this.requests.set(io.number, pages)
+    return bytes
+  }
+
+  abort(): void {}
+
+  complete(io: Operation): void {
+    const pages = this.requests.get(io.number) ?? []
+    for (const page of pages) io.ledger.putPage(page)
+    this.requests.delete(io.number)
+    io.free(pages.length * POINTER_BYTES)
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {}
+  }
+}
+
+export const bug22 = defineBug({
+  number: 22,
+  title: 'references of a bvec are all taken on its first folio',
+  summary:
+    'Where a bvec went over several folios, iov_iter_get_pages2() took the references of all its pages on the first folio. 9p put every page, and the other folios were freed under the page cache.',
+  cve: 'CVE-2025-37779',
+  cases: [
+    {
+      name: 'bvec-folio-references',
+      kernel: 'lib/iov_iter.c: __iov_iter_get_pages_alloc',
+      commit: '770c8d55c428',
+      trace: 'trace.csv',
+      rules: ['H-17'],
+      row: 2,
+      accepts: ['bvec'],
+      policy: () => 'extract',
+      create: (_environment, isFixed) => new P9Request(isFixed),
+    },
+  ],
+})

@@ -1,0 +1,107 @@
+import {
+  type Consumer,
+  type ConsumerEnvironment,
+  countersOf,
+  FLAG_DIRECT,
+  ITER_SOURCE,
+  type Operation,
+  PAGE_SIZE,
+} from '@pinscope/core'
+import { BlockSpace } from './block-space.ts'
+import { WRITE_COUNTERS, WRITES } from './write-counters.ts'
+import { HOLE, MAPPED, WrittenFile } from './written-file.ts'
+
+/**
+ * What the four ways to write through the page cache have in common: files, their space, and what a row says of them. A
+ * `write` row without `direct` is a write at `offset`; without one, where the write before it ended. The file is a hole
+ * where this trace has not written yet; `hole=` says that what lies around it in this row was there before.
+ *
+ * Other rows are passed by.
+ */
+export abstract class BufferedWrite implements Consumer {
+  protected readonly counts = new Float64Array(WRITE_COUNTERS.length)
+  protected readonly space: BlockSpace
+  /** Blocks from which a new extent begins, 0 for none: what a hole is divided into. */
+  protected readonly extentBlocks: number
+  private readonly files = new Map<number, WrittenFile>()
+  private readonly fileBytes: number
+
+  constructor({ options }: ConsumerEnvironment) {
+    this.space = new BlockSpace(options['free-blocks'], this.counts)
+    this.extentBlocks = options['extent-blocks']
+    this.fileBytes = options['file-bytes']
+  }
+
+  /** Writes what the iterator has at the file's position, and moves it on: bytes or -errno. */
+  protected abstract write(io: Operation, file: WrittenFile): number
+
+  submit(io: Operation): number {
+    const { iter, recordedResult } = io
+    if (iter.direction !== ITER_SOURCE || (io.flags & FLAG_DIRECT) !== 0) return passBy(io)
+    if (recordedResult < 0) return recordedResult
+    if (recordedResult >= 0) this.expect(io, recordedResult)
+    const file = this.find(io.file)
+    if (io.offsetBytes >= 0) file.positionBytes = io.offsetBytes
+    this.declare(io, file)
+    this.counts[WRITES]++
+    const start = file.positionBytes
+    const bytes = iter.countBytes
+    const result = this.write(io, file)
+    if (result > 0) io.copied(result)
+    io.audit?.space.writeEnd(file.id, start, bytes, result)
+    return result
+  }
+
+  abort(): void {}
+
+  complete(): void {}
+
+  counters(): Readonly<Record<string, number>> {
+    return countersOf(WRITE_COUNTERS, this.counts)
+  }
+
+  /** The trace recorded a short write, for a reason that it does not tell. */
+  protected expect(io: Operation, bytes: number): void {
+    io.iter.truncate(bytes)
+  }
+
+  /** End of the blocks from `first` on that have space of one kind, in one extent, before `end`. */
+  protected mappingEnd(file: WrittenFile, first: number, end: number): number {
+    const { extentBlocks } = this
+    const extentEnd = extentBlocks === 0 ? end : (Math.floor(first / extentBlocks) + 1) * extentBlocks
+    return file.runEnd(first, Math.min(end, extentEnd))
+  }
+
+  private find(id: number): WrittenFile {
+    let file = this.files.get(id)
+    if (file === undefined) {
+      file = new WrittenFile(id, this.fileBytes)
+      this.files.set(id, file)
+    }
+    return file
+  }
+
+  /** The blocks of this row around its hole were there before the trace began, and so was the file up to their end. */
+  private declare({ holeOffsetBytes, holeLengthBytes, iter }: Operation, file: WrittenFile): void {
+    if (holeLengthBytes < 0) return
+    const start = file.positionBytes
+    const holeEnd = start + holeOffsetBytes + holeLengthBytes
+    const end = start + iter.countBytes
+    for (let index = file.index; index * PAGE_SIZE < end; index++) {
+      const isHole = index * PAGE_SIZE >= start + holeOffsetBytes && Math.min((index + 1) * PAGE_SIZE, end) <= holeEnd
+      if (isHole) continue
+      if (file.space(index) === HOLE) file.setSpace(index, MAPPED)
+      file.sizeBytes = Math.max(file.sizeBytes, Math.min((index + 1) * PAGE_SIZE, end))
+    }
+  }
+}
+
+/** A read, or direct I/O: not what is modelled here. */
+function passBy(io: Operation): number {
+  const { countBytes, direction } = io.iter
+  const result = Number.isNaN(io.recordedResult) ? countBytes : Math.min(io.recordedResult, countBytes)
+  if (result <= 0) return result
+  io.iter.advance(result)
+  if (direction !== ITER_SOURCE) io.copied(result)
+  return result
+}

@@ -1,0 +1,87 @@
+import { PAGE_SIZE } from '@pinscope/core'
+
+/** Space of a block, in the low two bits of its state. @kernel include/linux/iomap.h: IOMAP_HOLE, IOMAP_DELALLOC, IOMAP_MAPPED */
+export const HOLE = 0
+export const RESERVED = 1
+export const MAPPED = 2
+export const SPACE_BITS = 3
+/** Its page is in the page cache, and this model has put it there or seen it. */
+export const CACHED = 4
+/** What the page holds is what the file has. @kernel iomap_folio_state (uptodate); PG_uptodate */
+export const UPTODATE = 8
+/** @kernel iomap_folio_state (dirty); PG_dirty */
+export const DIRTY = 16
+/** Read from disk, though its folio is not uptodate. @kernel BH_Uptodate */
+export const READ = 32
+/** Partly zeroed by the write_begin at work, and made uptodate by that. */
+export const ZEROED = 64
+/** What the page cache has of it. */
+export const CACHE_BITS = CACHED | UPTODATE | DIRTY | READ | ZEROED
+
+const LEAF = 1024
+
+/** A file as the file system and the page cache know it, block by block of 4096 bytes; nothing known: a hole, not cached. */
+export class WrittenFile {
+  /** Id of the `file` cell, -1 for rows without. */
+  readonly id: number
+  /** @kernel i_size_read */
+  sizeBytes: number
+  /** Where the write at work is; after it, where one without a position begins. @kernel struct kiocb.ki_pos */
+  positionBytes = 0
+  private readonly leaves = new Map<number, Uint8Array>()
+  private lastLeaf: Uint8Array | null = null
+  private lastRegion = -1
+
+  constructor(id: number, sizeBytes: number) {
+    this.id = id
+    this.sizeBytes = sizeBytes
+  }
+
+  /** Block of the position. */
+  get index(): number {
+    return Math.floor(this.positionBytes / PAGE_SIZE)
+  }
+
+  /** State of a block: bits. */
+  state(index: number): number {
+    return this.leaf(Math.floor(index / LEAF))[index % LEAF]
+  }
+
+  space(index: number): number {
+    return this.state(index) & SPACE_BITS
+  }
+
+  has(index: number, bits: number): boolean {
+    return (this.state(index) & bits) !== 0
+  }
+
+  setSpace(index: number, space: number): void {
+    this.change(index, space, SPACE_BITS)
+  }
+
+  /** Adds bits to a block, after dropping some. */
+  change(index: number, add: number, drop = 0): void {
+    const leaf = this.leaf(Math.floor(index / LEAF))
+    leaf[index % LEAF] = (leaf[index % LEAF] & ~drop) | add
+  }
+
+  /** The blocks from `first` to the one returned, which is at most `end`, have space of one kind. */
+  runEnd(first: number, end: number): number {
+    const space = this.space(first)
+    let at = first + 1
+    while (at < end && this.space(at) === space) at++
+    return at
+  }
+
+  private leaf(region: number): Uint8Array {
+    if (region === this.lastRegion && this.lastLeaf !== null) return this.lastLeaf
+    let leaf = this.leaves.get(region)
+    if (leaf === undefined) {
+      leaf = new Uint8Array(LEAF)
+      this.leaves.set(region, leaf)
+    }
+    this.lastLeaf = leaf
+    this.lastRegion = region
+    return leaf
+  }
+}

@@ -1,0 +1,62 @@
+import { holding } from '@pinscope/core'
+
+/** What a model knows of a folio. Its contents are on their way to the disk. @kernel PG_writeback */
+export const MARK_WRITEBACK = 1 << 0
+/** Cleaned and write-protected since the file system was asked. */
+export const MARK_CLEAN = 1 << 1
+/** @kernel PG_dirty */
+export const MARK_DIRTY = 1 << 2
+/** Something was stored that no writeback has taken. */
+export const MARK_UNSAVED = 1 << 3
+/** Its writeback waits for pins to go. */
+export const MARK_WAITING = 1 << 4
+/** The trace ended that writeback while it still waited: it is over as soon as it has begun. */
+export const MARK_END_OWED = 1 << 5
+/** A CPU store waits for the end of the writeback. */
+export const MARK_STORE_WAITS = 1 << 6
+/** It was passed over, and not written since. */
+export const MARK_SKIPPED = 1 << 7
+/** What goes to the disk is a copy. */
+export const MARK_COPY = 1 << 8
+/** Its blocks are shared with another file. */
+export const MARK_SHARED = 1 << 9
+
+/** Marks of folios by head page, and since when (ns) they have waited. */
+export class FolioMarks {
+  private flags = new Int32Array(1024)
+  private since = new Float64Array(1024)
+  /** Highest head page with a mark, plus 1. */
+  private end = 0
+
+  has(head: number, mark: number): boolean {
+    return head < this.end && (this.flags[head] & mark) !== 0
+  }
+
+  set(head: number, mark: number): void {
+    this.flags = holding(this.flags, head)
+    this.flags[head] |= mark
+    if (head >= this.end) this.end = head + 1
+  }
+
+  drop(head: number, mark: number): void {
+    if (head < this.end) this.flags[head] &= ~mark
+  }
+
+  /** {@link set}, and remembers the time. */
+  setSince(head: number, mark: number, ns: number): void {
+    this.set(head, mark)
+    this.since = holding(this.since, head)
+    this.since[head] = ns
+  }
+
+  sinceNs(head: number): number {
+    return this.since[head]
+  }
+
+  /** Tells of each folio with all of `marks`, and none of `without`. */
+  each(marks: number, without: number, tell: (head: number) => void): void {
+    for (let head = 0; head < this.end; head++) {
+      if ((this.flags[head] & (marks | without)) === marks) tell(head)
+    }
+  }
+}

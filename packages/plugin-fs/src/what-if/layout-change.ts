@@ -1,0 +1,55 @@
+import { type Operation, PAGE_SIZE, type PageEvent } from '@pinscope/core'
+
+/** Rows that change the layout of a file. */
+export const LAYOUT_CHANGES: readonly string[] = ['reflink', 'truncate', 'allocate', 'layout']
+
+/** A change of the layout of a file that a task asked for: kept while it waits. */
+export interface LayoutChange {
+  /** One of {@link LAYOUT_CHANGES}. */
+  readonly name: string
+  readonly task: number
+  readonly file: number
+  readonly positionBytes: number
+  readonly lengthBytes: number
+  /** Page rows of the range. */
+  readonly pages: readonly number[]
+  /** When it was asked for, ns. */
+  readonly sinceNs: number
+}
+
+/** The change that a row asks for. */
+export function layoutChangeOf(event: PageEvent): LayoutChange {
+  const positionBytes = Math.max(event.offsetBytes, 0)
+  const isToEnd = event.name === 'truncate' || event.lengthBytes < 0
+  return {
+    name: event.name,
+    task: event.mm,
+    file: event.file,
+    positionBytes,
+    lengthBytes: isToEnd ? Number.MAX_SAFE_INTEGER - positionBytes : event.lengthBytes,
+    pages: [...event.page.subarray(0, event.length)],
+    sinceNs: event.nowNs[0],
+  }
+}
+
+/** It happens now: to `pages`, where not to all that it names. */
+export function happen(io: Operation, change: LayoutChange, pages = change.pages): void {
+  const { name, file, positionBytes, lengthBytes } = change
+  const { audit } = io
+  asTask(io, change.task, () => audit?.leases.changeLayout(file, positionBytes, lengthBytes, pages))
+  if (name === 'reflink') for (const page of pages) audit?.folios.reflink(page)
+  if (name === 'allocate') audit?.space.allocate(file, positionBytes, lengthBytes)
+  if (name !== 'truncate') return
+  for (const page of pages) audit?.folios.truncate(page)
+  const { cache } = io.memory
+  cache.truncate(file, Math.ceil(positionBytes / PAGE_SIZE), (page) => io.ledger.mappingReferences.put(page))
+}
+
+/** An audit takes what is done as done by `task`: it may be late, in a row of another. */
+export function asTask(io: Operation, task: number, act: () => void): void {
+  const bus = io.audit?.bus
+  const before = bus?.task ?? 0
+  if (bus !== undefined) bus.task = task
+  act()
+  if (bus !== undefined) bus.task = before
+}

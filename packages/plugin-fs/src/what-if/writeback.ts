@@ -1,0 +1,292 @@
+import { type ConsumerEnvironment, FLAG_DIRTY, FLAG_KERNEL, KIND_FILE, type Operation, type PageEvent } from '@pinscope/core'
+import { BY_KERNEL } from '@pinscope/core/audit'
+import { zeroCounts } from './counts.ts'
+import { DeviceStores, folioBytes } from './device-stores.ts'
+import { DirectIo } from './direct-io.ts'
+import {
+  FolioMarks,
+  MARK_CLEAN,
+  MARK_COPY,
+  MARK_DIRTY,
+  MARK_END_OWED,
+  MARK_SKIPPED,
+  MARK_STORE_WAITS,
+  MARK_UNSAVED,
+  MARK_WAITING,
+  MARK_WRITEBACK,
+} from './folio-marks.ts'
+import { NamedPins } from './named-pins.ts'
+import { PinTest } from './pin-test.ts'
+import { WRITEBACK_COUNTERS } from './writeback-counters.ts'
+
+/** What writeback does with a folio that looks pinned. */
+export type PinnedWriteback = 'as-is' | 'skip' | 'wait' | 'bounce-block' | 'bounce-fs' | 'stable'
+
+/**
+ * Writeback of folios that devices may be storing into. `writeback` and `writeback_end` rows come here: they clean the
+ * folio, write it as it is, or do one of the other things that were proposed.
+ *
+ * No kernel looks at pins there: write_cache_pages (6.1) and folio_prepare_writeback (6.12, 7.3) lock the folio, clear its
+ * dirty bit and hand it to the file system.
+ *
+ * @kernel mm/page-writeback.c: writeback_iter, folio_clear_dirty_for_io (6.1: write_cache_pages, clear_page_dirty_for_io),
+ *   folio_wait_stable; block/bounce.c: __blk_queue_bounce (6.1, 6.12: pages of high memory only)
+ */
+export class WritebackConsumer extends DirectIo {
+  private readonly counts = zeroCounts(WRITEBACK_COUNTERS)
+  private readonly choice: PinnedWriteback
+  private readonly pins: PinTest
+  private readonly marks = new FolioMarks()
+  private readonly stores = new DeviceStores()
+  private readonly named = new NamedPins()
+  /** Folios whose writeback waits, in order. */
+  private waiting: number[] = []
+  /** When the last row let go of pins, ns: it does so behind this consumer's back. */
+  private readonly releaseNs = new Float64Array(1)
+  /** The file system wants data that does not change, for checksums of its own. */
+  private readonly hasChecksums: boolean
+  private readonly hasStablePages: boolean
+  private readonly staysDirty: boolean
+
+  constructor(environment: ConsumerEnvironment, choice: PinnedWriteback) {
+    super(environment)
+    const { filesystem, stableWrites, options } = environment
+    this.choice = choice
+    this.pins = new PinTest(environment)
+    this.hasChecksums = filesystem === 'btrfs'
+    this.hasStablePages = choice === 'stable' || stableWrites
+    this.staysDirty = options['stays-dirty'] === 1
+  }
+
+  override submit(io: Operation): number {
+    this.prepare(io)
+    return super.submit(io)
+  }
+
+  event(io: Operation, event: PageEvent): boolean {
+    this.prepare(io)
+    this.goOn(io, this.releaseNs[0])
+    const { marks, stores, named } = this
+    switch (event.name) {
+      case 'writeback':
+        this.eachFolio(event, (head) => this.write(io, head))
+        return true
+      case 'writeback_end':
+        this.eachFolio(event, (head) => this.end(io, head))
+        return true
+      case 'store':
+        if ((event.flags & FLAG_KERNEL) === 0) this.eachFolio(event, (head) => this.cpuStores(head))
+        else this.eachStored(event)
+        return false
+      case 'mkwrite':
+        this.eachFolio(event, (head) => this.ask(head))
+        return false
+      case 'dirty':
+        this.eachFolio(event, (head) => marks.set(head, MARK_DIRTY))
+        return false
+      case 'dma':
+        stores.begin(event, this.stored)
+        return false
+      case 'dma_end':
+        stores.end(event.id, this.stored)
+        return false
+      case 'pin':
+      case 'get':
+        named.take(event)
+        if (event.isStore) this.eachFolio(event, (head) => this.ask(head))
+        return false
+      case 'unpin':
+      case 'put':
+        this.releaseNs[0] = event.nowNs[0]
+        named.drop(event, (page) => {
+          if ((event.flags & FLAG_DIRTY) !== 0 && this.pages.kind[page] === KIND_FILE) this.dirtied(page)
+        })
+        return false
+      case 'truncate':
+        this.eachFolio(event, (head) => this.leave(head))
+        return false
+      default:
+        return false
+    }
+  }
+
+  /** What waits until the trace is over has waited until then. */
+  close(io: Operation): void {
+    this.goOn(io, this.releaseNs[0])
+    const { counts, marks, pages } = this
+    counts.waitsNeverOver += this.waiting.length
+    for (const head of this.waiting) {
+      this.waited(head, this.ledger.nowNs)
+      marks.set(head, MARK_SKIPPED)
+    }
+    marks.each(MARK_SKIPPED, 0, (head) => {
+      counts.pagesNeverWritten += 2 ** pages.order[head]
+    })
+    marks.each(MARK_UNSAVED, MARK_DIRTY, () => {
+      counts.lostUpdates++
+    })
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.counts, ...this.pins.counts }
+  }
+
+  protected override readonly taken = (page: number): void => this.ask(this.pages.head[page])
+
+  protected override readonly stored = (page: number): void => {
+    const { marks, counts } = this
+    const head = this.pages.head[page]
+    if (marks.has(head, MARK_WRITEBACK) && !marks.has(head, MARK_COPY)) counts.tornWritebacks++
+    if (marks.has(head, MARK_CLEAN)) counts.storesUnnoticed++
+    marks.set(head, MARK_UNSAVED)
+  }
+
+  protected override readonly dirtied = (page: number): void => {
+    const { marks, counts } = this
+    const head = this.pages.head[page]
+    if (marks.has(head, MARK_CLEAN) && !marks.has(head, MARK_DIRTY)) counts.dirtiedUnasked++
+    marks.set(head, MARK_DIRTY)
+  }
+
+  protected override released(io: Operation): void {
+    if (this.waiting.length > 0) this.goOn(io, this.ledger.nowNs)
+  }
+
+  /** Pages that are stable everywhere are so for the audit too. */
+  private prepare(io: Operation): void {
+    if (this.choice === 'stable' && io.audit !== null) io.audit.folios.stableWrites = true
+  }
+
+  private write(io: Operation, head: number): void {
+    const { counts, marks, pins } = this
+    if (marks.has(head, MARK_WRITEBACK | MARK_WAITING)) return
+    if (this.choice === 'as-is' || this.choice === 'stable' || !pins.decide(head)) this.begin(io, head)
+    else if (this.choice === 'skip') {
+      counts.pagesSkipped += 2 ** this.pages.order[head]
+      marks.set(head, MARK_SKIPPED)
+    } else if (this.choice === 'wait') {
+      counts.waits++
+      marks.setSince(head, MARK_WAITING, this.ledger.nowNs)
+      this.waiting.push(head)
+      io.audit?.tasks.wait('user')
+    } else this.bounce(io, head)
+  }
+
+  /** The folio is cleaned and its contents go to the disk from where they are. */
+  private begin(io: Operation, head: number): void {
+    const { marks, counts } = this
+    io.audit?.folios.clean(head)
+    io.audit?.folios.writeback(head)
+    io.audit?.devices.begin(diskReading(head), false, head, 0, folioBytes(this.pages.order[head]))
+    marks.set(head, MARK_WRITEBACK | MARK_CLEAN)
+    marks.drop(head, MARK_DIRTY | MARK_UNSAVED | MARK_SKIPPED | MARK_COPY)
+    counts.pagesWritten += 2 ** this.pages.order[head]
+  }
+
+  /**
+   * The contents are copied at once, and the copy goes to the disk. In the block layer the folio was cleaned long before
+   * that, and is under writeback until the I/O is over. The block layer, and what is below it, sees the copy alone; a file
+   * system with checksums has read the folio before. In the file system nothing but the copy is written, and the folio may
+   * be left dirty.
+   */
+  private bounce(io: Operation, head: number): void {
+    const { marks, counts, pages, stores } = this
+    const bytes = folioBytes(pages.order[head])
+    const { audit } = io
+    counts.pagesWritten += 2 ** pages.order[head]
+    counts.pagesBounced += 2 ** pages.order[head]
+    counts.bytesBounced += bytes
+    if (stores.isAtWork(head, 2 ** pages.order[head])) counts.tornBounces++
+    io.copied(bytes)
+    const isLeftDirty = this.choice === 'bounce-fs' && this.staysDirty
+    const isUnderWriteback = this.choice === 'bounce-block' && this.hasChecksums
+    marks.drop(head, MARK_UNSAVED | MARK_SKIPPED)
+    if (isLeftDirty) {
+      audit?.folios.load(head, 0, bytes, BY_KERNEL)
+      return
+    }
+    audit?.folios.clean(head)
+    audit?.folios.writeback(head)
+    audit?.folios.load(head, 0, bytes, BY_KERNEL)
+    marks.set(head, MARK_CLEAN)
+    marks.drop(head, MARK_DIRTY)
+    if (isUnderWriteback) marks.set(head, MARK_WRITEBACK | MARK_COPY)
+    else audit?.folios.writebackEnd(head)
+  }
+
+  private end(io: Operation, head: number): void {
+    const { marks, counts } = this
+    if (marks.has(head, MARK_WAITING)) marks.set(head, MARK_END_OWED)
+    if (!marks.has(head, MARK_WRITEBACK)) return
+    if (!marks.has(head, MARK_COPY)) io.audit?.devices.end(diskReading(head))
+    io.audit?.folios.writebackEnd(head)
+    const isAwaited = marks.has(head, MARK_STORE_WAITS)
+    if (isAwaited) counts.storeWaitNs += this.ledger.nowNs - marks.sinceNs(head)
+    marks.drop(head, MARK_WRITEBACK | MARK_COPY | MARK_STORE_WAITS)
+    if (isAwaited) this.cpuStores(head)
+  }
+
+  /** Writebacks whose pins are gone since `nowNs` begin. */
+  private goOn(io: Operation, nowNs: number): void {
+    if (this.waiting.length === 0) return
+    const { marks, pins } = this
+    const ready = this.waiting.filter((head) => !pins.maybe(head))
+    this.waiting = this.waiting.filter((head) => pins.maybe(head))
+    for (const head of ready) {
+      const isOver = marks.has(head, MARK_END_OWED)
+      this.waited(head, nowNs)
+      this.begin(io, head)
+      if (isOver) this.end(io, head)
+    }
+  }
+
+  private waited(head: number, nowNs: number): void {
+    const { marks, counts } = this
+    counts.waitNs += nowNs - marks.sinceNs(head)
+    marks.drop(head, MARK_WAITING | MARK_END_OWED)
+  }
+
+  /** A CPU stores: it waits where pages are stable, and asks the file system where the folio is write-protected. */
+  private cpuStores(head: number): void {
+    const { marks, counts } = this
+    if (this.hasStablePages && marks.has(head, MARK_WRITEBACK)) {
+      if (!marks.has(head, MARK_STORE_WAITS)) counts.storeWaits++
+      if (!marks.has(head, MARK_STORE_WAITS)) marks.setSince(head, MARK_STORE_WAITS, this.ledger.nowNs)
+      return
+    }
+    this.ask(head)
+    marks.set(head, MARK_UNSAVED)
+  }
+
+  /** @kernel mm/memory.c: do_page_mkwrite */
+  private ask(head: number): void {
+    const { marks, counts } = this
+    if (marks.has(head, MARK_CLEAN)) counts.mkwriteCalls++
+    marks.drop(head, MARK_CLEAN)
+    marks.set(head, MARK_DIRTY)
+  }
+
+  private leave(head: number): void {
+    this.waiting = this.waiting.filter((one) => one !== head)
+    this.marks.drop(head, -1)
+  }
+
+  private eachStored(event: PageEvent): void {
+    for (let i = 0; i < event.length; i++) if (this.pages.kind[event.page[i]] === KIND_FILE) this.stored(event.page[i])
+  }
+
+  private eachFolio(event: PageEvent, tell: (head: number) => void): void {
+    const { head, kind } = this.pages
+    let last = -1
+    for (let i = 0; i < event.length; i++) {
+      const at = head[event.page[i]]
+      if (at !== last && kind[at] === KIND_FILE) tell(at)
+      last = at
+    }
+  }
+}
+
+/** Id by which an audit knows the disk that reads a folio: those of a trace are 0 and above. */
+function diskReading(head: number): number {
+  return -1 - head
+}
