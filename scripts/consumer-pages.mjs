@@ -14,10 +14,14 @@ import { withOutputs } from './readme-output.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 export const FOLDER = `${root}docs/consumers/`
 
+/** The collection of bugs has a page of its own: docs/bugs.md. */
+const OTHERS = ['plugin-bugs']
+
 /** Every consumer that a plugin of this repository brings, in order: { definition, packageName }. */
 export async function pluginConsumers() {
   const found = []
-  for (const folder of readdirSync(`${root}packages`).filter((name) => name.startsWith('plugin-'))) {
+  const folders = readdirSync(`${root}packages`).filter((name) => name.startsWith('plugin-') && !OTHERS.includes(name))
+  for (const folder of folders) {
     const { name } = JSON.parse(readFileSync(`${root}packages/${folder}/package.json`, 'utf8'))
     const { default: register } = await import(pathToFileURL(`${root}packages/${folder}/dist/register.js`).href)
     for (const definition of (await register()).consumers) found.push({ definition, packageName: name })

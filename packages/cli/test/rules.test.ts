@@ -1,7 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Registry } from '@pinscope/core'
 import { HAZARD_RULES } from '@pinscope/core/audit'
 import { describe, expect, it } from 'vitest'
+import { ruleText } from '../src/render/rule.ts'
+import { PLAIN } from '../src/render/terminal.ts'
+import { runExample } from '../src/services/rules-example.ts'
 import { pinscope, temporaryFolder } from './run.ts'
 
 const PLUGIN = 'packages/cli/test/fixtures/plugin-rules'
@@ -35,11 +39,14 @@ describe('one rule', () => {
   it.each(['H-10', 'h-10', 'h10', '10'])('%s', async (id) => {
     const { status, stdout } = await pinscope(['rules', id])
     expect(status).toBe(0)
-    expect(stdout).toMatch(/^H-10 pin leak {2}\(LEAK, high; @pinscope\/core\)\n {2}given {5}pages are pinned\n/)
+    expect(stdout).toMatch(/^H-10 pin leak\n {2}verdict {3}LEAK, high\n {2}given {5}pages are pinned\n/)
   })
 
   it('has the drawing, a trace, what is found in it, and what is different where nothing is', async () => {
     const { stdout } = await pinscope(['rules', 'MINE-7', '--plugin', PLUGIN])
+    expect(stdout).toContain(
+      'MINE-7 many pages in one pin\n  verdict   PERF, info\n  package   pinscope-rules-of-mine\n',
+    )
     expect(stdout).toContain('\n  pin 1   pin 2   pin 3   pin 4   pin 5\n')
     expect(stdout).toContain('\n  0,pin,buffer,1,read,0x10000+20480\n  1,unpin,buffer,1,,\n')
     expect(stdout).toContain('\n  example.csv:3: row 1: 5 pages at once\n')
@@ -66,18 +73,28 @@ describe('one rule', () => {
   })
 })
 
-it.each([
-  [['rules', '--help']],
-  [['rules']],
-  [['rules', '--plugin', PLUGIN]],
-  ...HAZARD_RULES.map(({ id }) => [['rules', id]]).slice(0, 6),
-])('%j fits 80 columns and is plain ASCII', async (args) => {
-  const { stdout, stderr } = await pinscope(args)
-  expect(stderr).toBe('')
+describe('80 columns of plain ASCII', () => {
   // A trace is told as it is, so that it can be copied.
   const isTrace = (line: string) => /^ {2}([-+] )?(\d+|ts|#)[, ]/.test(line)
-  expect(stdout.split('\n').filter((line) => line.length > 80 && !isTrace(line))).toEqual([])
-  expect(stdout).toMatch(/^[\x20-\x7e\n]+$/)
+  const wideLines = (text: string) => text.split('\n').filter((line) => line.length > 80 && !isTrace(line))
+
+  it.each([[['rules', '--help']], [['rules']], [['rules', '--plugin', PLUGIN]], [['rules', 'H-10']]])(
+    '%j',
+    async (args) => {
+      const { stdout, stderr } = await pinscope(args)
+      expect([stderr, wideLines(stdout)]).toEqual(['', []])
+      expect(stdout).toMatch(/^[\x20-\x7e\n]+$/)
+    },
+  )
+
+  it.each(HAZARD_RULES.map((rule) => [rule.id, rule] as const))('%s', async (id, rule) => {
+    const example = await runExample(rule, new Registry())
+    const text = ruleText(PLAIN, { rule: { ...rule, package: '@pinscope/core' }, example })
+    expect(wideLines(text)).toEqual([])
+    expect(text).toMatch(/^[\x20-\x7e\n]+$/)
+    for (const row of rule.example.rows) expect(text).toContain(`: row ${row}: `)
+    expect([id, example.soundFindings]).toEqual([id, []])
+  })
 })
 
 describe('a plugin whose rule is broken: exit status 3, the package named', () => {

@@ -96,6 +96,7 @@ export {
   FOLL_PIN,
   FOLL_WRITE,
 } from './memory/foll.ts'
+export { type GupRules, gupRules, type LargeReuse } from './memory/gup-rules.ts'
 export { Memory } from './memory/memory.ts'
 export { PageBytes } from './memory/page-bytes.ts'
 export * from './memory/page-cache.ts'

@@ -4,6 +4,7 @@ import { nullConsumer } from '../src/consumer/null-consumer.ts'
 import { PluginError } from '../src/consumer/plugin-error.ts'
 import { Registry } from '../src/consumer/registry.ts'
 import { isModelledSeries, kernelVersionOf } from '../src/kernel/version.ts'
+import { h10 } from '../src/lifetime/rules/h-10-pin-leak.ts'
 import { consumerOptions } from '../src/replay/consumer-options.ts'
 import { UsageError } from '../src/replay/usage-error.ts'
 import { laneOf, reportOf } from './support/replay-rows.ts'
@@ -61,6 +62,29 @@ describe('what a plugin registers', () => {
     expect(registering({ apiVersion: 1, consumers: [{ ...own, name: 'bio' }] })).toThrow(
       'already taken by @pinscope/core',
     )
+  })
+})
+
+describe('hazard rules of a plugin', () => {
+  const mine = { ...h10, id: 'MINE-1' }
+
+  it('are found by registry.rules(), each with its package; those of pinscope are not among them', () => {
+    const registry = new Registry()
+    expect(registry.rules()).toEqual([])
+    registry.register('their-package', { apiVersion: 1, rules: [mine] })
+    expect(registry.rules().map(({ packageName, rule }) => [packageName, rule.id])).toEqual([
+      ['their-package', 'MINE-1'],
+    ])
+  })
+
+  it.each([
+    ['no list', mine, '"rules" is not an array'],
+    ['null', [null], 'rule id undefined is not of the form "MY-01"'],
+    ["one of pinscope's", [h10], 'rule "H-10": ids with the letter H are pinscope\'s own; take other letters'],
+    ['one with no kernel', [{ ...mine, kernel: 1 }], 'rule "MINE-1": it has no kernel'],
+    ['the same twice', [mine, { ...mine, id: 'MINE-01' }], 'its rule "MINE-01" is already taken by their-package'],
+  ])('%s is refused with the name of the package', (_, rules, problem) => {
+    expect(registering({ apiVersion: 1, rules })).toThrow(new PluginError('their-package', problem))
   })
 })
 

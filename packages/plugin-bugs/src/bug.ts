@@ -8,10 +8,14 @@ export interface BugCase {
   readonly kernel: string
   /** Upstream commit of the fix, twelve digits; null where the collection names none. */
   readonly commit: string | null
+  /** `CVE-…`; left out where there is none. */
+  readonly cve?: string
   /** Name of the trace in the bug's folder. */
   readonly trace: string
   /** The rules that find it, the one that names it first: `H-13`. */
   readonly rules: readonly string[]
+  /** Those that still speak after the fix, where it mended what followed and not the cause; left out: none does. */
+  readonly rulesAfter?: readonly string[]
   /** Row of the trace that the finding of the first rule names. */
   readonly row: number
   /** A step made to fail, as `--faults` has it: `alloc@1`. */
@@ -35,8 +39,6 @@ export interface Bug {
   readonly title: string
   /** What went wrong, in a sentence or two. */
   readonly summary: string
-  /** `CVE-…`; null where there is none. */
-  readonly cve: string | null
   readonly cases: readonly BugCase[]
 }
 

@@ -1,5 +1,6 @@
 /** @pinscope/plugin-fs: consumers of file systems, and of memory by address. */
 export { afsDir } from './afs-dir/definition.ts'
+export { recvfile, writeClassic, writeIomap, writeMultipage } from './buffered-write/definition.ts'
 export { fuse } from './fuse/definition.ts'
 export { ioUringFixed } from './io-uring-fixed/definition.ts'
 export { loop } from './loop/definition.ts'
@@ -7,3 +8,4 @@ export { netfsDio } from './netfs-dio/definition.ts'
 export { nfsDirect } from './nfs-direct/definition.ts'
 export { processVm, procMem } from './process-vm/definition.ts'
 export { vring } from './vring/definition.ts'
+export { LEASE_CONSUMERS, REFLINK_CONSUMERS, WHAT_IF_CONSUMERS, WRITEBACK_CONSUMERS } from './what-if/definitions.ts'

@@ -38,7 +38,8 @@ type LaneColumn = 'consumer' | 'policy'
 interface Question {
   readonly title: string
   readonly head: readonly string[]
-  readonly note: string
+  /** What words of the table mean, told where they stand in it. */
+  readonly notes: Readonly<Record<string, string>>
   /** What tells the lines of several lanes apart, and where in the line it stands. */
   readonly laneColumns: readonly LaneColumn[]
   readonly laneColumnsAt: number
@@ -49,7 +50,10 @@ const QUESTIONS: readonly Question[] = [
   {
     title: 'Where pages are put into iterators that take nothing, and what keeps them alive',
     head: ['iterator', 'kept by', 'operations', 'pages'],
-    note: "its owner: nothing but whoever made the iterator, which must outlive the I/O; not told: the consumer's model does not say.",
+    notes: {
+      'its owner': 'nothing but whoever made the iterator, which must outlive the I/O',
+      'not told': "the consumer's model does not say",
+    },
     laneColumns: ['consumer', 'policy'],
     laneColumnsAt: 0,
     lines: ({ iterators }) =>
@@ -61,7 +65,7 @@ const QUESTIONS: readonly Question[] = [
   {
     title: 'Where references from extractions go, and who drops them',
     head: ['holder', 'kind', 'taken in', 'dropped in', 'pages'],
-    note: 'ref: a plain reference (FOLL_GET, get_page); trace row: a pin, get, unpin or put row.',
+    notes: { ref: 'a plain reference (FOLL_GET, get_page)', 'trace row': 'a pin, get, unpin or put row' },
     // The holder is the consumer, or a row of the trace that its lane replays.
     laneColumns: ['policy'],
     laneColumnsAt: 1,
@@ -85,7 +89,7 @@ export function auditTables(terminal: Terminal, { traces }: AuditReport): string
 }
 
 function questionTable(terminal: Terminal, question: Question, lanes: readonly AuditLaneReport[]): string[] {
-  const { title, note, laneColumnsAt: at } = question
+  const { title, laneColumnsAt: at } = question
   const columns = question.laneColumns.filter((column) => new Set(lanes.map((lane) => lane[column])).size > 1)
   const rows = addedUp(
     lanes.flatMap((lane) =>
@@ -109,9 +113,15 @@ function questionTable(terminal: Terminal, question: Question, lanes: readonly A
       styled(terminal, 'bold', wrapped(title, terminal.columns)),
       table,
       ...(rest > 0 ? [`and ${grouped(rest)} more lines (--json lists all)`] : []),
-      ...(note === '' ? [] : [styled(terminal, 'dim', wrapped(note, terminal.columns))]),
+      ...notes(terminal, question, rows),
     ].join('\n'),
   ]
+}
+
+function notes(terminal: Terminal, question: Question, rows: readonly Line[]): string[] {
+  const told = Object.entries(question.notes).filter(([word]) => rows.some(({ words }) => words.includes(word)))
+  const text = told.map(([word, meaning]) => `${word}: ${meaning}`).join('; ')
+  return text === '' ? [] : [styled(terminal, 'dim', wrapped(text, terminal.columns))]
 }
 
 /** Lines with the same words are one; those of a lane together, most pages first. */

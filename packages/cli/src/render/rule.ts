@@ -6,6 +6,8 @@ import { lineDiff } from './rule-diff.ts'
 import { styled, type Terminal } from './terminal.ts'
 import { wrapped } from './text.ts'
 
+const CORE = '@pinscope/core'
+
 /** A rule in full: what it says, a drawing, a trace that breaks it with what is found there, and the same done right. */
 export function ruleText(
   terminal: Terminal,
@@ -23,9 +25,10 @@ export function ruleText(
 
 function head(terminal: Terminal, rule: ListedRule): string {
   const { id, name, verdict, severity } = rule
-  const title = `${styled(terminal, 'bold', `${id} ${name}`)}  ${styled(terminal, 'dim', `(${verdict}, ${severity}; ${rule.package})`)}`
   return [
-    title,
+    styled(terminal, 'bold', wrapped(`${id} ${name}`, terminal.columns, '  ')),
+    ...paragraph(terminal, 'verdict', `${verdict}, ${severity}`),
+    ...paragraph(terminal, 'package', rule.package === CORE ? '' : rule.package),
     ...paragraph(terminal, 'given', rule.precondition),
     ...paragraph(terminal, 'broken by', rule.event),
     ...paragraph(terminal, 'advice', rule.advice),

@@ -137,7 +137,8 @@ export class Audit {
     if (takenRow > 0) {
       const kind = token === 0 ? 'taken' : this.tokens.retention(token) === 2 ? 'pinned' : 'referenced'
       const by = token === 0 ? '' : ` by ${this.tokens.holders[token]}`
-      steps.push({ row: takenRow, what: `${kind}${by}` })
+      // First in its row: what the reference is for comes after it.
+      steps.unshift({ row: takenRow, what: `${kind}${by}` })
     }
     return steps.sort((a, b) => a.row - b.row)
   }

@@ -51,7 +51,7 @@ export class Folios {
   stableWrites = false
   /** Stores that waited for the end of a writeback. */
   waits = 0
-  /** Transitions that the kernel asserts never happen: start of a writeback under writeback, and the like. */
+  /** What the kernel asserts never happens: a writeback begun under another, an end without a begin (6.1: only that). */
   illegal = 0
   /** Folios that some event was about; while there is none, nothing but files is of interest. */
   known = 0

@@ -37,7 +37,11 @@ export class Tasks {
     for (const held of this.locks.values()) for (const lock of held) tell(lock)
   }
 
-  /** The task at work locks a folio: page `index` of `file`, where that is known. @kernel mm/filemap.c: __filemap_get_folio (FGP_LOCK) */
+  /**
+   * The task at work locks a folio: page `index` of `file`, where that is known. It is the task's until it is unlocked, by
+   * whomever: a lock that is handed to an I/O, whose end drops it, is not to be told of.
+   * @kernel mm/filemap.c: __filemap_get_folio (FGP_LOCK)
+   */
   lock(page: number, file = -1, index = -1): void {
     const held = this.locks.get(this.bus.task) ?? []
     if (this.isLockedByRow(held, page)) return

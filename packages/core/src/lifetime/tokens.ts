@@ -1,13 +1,14 @@
 import type { Retention } from '../extract/retention.ts'
-import { grown } from '../grown.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LedgerTap } from '../ledger/ledger-tap.ts'
 import type { Violation } from '../ledger/violation.ts'
 import { FOLL_LONGTERM, FOLL_WRITE } from '../memory/foll.ts'
+import { ZERO_PAGE } from '../memory/page-store.ts'
 import type { EventBus } from './event-bus.ts'
 import type { Folios } from './folios.ts'
 import { eventCode } from './lifetime-event.ts'
 import { PlainReferences } from './plain-references.ts'
+import { TokenColumns, type TokenPurpose } from './token-columns.ts'
 
 const ACQUIRE = eventCode('acquire')
 const RELEASE = eventCode('release')
@@ -17,47 +18,15 @@ const VIOLATION = eventCode('violation')
 const RAW = eventCode('raw')
 const PUT_BORROWED = eventCode('put_borrowed')
 
-/** What the next references taken are for: set by the lane before a consumer runs. */
-export interface TokenPurpose {
-  /** The memory is written to: ITER_DEST, FOLL_WRITE. */
-  isDest: boolean
-  /** It is a user's memory: only that is ever owed an unpin. @kernel include/linux/uio.h: user_backed_iter */
-  isUser: boolean
-  /** FOLL_LONGTERM. */
-  isLongTerm: boolean
-  mm: number
-}
-
 /**
- * What the rules know of a reference, besides what the ledger does: a row of the hold table is a token. The columns are
- * those of lifetime.md 1.2.
+ * What the rules know of references, besides what the ledger does: those of holds, which are tokens, and those taken page
+ * by page. What the ledger does becomes events here.
  */
-export class Tokens implements LedgerTap {
+export class Tokens extends TokenColumns implements LedgerTap {
   /** What it is for. */
   readonly purpose: TokenPurpose = { isDest: false, isUser: false, isLongTerm: false, mm: 0 }
   /** Name of whoever takes: the consumer, or an event of the trace. */
   holder = ''
-  isDest = new Uint8Array(1024)
-  isUser = new Uint8Array(1024)
-  isLongTerm = new Uint8Array(1024)
-  mm = new Int32Array(1024)
-  /** Something was written through it. */
-  wrote = new Uint8Array(1024)
-  /** Its folios were made dirty after that. */
-  dirtied = new Uint8Array(1024)
-  /** The object that it belongs to, 0: none; and how many of its pages are in that object's list. */
-  owner = new Int32Array(1024)
-  attached = new Int32Array(1024)
-  /** The call that took it returned this errno (positive) while it was open, 0: it did not. */
-  errno = new Int32Array(1024)
-  /** Row in which its owner was freed while it was open. */
-  ownerFreedRow = new Int32Array(1024)
-  /** Row in which only a part of its pages was let go, 0: none was. */
-  shortRow = new Int32Array(1024)
-  /** The token that it was split from, 0: none. */
-  splitFrom = new Int32Array(1024)
-  /** 1: an object lived and died around it, and took others but not it. */
-  passedBy = new Uint8Array(1024)
   /** References on pages that are in no token. */
   readonly plain = new PlainReferences()
   /** Rows in which objects were allocated, or got entries. */
@@ -76,6 +45,7 @@ export class Tokens implements LedgerTap {
   private isDirtying = false
 
   constructor(bus: EventBus, ledger: Ledger, folios: Folios) {
+    super()
     this.bus = bus
     this.ledger = ledger
     this.folios = folios
@@ -158,20 +128,8 @@ export class Tokens implements LedgerTap {
   }
 
   acquired(slot: number): void {
-    while (slot >= this.isDest.length) this.grow()
     const { purpose } = this
-    this.isDest[slot] = purpose.isDest ? 1 : 0
-    this.isUser[slot] = purpose.isUser ? 1 : 0
-    this.isLongTerm[slot] = purpose.isLongTerm ? 1 : 0
-    this.mm[slot] = purpose.mm
-    this.wrote[slot] = 0
-    this.dirtied[slot] = 0
-    this.owner[slot] = 0
-    this.attached[slot] = 0
-    this.errno[slot] = 0
-    this.ownerFreedRow[slot] = 0
-    this.shortRow[slot] = 0
-    this.splitFrom[slot] = 0
+    this.begin(slot, purpose)
     this.holders[slot] = this.holder
     this.ofOperation.push(slot)
     if (this.bus.hears(ACQUIRE)) this.tell(ACQUIRE, slot, this.pagesOf(slot))
@@ -205,13 +163,9 @@ export class Tokens implements LedgerTap {
   }
 
   split(from: number, to: number): void {
-    while (to >= this.isDest.length) this.grow()
-    for (const column of [this.isDest, this.isUser, this.isLongTerm, this.wrote, this.dirtied, this.passedBy])
-      column[to] = column[from]
-    for (const column of [this.mm, this.owner, this.errno, this.ownerFreedRow]) column[to] = column[from]
+    this.copy(from, to)
     this.attached[to] = Math.max(this.attached[from] - this.pagesOf(from), 0)
     this.attached[from] -= this.attached[to]
-    this.shortRow[to] = 0
     this.splitFrom[to] = from
     this.holders[to] = this.holders[from]
     this.ofOperation.push(to)
@@ -219,13 +173,13 @@ export class Tokens implements LedgerTap {
   }
 
   got(page: number): void {
-    this.plain.got(this.folios.headOf(page), this.bus.row, this.bus.line)
     this.tellPage(GET, page)
+    this.plain.got(this.folios.headOf(page), this.bus.row, this.bus.line)
   }
 
   putting(page: number): void {
-    this.plain.dropped(this.folios.headOf(page))
     this.tellPage(PUT, page)
+    this.plain.dropped(this.folios.headOf(page))
   }
 
   /** The counter of the page itself, not of its folio, moves by `by`. @kernel include/linux/page_ref.h: page_ref_inc, page_ref_dec */
@@ -235,6 +189,13 @@ export class Tokens implements LedgerTap {
     event.pages = 1
     event.amount = by
     this.bus.tell(RAW)
+    const head = this.folios.headOf(page)
+    // The zero page is never freed: what stays on it is no leak.
+    if (page === ZERO_PAGE) return
+    if (page !== head) this.plain.movedOwn(page, by, this.bus.row, this.bus.line)
+    // The counter of a head page is that of its folio.
+    else if (by > 0) for (let n = 0; n < by; n++) this.plain.got(head, this.bus.row, this.bus.line)
+    else for (let n = 0; n > by; n--) this.plain.dropped(head)
   }
 
   /** A page of which nothing was taken is let go as if something had been; counts nothing. */
@@ -248,6 +209,9 @@ export class Tokens implements LedgerTap {
 
   violated(violation: Violation): void {
     if (!this.bus.hears(VIOLATION)) return
+    // The ledger knows the row at work before the lane has told of a completion.
+    this.bus.row = violation.row
+    this.bus.line = violation.line
     const event = this.bus.next()
     event.detail = violation.rule
     event.row = violation.takenRow
@@ -299,22 +263,5 @@ export class Tokens implements LedgerTap {
     event.page = page
     event.pages = 1
     this.bus.tell(code)
-  }
-
-  private grow(): void {
-    const capacity = this.isDest.length * 2
-    this.isDest = grown(this.isDest, capacity)
-    this.isUser = grown(this.isUser, capacity)
-    this.isLongTerm = grown(this.isLongTerm, capacity)
-    this.mm = grown(this.mm, capacity)
-    this.wrote = grown(this.wrote, capacity)
-    this.dirtied = grown(this.dirtied, capacity)
-    this.owner = grown(this.owner, capacity)
-    this.attached = grown(this.attached, capacity)
-    this.errno = grown(this.errno, capacity)
-    this.ownerFreedRow = grown(this.ownerFreedRow, capacity)
-    this.passedBy = grown(this.passedBy, capacity)
-    this.shortRow = grown(this.shortRow, capacity)
-    this.splitFrom = grown(this.splitFrom, capacity)
   }
 }

@@ -19,10 +19,15 @@ export function buildReport(trace: TraceReader, span: TraceSpan, set: LaneSet): 
       layout: { level: isEventsOnly ? 'R' : 'L3', assumed: null },
     },
     lanes: set.lanes.map((lane) => blaming(lane, () => laneReport(lane))),
-    warnings: [...set.warnings, ...span.warnings(), ...undeclaredMemory(set), ...unknownKernel(trace, set)].map(
+    warnings: [...set.warnings, ...unheardRows(set, span), ...undeclaredMemory(set), ...unknownKernel(trace, set)].map(
       (text) => `${trace.header.name}: ${text}`,
     ),
   }
+}
+
+/** Rows that leave every count as it is, and that no consumer here has its own idea of. */
+function unheardRows(set: LaneSet, span: TraceSpan): string[] {
+  return set.lanes.some(({ consumer }) => consumer.event !== undefined) ? [] : span.warnings()
 }
 
 function undeclaredMemory(set: LaneSet): string[] {

@@ -4,7 +4,7 @@ import { PAGE_LIST_MAX } from '../extract/page-list.ts'
 import { type ExtractionPolicy, findPolicy } from '../extract/policy.ts'
 import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
 import { invariant } from '../invariant.ts'
-import { ITER_FOLIOQ, ITER_SOURCE, ITER_XARRAY } from '../iter/iter-type.ts'
+import { ITER_DEST, ITER_FOLIOQ, ITER_SOURCE, ITER_XARRAY } from '../iter/iter-type.ts'
 import { FLAG_DIRTY, FLAG_LONGTERM, FLAG_RAW } from '../iter/row-flags.ts'
 import { HOLD_NONE, type Hold, isHold, isPinned, makeHold, retentionOf } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
@@ -41,6 +41,8 @@ export class ReferenceEvents {
     if (isRaw && batch.event[row] === EVENT_GET) return
     const retention = batch.event[row] === EVENT_PIN ? RETAIN_PIN : RETAIN_REF
     this.startIter(batch, row)
+    // What is pinned as it is gets no write fault either.
+    if (!isRaw && batch.direction[row] === ITER_DEST) this.io.iter.direction = ITER_DEST
     let hold: Hold = HOLD_NONE
     let key = -1
     for (;;) {

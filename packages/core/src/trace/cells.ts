@@ -25,7 +25,7 @@ import { FAULT_FORM, FAULT_NAME_LONG, FAULT_NAMES_FULL, FAULT_RANGE, FAULT_WORD 
 import { FlagsCell } from './flags-cell.ts'
 import { ERRNO_MAX, MM_MAX, PINS_MAX, SEGMENTS_VECTOR_MAX } from './limits.ts'
 import { decimalInto, int32Into } from './numbers.ts'
-import { BACKING_NAMES, END_NEVER, END_SYNCHRONOUS, EVENT_NAMES, NONE, OP_NAMES, OpBatch } from './op-batch.ts'
+import { BACKING_NAMES, END_NEVER, END_SYNCHRONOUS, EVENT_NAMES, NONE, OP_NAMES, OP_NONE, OpBatch } from './op-batch.ts'
 import { ITER_UNSET } from './row-rules.ts'
 import { SegmentsCell } from './segments-cell.ts'
 import { endOfText } from './text-cell.ts'
@@ -60,6 +60,7 @@ export class CellReader {
     // A column that the file does not have keeps what clear() stores for an empty cell.
     const batch = this.batch
     batch.endNs.fill(END_SYNCHRONOUS)
+    batch.direction.fill(OP_NONE)
     batch.resultBytes.fill(Number.NaN)
     const none = [
       batch.offsetBytes,
@@ -124,7 +125,7 @@ export class CellReader {
         batch.mm[row] = 0
         return
       case COLUMN_OP:
-        batch.direction[row] = 0
+        batch.direction[row] = OP_NONE
         return
       case COLUMN_CALL:
         batch.call[row] = NONE

@@ -94,6 +94,8 @@ export const EVENT_STORE = 21
 
 /** Directions as the `op` column has them: index 0 = read (ITER_DEST), 1 = write (ITER_SOURCE). */
 export const OP_NAMES = ['read', 'write'] as const
+/** Direction of a row whose `op` cell is empty: no io row's. */
+export const OP_NONE = 2
 
 /** Backings of a `map` row, in the order of the codes. */
 export const BACKING_NAMES = [
@@ -142,7 +144,7 @@ export class OpBatch {
   readonly endNs = new Float64Array(BATCH_ROWS_MAX)
   /** Index into {@link EVENT_NAMES}. */
   readonly event = new Uint8Array(BATCH_ROWS_MAX)
-  /** Index into {@link OP_NAMES}: also the direction of the iterator. */
+  /** Index into {@link OP_NAMES}: also the direction of the iterator; {@link OP_NONE} where the cell is empty. */
   readonly direction = new Uint8Array(BATCH_ROWS_MAX)
   /** `ITER_*` type code. */
   readonly iterType = new Uint8Array(BATCH_ROWS_MAX)

@@ -161,7 +161,7 @@ export class SlowEvents {
   }
 
   private take(row: SlowRow, kind: Kind): void {
-    const { listed, first } = this.pagesOf(row, kind)
+    const { listed, first } = this.pagesOf(row, kind, row.isRead)
     const references = this.ledger.take(listed, kind) ?? []
     if (row.flags.has('longterm')) for (const reference of references) reference.why = 'long-term'
     const pages = counted(references)
@@ -222,16 +222,16 @@ export class SlowEvents {
   }
 
   /**
-   * The pages of an event's segments, as a source: whatever the policy, as far as they can be had; of a file those of at
+   * The pages of an event's segments, as a source unless it takes for writing: whatever the policy, as far as they can be had; of a file those of at
    * most 2 GiB.
    */
-  private pagesOf(row: SlowRow, kind: Kind): { listed: Page[][]; first: Page | null } {
+  private pagesOf(row: SlowRow, kind: Kind, isWrite = false): { listed: Page[][]; first: Page | null } {
     const isOfFile = row.iter === 'folioq' || row.iter === 'xarray'
     if (!exists(row.iter, this.setup.kernel)) return { listed: [], first: null }
     const total = row.segments.reduce((sum, { length }) => sum + length, 0)
     const iter = new SlowIter(row, isOfFile ? Math.min(total, MAX_RW_COUNT) : total, false)
     const takes = kind === 'pin' ? 'pin' : 'get'
-    const access = iter.space === KERNEL ? {} : ({ takes } as const)
+    const access = iter.space === KERNEL ? {} : ({ takes, write: isWrite } as const)
     const listed: Page[][] = []
     while (iter.left > 0) {
       const entries = list(iter, this.memory, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, access)

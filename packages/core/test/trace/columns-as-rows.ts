@@ -56,7 +56,7 @@ function columnsOf(reader: TraceReader, batch: OpBatch, row: number): object {
     event: EVENT_NAMES[batch.event[row]!],
     id: text(reader.ids, batch.id[row]!),
     mm: batch.mm[row],
-    op: OP_NAMES[batch.direction[row]!],
+    op: OP_NAMES[batch.direction[row]!] ?? '',
     call: text(reader.calls, batch.call[row]!),
     iter,
     segments: Array.from({ length: batch.segmentCount[row]! }, (_, index) => {
@@ -97,7 +97,7 @@ export function comparable({ line, row }: SimpleRow, index: number): object {
     event: row.event ?? 'io',
     id: row.id ?? null,
     mm: row.mm ?? 0,
-    op: row.op ?? 'read',
+    op: row.op ?? '',
     call: row.call ?? null,
     iter: row.iter ?? (segments.length > 1 ? 'iovec' : 'ubuf'),
     segments,

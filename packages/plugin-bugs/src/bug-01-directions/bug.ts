@@ -146,7 +146,6 @@ export const bug01 = defineBug({
   title: 'READ and WRITE confused',
   summary:
     'Nine places made an iterator as source of data and copied into it, or the other way round: the names READ and WRITE say what the call does, and were read as what happens to the memory.',
-  cve: null,
   cases: SITES.map((site): BugCase => {
     const { name, kernel, commit, trace, row, accepts } = site
     return {

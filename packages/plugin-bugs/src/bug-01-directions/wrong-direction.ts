@@ -5,9 +5,9 @@ import {
   copyToIter,
   type Direction,
   EFAULT,
+  IovIter,
   ITER_DEST,
   ITER_SOURCE,
-  IovIter,
   type Operation,
 } from '@pinscope/core'
 

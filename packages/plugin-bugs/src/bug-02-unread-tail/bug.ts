@@ -1,9 +1,9 @@
 import {
   type Consumer,
   type ConsumerEnvironment,
+  IovIter,
   ITER_DEST,
   ITER_SOURCE,
-  IovIter,
   type Operation,
   zeroIter,
 } from '@pinscope/core'
@@ -47,7 +47,6 @@ export const bug02 = defineBug({
   title: 'the unread tail is zeroed through a data source',
   summary:
     'After a short read netfs made an iterator over the rest of the page cache as a source of data, and wrote zeroes through it.',
-  cve: null,
   cases: [
     {
       name: 'netfs-clear-unread',

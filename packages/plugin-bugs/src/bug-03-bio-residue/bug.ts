@@ -53,7 +53,6 @@ export const bug03 = defineBug({
   title: 'pages that a bio refuses are not released',
   summary:
     'A zone append extracts 16 pages and stops where the bio refuses one: the pages behind it kept their references for ever.',
-  cve: null,
   cases: [
     {
       name: 'bio-append',

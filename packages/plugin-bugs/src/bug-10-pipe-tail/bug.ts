@@ -1,4 +1,4 @@
-import { type Consumer, HOLD_NONE, type Operation } from '@pinscope/core'
+import { type Consumer, HOLD_NONE, type Hold, type Operation } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
 
 /** Pages of one bio. @kernel include/linux/bio.h: BIO_MAX_VECS */
@@ -18,26 +18,24 @@ class DirectReadIntoPipe implements Consumer {
   submit(io: Operation): number {
     const { audit } = io
     const iterator = audit?.iterators.init(false, false, io.iter.mm, io.lengthBytes, io.lengthBytes, io.iter.type) ?? 0
+    // What the trace says was read ends where the file does.
+    const ofFile = Number.isNaN(io.recordedResult) ? io.lengthBytes : io.recordedResult
     let size = 0
-    let hold = HOLD_NONE as Operation['hold']
-    while (size < io.lengthBytes) {
+    let hold: Hold = HOLD_NONE
+    while (size < ofFile) {
       const bytes = io.extract(BIO_VECS_MAX, Number.MAX_SAFE_INTEGER)
       if (bytes <= 0) break
       audit?.iterators.extract(iterator, bytes)
-      audit?.iterators.consume(iterator, bytes)
+      audit?.iterators.consume(iterator, Math.min(bytes, ofFile - size))
       hold = io.ledger.join(hold, io.hold)
       size += bytes
     }
     io.keep(hold)
-    // The trace tells what was read; beyond it lies the end of the file.
-    const read = Math.min(size, Number.isNaN(io.recordedResult) ? size : io.recordedResult)
-    if (read < size) {
-      audit?.iterators.consume(iterator, read - size)
-      if (this.isFixed) {
-        io.iter.revert(size - read)
-        audit?.iterators.revert(iterator, size - read)
-      }
+    if (this.isFixed && size > ofFile) {
+      io.iter.revert(size - ofFile)
+      audit?.iterators.revert(iterator, size - ofFile)
     }
+    const read = Math.min(size, ofFile)
     audit?.iterators.return(iterator, read)
     return read
   }
@@ -60,7 +58,6 @@ export const bug10 = defineBug({
   title: 'a direct read leaves pages beyond the end of the file in a pipe',
   summary:
     'iomap advanced the pipe by whole blocks and told of what lies before the end of the file: splice took the rest for data, or lost the page.',
-  cve: null,
   cases: [
     {
       name: 'iomap-dio-pipe',

@@ -79,7 +79,6 @@ export const bug12 = defineBug({
   title: 'references on managed frags that nobody drops',
   summary:
     'A head carved out of an skb with managed frags took a reference on each and kept the flag that says there are none: they were never dropped.',
-  cve: null,
   cases: [
     {
       name: 'carve-managed',

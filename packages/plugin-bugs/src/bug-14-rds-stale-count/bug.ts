@@ -72,15 +72,15 @@ export const bug14 = defineBug({
   title: 'an RDS message puts its pages twice',
   summary:
     'Where a page of a zero-copy message could not be had, the pages before it were put, and put again when the message was purged: its count had stayed.',
-  cve: 'CVE-2026-43494',
   cases: [
     {
       name: 'rds-stale-count',
       kernel: 'net/rds/message.c: rds_message_zcopy_from_user',
       commit: 'e17492979319',
+      cve: 'CVE-2026-43494',
       trace: 'trace.csv',
       rules: ['H-14'],
-      row: 3,
+      row: 4,
       accepts: ['ubuf', 'iovec'],
       policy: () => 'get-pages',
       create: (_environment, isFixed) => new RdsZerocopy(isFixed),

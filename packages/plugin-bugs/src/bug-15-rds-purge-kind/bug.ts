@@ -25,9 +25,8 @@ class RdsPurge implements Consumer {
     if (!io.allocate(MESSAGE_BYTES)) return ENOMEM
     io.scratch = io.audit?.objects.alloc('rds_message') ?? 0
     if (!io.allocate(NOTIFIER_BYTES)) return ENOMEM
-    const pages = Math.ceil(io.iter.countBytes / PAGE_SIZE)
-    this.accounted = pages
-    io.audit?.tasks.account(io.iter.mm, pages)
+    this.accounted = accountedPages(io.iter.countBytes)
+    io.audit?.tasks.account(io.iter.mm, this.accounted)
     let bytes = 0
     while (io.iter.countBytes > 0) {
       const copied = io.extract(1, PAGE_SIZE)
@@ -55,9 +54,8 @@ class RdsPurge implements Consumer {
   }
 
   complete(io: Operation): void {
-    const pages = io.pagesKept()
     io.letGoOfKept()
-    this.endNotifier(io, pages)
+    this.endNotifier(io, accountedPages(io.lengthBytes))
     this.freeMessage(io)
   }
 
@@ -77,19 +75,24 @@ class RdsPurge implements Consumer {
   }
 }
 
+/** The most pages that so many bytes can lie in. @kernel net/core/skbuff.c: mm_account_pinned_pages */
+function accountedPages(bytes: number): number {
+  return Math.floor(bytes / PAGE_SIZE) + 2
+}
+
 export const bug15 = defineBug({
   number: 15,
   title: 'an RDS message frees user pages as its own',
   summary:
     "A zero-copy message that failed before it was queued was purged as one of kernel pages: the user's pages went to __free_page, and the notifier and what it had accounted were lost.",
-  cve: 'CVE-2026-43502',
   cases: [
     {
       name: 'rds-purge-kind',
       kernel: 'net/rds/message.c: rds_message_purge',
       commit: '44b550d88b26',
+      cve: 'CVE-2026-43502',
       trace: 'trace.csv',
-      rules: ['H-15'],
+      rules: ['H-15', 'H-50'],
       row: 3,
       accepts: ['ubuf', 'iovec'],
       policy: () => 'get-pages',

@@ -67,12 +67,12 @@ export const bug18 = defineBug({
   title: 'a TLS device counts references on two counters',
   summary:
     'References for the pieces of a frag were raised on the counter of its page itself, and dropped from that of its folio: a folio of a file lost references of others.',
-  cve: 'CVE-2024-53138',
   cases: [
     {
       name: 'ktls-page-counters',
       kernel: 'drivers/net/ethernet/mellanox/mlx5/core/en_accel/ktls_tx.c: mlx5e_ktls_tx_handle_resync_dump_comp',
       commit: 'dd6e972cc589',
+      cve: 'CVE-2024-53138',
       trace: 'trace.csv',
       rules: ['H-15'],
       row: 2,

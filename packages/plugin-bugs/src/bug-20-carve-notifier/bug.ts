@@ -66,12 +66,12 @@ export const bug20 = defineBug({
   title: 'the notifier of a carved skb is freed in flight',
   summary:
     'A head carved out of a zero-copy skb named its notifier without a reference: the first of the two that was freed told the user to reuse pages that were in flight.',
-  cve: 'CVE-2026-52943',
   cases: [
     {
       name: 'carve-notifier',
       kernel: 'net/core/skbuff.c: pskb_carve_inside_header, pskb_carve_inside_nonlinear',
       commit: '98d0912e9f84',
+      cve: 'CVE-2026-52943',
       trace: 'trace.csv',
       rules: ['H-47'],
       row: 2,

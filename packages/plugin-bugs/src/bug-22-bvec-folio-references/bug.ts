@@ -1,4 +1,4 @@
-import { type Consumer, ENOMEM, type Operation } from '@pinscope/core'
+import { type Consumer, ENOMEM, GUARD_COUNT, type Operation } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
 
 /** Bytes of a pointer in the array of pages. */
@@ -26,6 +26,7 @@ class P9Request implements Consumer {
     if (!io.allocate(pages.length * POINTER_BYTES)) return ENOMEM
     // The folio of the first page stood for all of them.
     for (const page of pages) io.ledger.getPage(this.isFixed ? page : pages[0])
+    io.borrowList(GUARD_COUNT)
     this.requests.set(io.number, pages)
     return bytes
   }
@@ -49,12 +50,12 @@ export const bug22 = defineBug({
   title: 'references of a bvec are all taken on its first folio',
   summary:
     'Where a bvec went over several folios, iov_iter_get_pages2() took the references of all its pages on the first folio. 9p put every page, and the other folios were freed under the page cache.',
-  cve: 'CVE-2025-37779',
   cases: [
     {
       name: 'bvec-folio-references',
       kernel: 'lib/iov_iter.c: __iov_iter_get_pages_alloc',
       commit: '770c8d55c428',
+      cve: 'CVE-2025-37779',
       trace: 'trace.csv',
       rules: ['H-17'],
       row: 2,

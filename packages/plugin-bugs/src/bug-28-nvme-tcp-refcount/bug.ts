@@ -1,4 +1,4 @@
-import { type Consumer, HOLD_NONE, KIND_SLAB, type Operation } from '@pinscope/core'
+import { type Consumer, GUARD_COUNT, HOLD_NONE, KIND_SLAB, type Operation } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
 
 /**
@@ -34,6 +34,7 @@ class NvmeTcp implements Consumer {
         }
         io.ledger.getPage(page[i])
         io.audit?.objects.attach(skb, HOLD_NONE, page[i], offsetBytes[i], lengthBytes[i])
+        io.borrow(page[i], offsetBytes[i], lengthBytes[i], GUARD_COUNT)
         sent.push(page[i])
       }
       bytes += listed
@@ -75,7 +76,6 @@ export const bug28 = defineBug({
   title: 'NVMe over TCP sends pages without a count in place',
   summary:
     'Only slab memory was copied. A page behind the first one of a multi-page allocation has no count: the reference of the socket was its only one, and it was freed when the data was acknowledged.',
-  cve: null,
   cases: [
     {
       name: 'nvme-tcp-refcount',

@@ -8,7 +8,6 @@ export const bug29 = defineBug({
   title: 'slab memory handed to zero copy',
   summary:
     'A reference on a page of slab memory keeps the page, and not the object in it. What was sent or spliced in place was used again by others as soon as its owner called kfree().',
-  cve: 'CVE-2025-40012',
   cases: [
     {
       name: 'ocfs2-sendpage',
@@ -25,6 +24,7 @@ export const bug29 = defineBug({
       name: 'smc-splice',
       kernel: 'net/smc/smc_loopback.c: smc_lo_register_dmb; net/smc/smc_rx.c: smc_rx_splice',
       commit: 'a35c04de2565',
+      cve: 'CVE-2025-40012',
       trace: 'smc.csv',
       rules: ['H-18', 'H-19'],
       row: 2,
@@ -36,6 +36,7 @@ export const bug29 = defineBug({
       name: 'siw-sendpages',
       kernel: 'drivers/infiniband/sw/siw/siw_qp_tx.c: siw_tcp_sendpages',
       commit: '4e1e3dd88a4c',
+      cve: 'CVE-2024-53094',
       trace: 'siw.csv',
       rules: ['H-18', 'H-19'],
       row: 3,

@@ -50,6 +50,7 @@ export class SiwSend implements Consumer {
       sent.push(page[0])
     }
     this.inPlace.set(io.number, sent)
+    io.isBounced = sent.length === 0
     io.audit?.objects.submit(skb, bytes)
     return bytes
   }

@@ -8,7 +8,7 @@ const DMB_ORDER = 2
  * What a loopback connection received lies in its DMB, which splice(2) puts into a pipe in place, with a reference on its
  * first page. The DMB was kmalloc'ed; since the fix it is a folio.
  * @kernel net/smc/smc_rx.c: smc_rx_splice, smc_rx_pipe_buf_release; net/smc/smc_loopback.c: smc_lo_register_dmb,
- *   smc_lo_unregister_dmb (drivers/dibs/dibs_loopback.c since 6.18)
+ *   smc_lo_unregister_dmb (6.12; no longer in net/smc in 7.3)
  */
 export class SmcSplice implements Consumer {
   private readonly isFixed: boolean

@@ -117,7 +117,6 @@ export const bug39 = defineBug({
   title: 'a write without waiting takes back what it has committed',
   summary:
     'An append with IOCB_NOWAIT copied a folio and moved i_size, then would have had to wait: the iterator went back and -EAGAIN was returned, so the next attempt appended the same bytes a second time.',
-  cve: null,
   cases: [
     {
       name: 'iomap-append',

@@ -1,6 +1,6 @@
 import { type Operation, PAGE_SIZE } from '@pinscope/core'
 import { ALLOCATED_BLOCKS, NO_SPACE, PUNCHED_BLOCKS, RESERVED_BLOCKS } from './write-counters.ts'
-import { CACHE_BITS, DIRTY, HOLE, MAPPED, RESERVED, type WrittenFile } from './written-file.ts'
+import { DIRTY, HOLE, MAPPED, RESERVED, type WrittenFile } from './written-file.ts'
 
 /**
  * The free blocks of a file system, and who has them. What metadata needs besides is not counted.
@@ -87,9 +87,4 @@ export class BlockSpace {
     this.counts[PUNCHED_BLOCKS]++
     this.free++
   }
-}
-
-/** Drops what the page cache has of a block. */
-export function forget(file: WrittenFile, index: number): void {
-  file.change(index, 0, CACHE_BITS)
 }

@@ -46,6 +46,7 @@ export abstract class BufferedWrite implements Consumer {
     this.counts[WRITES]++
     const start = file.positionBytes
     const bytes = iter.countBytes
+    if (io.audit !== null) tellSize(io.audit, file)
     const result = this.write(io, file)
     if (result > 0) io.copied(result)
     io.audit?.space.writeEnd(file.id, start, bytes, result)
@@ -88,12 +89,18 @@ export abstract class BufferedWrite implements Consumer {
     const holeEnd = start + holeOffsetBytes + holeLengthBytes
     const end = start + iter.countBytes
     for (let index = file.index; index * PAGE_SIZE < end; index++) {
-      const isHole = index * PAGE_SIZE >= start + holeOffsetBytes && Math.min((index + 1) * PAGE_SIZE, end) <= holeEnd
-      if (isHole) continue
+      const from = Math.max(index * PAGE_SIZE, start)
+      const to = Math.min((index + 1) * PAGE_SIZE, end)
+      if (from >= start + holeOffsetBytes && to <= holeEnd) continue
       if (file.space(index) === HOLE) file.setSpace(index, MAPPED)
-      file.sizeBytes = Math.max(file.sizeBytes, Math.min((index + 1) * PAGE_SIZE, end))
+      file.sizeBytes = Math.max(file.sizeBytes, to)
     }
   }
+}
+
+/** The rules know of no file before its first event. */
+function tellSize(audit: NonNullable<Operation['audit']>, { id, sizeBytes }: WrittenFile): void {
+  if (audit.space.sizeBytes(id) !== sizeBytes) audit.space.extend(id, sizeBytes)
 }
 
 /** A read, or direct I/O: not what is modelled here. */

@@ -8,7 +8,6 @@ import {
   type PageCache,
   type PageStore,
 } from '@pinscope/core'
-import { forget } from './block-space.ts'
 import { FOLIO_LOCKS, FOLIOS, LOCKS_HELD_MAX } from './write-counters.ts'
 import { CACHED, DIRTY, UPTODATE, type WrittenFile } from './written-file.ts'
 
@@ -110,7 +109,7 @@ export class FolioCache {
       const head = this.pages.allocateFolio(fits, KIND_FILE)
       this.cache.add(file.id, index, head)
       for (let i = 0; i < 2 ** fits; i++) {
-        forget(file, index + i)
+        file.forget(index + i)
         file.change(index + i, CACHED)
       }
       this.counts[FOLIOS + fits]++
@@ -137,7 +136,7 @@ export class FolioCache {
   private remove(io: Operation, file: WrittenFile, first: number, pages: number): void {
     io.audit?.folios.truncate(this.cache.find(file.id, first))
     this.cache.remove(file.id, first, first + pages)
-    for (let i = 0; i < pages; i++) forget(file, first + i)
+    for (let i = 0; i < pages; i++) file.forget(first + i)
   }
 
   /**

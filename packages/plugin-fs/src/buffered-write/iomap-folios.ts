@@ -11,8 +11,8 @@ export interface IomapWay {
   /** A folio that is written as a whole needs no look at its blocks: since 6.6. */
   readonly sparesWholeFolio: boolean
   /**
-   * What write_begin zeroes around a write is uptodate at once, with the blocks in between that are yet to be copied; since
-   * 7.x only once they are copied. A short copy is taken then, and what was not copied is old memory.
+   * What write_begin zeroes around a write is uptodate at once, with the blocks in between that are yet to be copied; in 7.3
+   * only once they are copied (read: 6.1, 6.12, 7.0). A short copy is taken then, and what was not copied is old memory.
    */
   readonly trustsZeroed: boolean
 }

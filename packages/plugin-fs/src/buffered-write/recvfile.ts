@@ -120,15 +120,11 @@ export class Recvfile extends BufferedWrite {
     for (let i = 0; i < this.prepared; i++) {
       const offset = file.positionBytes % PAGE_SIZE
       const bytes = Math.min(PAGE_SIZE - offset, wanted - written)
-      const copied = isOver ? 0 : this.copyPage(io, i, offset, bytes)
+      const copied: number = isOver ? 0 : this.copyPage(io, i, offset, bytes)
       isOver = copied < bytes
-      if (copied === 0) {
-        if (!isOver) continue
-        this.counts[PAIRS]++
-        this.leave(io, file, first + i, i)
-        continue
-      }
-      written += this.endPage(io, file, first + i, i, bytes, copied)
+      this.counts[PAIRS]++
+      if (copied > 0) written += this.endPage(io, file, first + i, i, bytes, copied)
+      else this.leave(io, file, first + i, i)
     }
     return written
   }
@@ -142,7 +138,6 @@ export class Recvfile extends BufferedWrite {
   /** Bytes taken of what was copied: none where a page that is not uptodate was not filled. @kernel fs/buffer.c: block_write_end */
   private endPage(io: Operation, file: WrittenFile, index: number, i: number, bytes: number, copied: number): number {
     const { counts } = this
-    counts[PAIRS]++
     const isTaken = copied === bytes || file.has(index, UPTODATE)
     if (isTaken) {
       this.take(io, file, index, i, copied)

@@ -2,6 +2,7 @@ import {
   copyPageFromIterAtomic,
   FAULT_COPY,
   FOLL_NOFAULT,
+  faultInReadable,
   type IterStep,
   iterateAndAdvance,
   type Operation,
@@ -38,6 +39,7 @@ export class SourceCopy {
 
   /** Faults what is not there in. @kernel lib/iov_iter.c: copy_page_from_iter */
   copyFaulting(io: Operation, head: number, offsetBytes: number, bytes: number): number {
+    if (io.memory.bytes !== null) faultInReadable(io.iter, io.memory, bytes)
     return this.copy(io, head, offsetBytes, bytes, this.faulting)
   }
 

@@ -8,7 +8,7 @@ import type { WrittenFile } from './written-file.ts'
 /**
  * Page after page, each of which asks the file system for its block.
  *
- * Since 6.15 the source is faulted in only after a piece of which nothing was copied.
+ * Since 6.14 (665575cff098) the source is faulted in only after a piece of which nothing was copied.
  * @kernel mm/filemap.c: generic_perform_write; fs/ext4/inode.c: ext4_da_write_begin
  */
 export class WriteClassic extends BufferedWrite {

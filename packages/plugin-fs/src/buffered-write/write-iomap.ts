@@ -22,7 +22,7 @@ export class WriteIomap extends BufferedWrite {
   private readonly folios: IomapFolios
   /** Pages of a hole that are mapped at once; 0: no limit. */
   private readonly holePages: number
-  /** A status ends the walk over the extents even where something was written: since 6.15. Before, one more is mapped. */
+  /** A status ends the walk over the extents even where something was written: 7.3. Before, one more is mapped (read: 6.1, 6.12, 7.0). */
   private readonly stopsAtStatus: boolean
   /** End of the extent that was mapped last, in blocks, and whether its space was reserved for it. */
   private end = 0
@@ -40,7 +40,7 @@ export class WriteIomap extends BufferedWrite {
     const chunkBytes = hasLargeFolios ? PAGE_SIZE * 2 ** MAX_PAGECACHE_ORDER : PAGE_SIZE
     this.loop = new CopyLoop(cache, counts, { chunkBytes, faultsInFirst: true })
     this.holePages = options['hole-pages']
-    this.stopsAtStatus = isSince(kernel, '6.18')
+    this.stopsAtStatus = isSince(kernel, 'mainline')
   }
 
   protected write(io: Operation, file: WrittenFile): number {

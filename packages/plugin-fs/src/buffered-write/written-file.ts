@@ -16,7 +16,7 @@ export const READ = 32
 /** Partly zeroed by the write_begin at work, and made uptodate by that. */
 export const ZEROED = 64
 /** What the page cache has of it. */
-export const CACHE_BITS = CACHED | UPTODATE | DIRTY | READ | ZEROED
+const CACHE_BITS = CACHED | UPTODATE | DIRTY | READ | ZEROED
 
 const LEAF = 1024
 
@@ -63,6 +63,11 @@ export class WrittenFile {
   change(index: number, add: number, drop = 0): void {
     const leaf = this.leaf(Math.floor(index / LEAF))
     leaf[index % LEAF] = (leaf[index % LEAF] & ~drop) | add
+  }
+
+  /** Drops what the page cache has of a block. */
+  forget(index: number): void {
+    this.change(index, 0, CACHE_BITS)
   }
 
   /** The blocks from `first` to the one returned, which is at most `end`, have space of one kind. */

@@ -14,6 +14,7 @@ export const PIN_COUNTERS = [
   { name: 'pagesPinned', summary: 'of those, folios that were really pinned' },
   {
     name: 'pagesOverCautious',
-    summary: 'of those, folios that were not: 1,024 plain references on a small one look like a pin; too careful, harmless',
+    summary:
+      'of those, folios that were not: 1,024 plain references on a small one look like a pin; too careful, harmless',
   },
 ] as const satisfies readonly ConsumerCounter[]

@@ -1,11 +1,14 @@
-import { PAGE_SIZE, type PageEvent } from '@pinscope/core'
+import { ITER_DEST, type Operation, PAGE_SIZE, type PageEvent } from '@pinscope/core'
 
 interface StoreUnderWay {
   readonly id: number
   readonly page: number
 }
 
-/** Stores of devices that a trace tells of: from a `dma` row with an id to its `dma_end`. What a copy is torn by. */
+/**
+ * Stores of devices that are under way: from a `dma` row with an id to its `dma_end`, and those of direct I/O, which may
+ * come at any time until it is over. What a copy is torn by.
+ */
 export class DeviceStores {
   private open: StoreUnderWay[] = []
 
@@ -24,9 +27,15 @@ export class DeviceStores {
     this.open = this.open.filter((one) => one.id !== id)
   }
 
-  /** A device is storing into one of `pages` pages from row `page` on. */
-  isAtWork(page: number, pages: number): boolean {
-    return this.open.some((one) => one.page >= page && one.page < page + pages)
+  /** A device is storing into one of `pages` pages from row `page` on, or may be. */
+  isAtWork({ borrows }: Operation, page: number, pages: number): boolean {
+    if (this.open.some((one) => one.page >= page && one.page < page + pages)) return true
+    for (let at = page; at < page + pages; at++) {
+      for (let slot = borrows.first(at); slot !== 0; slot = borrows.nextOfPage[slot]) {
+        if (borrows.isSource[slot] === ITER_DEST) return true
+      }
+    }
+    return false
   }
 }
 

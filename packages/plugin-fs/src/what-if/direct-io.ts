@@ -60,6 +60,7 @@ export abstract class DirectIo implements Consumer {
       this.eachKept(io, this.dirtyRun)
     }
     io.letGoOfKept()
+    io.giveBackBorrowed()
     this.released(io)
   }
 

@@ -21,6 +21,9 @@ export const MARK_COPY = 1 << 8
 /** Its blocks are shared with another file. */
 export const MARK_SHARED = 1 << 9
 
+/** A device stored into it while the disk read it. */
+export const MARK_TORN = 1 << 10
+
 /** Marks of folios by head page, and since when (ns) they have waited. */
 export class FolioMarks {
   private flags = new Int32Array(1024)

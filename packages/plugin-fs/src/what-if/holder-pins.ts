@@ -1,4 +1,14 @@
-import { HOLD_NONE, type Hold, isHold, isPinned, type Operation, PAGE_SIZE, type PageEvent, PageList, RETAIN_PIN } from '@pinscope/core'
+import {
+  HOLD_NONE,
+  type Hold,
+  isHold,
+  isPinned,
+  type Operation,
+  PAGE_SIZE,
+  type PageEvent,
+  PageList,
+  RETAIN_PIN,
+} from '@pinscope/core'
 
 /** A registration of memory that a holder of leases has: a `pin` row. */
 export interface HolderPin {
@@ -40,6 +50,12 @@ export class HolderPins {
   /** Pins of a holder that are held. */
   of(mm: number): readonly HolderPin[] {
     return [...this.byId.values()].filter((pin) => pin.mm === mm && pin.hold !== HOLD_NONE)
+  }
+
+  /** A `dma` row of a store by a device whose holder has let go of the memory, and stopped it. */
+  isStopped({ isStore, length, page }: PageEvent): boolean {
+    const isGone = (pin: HolderPin) => pin.hold === HOLD_NONE && pin.pages.includes(page[0])
+    return isStore && length > 0 && [...this.byId.values()].some(isGone)
   }
 
   /** What was written through it is marked dirty where `makesDirty` says so. @kernel mm/gup.c: unpin_user_pages_dirty_lock */

@@ -11,5 +11,6 @@ export const LEASE_COUNTERS = [
   { name: 'pinsDropped', summary: 'pages that holders let go of when they were asked' },
   { name: 'pinsDroppedLate', summary: 'of those, pages let go of after the lease had been taken away' },
   { name: 'changedWhilePinned', summary: 'pages whose blocks were shared, freed or allocated while they were pinned' },
+  { name: 'storesHeldBack', summary: 'pages that a device did not store into, since its holder had let go of them' },
   { name: 'storesTooLate', summary: 'pages that a device stored into after that' },
 ] as const satisfies readonly ConsumerCounter[]

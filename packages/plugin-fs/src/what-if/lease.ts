@@ -11,12 +11,11 @@ import { PinTest } from './pin-test.ts'
 /** How the holder of a lease behaves when it is asked to give it back. */
 export type LeaseHolder = 'prompt' | 'late' | 'never'
 
-/** A change that waits for the holder of a lease; what happens when it is due. */
+/** A change that waits for the holders of leases; what happens when it is due. */
 interface Waiting {
   readonly change: LayoutChange
-  readonly holder: number
   readonly dueNs: number
-  /** The holder answers then; else the lease is taken away. */
+  /** The holders answer then; else their leases are taken away. */
   readonly isAnswer: boolean
 }
 
@@ -26,7 +25,7 @@ interface Waiting {
  * away, and the pins are still there.
  *
  * nfsd, the one holder in 6.1 and 6.12, has its leases not timed out there: it fences a client after two periods of the NFS
- * lease. Since 7.3 the time-out holds for it, and fences the client.
+ * lease. In 7.3 the time-out holds for it, and fences the client.
  *
  * @kernel fs/locks.c: __break_lease, time_out_leases, lease_break_time; fs/nfsd/nfs4layouts.c: nfsd4_layout_lm_break,
  *   nfsd4_cb_layout_done, nfsd4_layout_lm_breaker_timedout (7.3)
@@ -69,6 +68,8 @@ export class LeaseConsumer extends DirectIo {
 
   override complete(io: Operation): void {
     const mm = io.scratch - 1
+    // What is due and does not wait for this operation comes before its end.
+    if (this.waiting.length > 0 || this.late.length > 0) this.goOn(io, this.ledger.nowNs)
     if (mm >= 0) this.inFlight.set(mm, (this.inFlight.get(mm) ?? 1) - 1)
     super.complete(io)
   }
@@ -82,15 +83,14 @@ export class LeaseConsumer extends DirectIo {
         leases.take(event.file, event.mm)
         return false
       case 'unlease':
-        leases.drop(event.file, event.mm)
-        return false
+        this.giveBack(io, event)
+        return true
       case 'pin':
         return this.holders.take(io, event)
       case 'unpin':
         return this.holders.drop(io, event, (event.flags & FLAG_DIRTY) !== 0)
       case 'dma':
-        stores.begin(event, this.stored)
-        return false
+        return this.deviceStores(event)
       case 'dma_end':
         stores.end(event.id, this.stored)
         return false
@@ -116,60 +116,86 @@ export class LeaseConsumer extends DirectIo {
   }
 
   protected override released(io: Operation): void {
-    if (this.waiting.length > 0) this.goOn(io, this.ledger.nowNs)
+    if (this.waiting.length === 0) return
+    const { nowNs } = this.ledger
+    const isReady = (one: Waiting) => one.dueNs <= nowNs && !this.isBlocked(one)
+    const ready = this.waiting.filter(isReady)
+    this.waiting = this.waiting.filter((one) => !ready.includes(one))
+    for (const one of ready) this.settle(io, one, nowNs)
+  }
+
+  /** True: its holder has stopped the device, and stores later. */
+  private deviceStores(event: PageEvent): boolean {
+    const isStopped = this.holders.isStopped(event)
+    if (isStopped) this.counts.storesHeldBack += event.length
+    else this.stores.begin(event, this.stored)
+    return isStopped
   }
 
   /** False: nobody has to be asked. */
   private change(io: Operation, change: LayoutChange): boolean {
     const { counts, leases, timeoutNs, answerNs } = this
-    const [lease] = leases.against(change.file, change.task)
-    if (lease === undefined) return false
-    counts.leasesBroken++
-    const isAnswer = timeoutNs === 0 || answerNs <= timeoutNs
-    const dueNs = change.sinceNs + (isAnswer ? answerNs : timeoutNs)
-    const { holder } = lease
-    if (!isAnswer && this.holder === 'late') this.late.push({ holder, dueNs: change.sinceNs + answerNs })
+    const asked = leases.against(change.file, change.task)
+    if (asked.length === 0) return false
     counts.waits++
     io.audit?.tasks.wait('lease', timeoutNs)
-    this.waiting.push({ change, holder, dueNs, isAnswer })
+    const before = this.waiting.find((one) => one.change.file === change.file)
+    // Who was asked before is not asked again, and his time runs since then.
+    if (before !== undefined) {
+      this.waiting.push({ ...before, change })
+      return true
+    }
+    counts.leasesBroken += asked.length
+    const isAnswer = timeoutNs === 0 || answerNs <= timeoutNs
+    this.waiting.push({ change, dueNs: change.sinceNs + (isAnswer ? answerNs : timeoutNs), isAnswer })
+    if (!isAnswer && this.holder === 'late') {
+      for (const { holder } of asked) this.late.push({ holder, dueNs: change.sinceNs + answerNs })
+    }
     this.goOn(io, change.sinceNs)
     return true
   }
 
-  /** What is due by `nowNs` happens, in order. A holder answers when its own I/O is over, too. */
+  /** What is due by `nowNs` happens, in order. */
   private goOn(io: Operation, nowNs: number): void {
-    for (;;) {
-      const due = this.waiting
-        .filter((one) => one.dueNs <= nowNs && one.dueNs < Number.POSITIVE_INFINITY)
-        .filter(({ holder, isAnswer }) => !isAnswer || (this.inFlight.get(holder) ?? 0) === 0)
-        .sort((a, b) => a.dueNs - b.dueNs)[0]
-      if (due === undefined) break
-      this.waiting.splice(this.waiting.indexOf(due), 1)
-      this.settle(io, due, nowNs)
-    }
-    for (const one of this.late.filter(({ dueNs }) => dueNs <= nowNs)) {
-      this.late.splice(this.late.indexOf(one), 1)
-      this.counts.pinsDroppedLate += this.dropPins(io, one.holder)
-    }
+    const isDue = (one: Waiting) => one.dueNs <= nowNs && one.dueNs < Number.POSITIVE_INFINITY && !this.isBlocked(one)
+    const due = this.waiting.filter(isDue).sort((a, b) => a.dueNs - b.dueNs)
+    this.waiting = this.waiting.filter((one) => !due.includes(one))
+    for (const one of due) this.settle(io, one, one.dueNs)
+    const late = this.late.filter(({ dueNs }) => dueNs <= nowNs)
+    this.late = this.late.filter((one) => !late.includes(one))
+    for (const { holder } of late) this.counts.pinsDroppedLate += this.dropPins(io, holder)
   }
 
-  private settle(io: Operation, { change, holder, dueNs, isAnswer }: Waiting, nowNs: number): void {
+  /** A holder cannot answer while its own I/O is on its way. */
+  private isBlocked({ change, isAnswer }: Waiting): boolean {
+    if (!isAnswer) return false
+    return this.leases.against(change.file, change.task).some(({ holder }) => (this.inFlight.get(holder) ?? 0) > 0)
+  }
+
+  /** The leases are over at `nowNs`, and the change happens. */
+  private settle(io: Operation, { change, isAnswer }: Waiting, nowNs: number): void {
     const { counts, leases } = this
-    const isHeld = leases.against(change.file, change.task).some((lease) => lease.holder === holder)
-    if (isAnswer) this.dropPins(io, holder)
-    if (isHeld && isAnswer) counts.leasesAnswered++
-    if (isHeld && !isAnswer) counts.leasesTimedOut++
-    leases.drop(change.file, holder)
-    io.audit?.leases.break(change.file)
-    // An answer may have waited for I/O longer than it was due.
-    const overNs = this.inFlightEnded(holder, dueNs, nowNs)
-    counts.waitNs += overNs - change.sinceNs
-    const [next] = leases.against(change.file, change.task)
-    if (next !== undefined) {
-      this.waiting.push({ change, holder: next.holder, dueNs: overNs, isAnswer })
-      return
+    const held = leases.against(change.file, change.task)
+    for (const { holder } of held) {
+      if (isAnswer) this.dropPins(io, holder)
+      leases.drop(change.file, holder)
     }
+    if (isAnswer) counts.leasesAnswered += held.length
+    else counts.leasesTimedOut += held.length
+    if (held.length > 0) io.audit?.leases.break(change.file)
+    counts.waitNs += nowNs - change.sinceNs
     this.perform(io, change)
+  }
+
+  /** A holder gives its lease back by itself: whoever waited for it goes on. */
+  private giveBack(io: Operation, event: PageEvent): void {
+    const { leases } = this
+    leases.drop(event.file, event.mm)
+    io.audit?.leases.drop(event.file)
+    const isFree = ({ change }: Waiting) => leases.against(change.file, change.task).length === 0
+    const free = this.waiting.filter(isFree)
+    this.waiting = this.waiting.filter((one) => !free.includes(one))
+    for (const one of free) this.settle(io, one, event.nowNs[0])
   }
 
   private perform(io: Operation, change: LayoutChange): void {

@@ -15,6 +15,7 @@ export const REFLINK_COUNTERS = [
   { name: 'leasesBroken', summary: 'layout leases that were broken' },
   { name: 'pinsDropped', summary: 'pages that holders of leases let go of for that' },
   { name: 'mkwriteCalls', summary: 'page_mkwrite after that: a page is stored to by a CPU, or pinned again' },
+  { name: 'storesHeldBack', summary: 'pages that a device did not store into, since its holder had let go of them' },
   { name: 'storesIntoShared', summary: 'pages that a device stored into while their blocks were shared' },
   { name: 'sharedOverwritten', summary: 'pages written back over blocks that the other file reads, too' },
 ] as const satisfies readonly ConsumerCounter[]

@@ -11,6 +11,7 @@ import { BY_KERNEL } from '@pinscope/core/audit'
 import { zeroCounts } from './counts.ts'
 import { DeviceStores } from './device-stores.ts'
 import { DirectIo } from './direct-io.ts'
+import { eachFilePage } from './event-pages.ts'
 import { FolioMarks, MARK_CLEAN, MARK_DIRTY, MARK_SHARED } from './folio-marks.ts'
 import { HeldLeases } from './held-leases.ts'
 import { type HolderPin, HolderPins } from './holder-pins.ts'
@@ -63,29 +64,31 @@ export class ReflinkConsumer extends DirectIo {
         leases.drop(event.file, event.mm)
         return false
       case 'pin':
-        if (event.isStore) this.each(event, this.taken)
+        if (event.isStore) eachFilePage(this.pages, event, this.taken)
         if (this.choice === 'lease') return this.holders.take(io, event)
         this.named.take(event)
         return false
       case 'unpin':
         return this.unpin(io, event)
-      case 'dma':
-        stores.begin(event, this.stored)
+      case 'put':
+        this.releaseNs[0] = event.nowNs[0]
         return false
+      case 'dma':
+        return this.deviceStores(event)
       case 'dma_end':
         stores.end(event.id, this.stored)
         return false
       case 'store':
-        this.each(event, (event.flags & FLAG_KERNEL) === 0 ? this.taken : this.stored)
+        eachFilePage(this.pages, event, (event.flags & FLAG_KERNEL) === 0 ? this.taken : this.stored)
         return false
       case 'mkwrite':
-        this.each(event, this.taken)
+        eachFilePage(this.pages, event, this.taken)
         return false
       case 'writeback':
-        this.each(event, (page) => this.writeBack(page))
+        eachFilePage(this.pages, event, (page) => this.writeBack(page))
         return false
       case 'truncate':
-        this.each(event, (page) => marks.drop(this.pages.head[page], -1))
+        eachFilePage(this.pages, event, (page) => marks.drop(this.pages.head[page], -1))
         return false
       default:
         return false
@@ -118,6 +121,14 @@ export class ReflinkConsumer extends DirectIo {
 
   protected override released(io: Operation): void {
     if (this.waiting.length > 0) this.goOn(io, this.ledger.nowNs)
+  }
+
+  /** True: its holder has stopped the device, and stores later. */
+  private deviceStores(event: PageEvent): boolean {
+    const isStopped = this.holders.isStopped(event)
+    if (isStopped) this.counts.storesHeldBack += event.length
+    else this.stores.begin(event, this.stored)
+    return isStopped
   }
 
   private unpin(io: Operation, event: PageEvent): boolean {
@@ -183,7 +194,7 @@ export class ReflinkConsumer extends DirectIo {
     const ready = this.waiting.filter(({ change }) => !this.hasPins(change))
     this.waiting = this.waiting.filter((one) => !ready.includes(one))
     for (const { change, dropped } of ready) {
-      this.counts.waitNs += nowNs - change.sinceNs
+      this.counts.waitNs += Math.max(nowNs - change.sinceNs, 0)
       this.share(io, change, NOTHING)
       for (const pin of dropped) this.takeAgain(io, change.file, pin)
     }
@@ -232,7 +243,7 @@ export class ReflinkConsumer extends DirectIo {
     const { counts } = this
     counts.blocksCopied++
     counts.bytesCopied += PAGE_SIZE
-    if (this.stores.isAtWork(page, 1)) counts.tornCopies++
+    if (this.stores.isAtWork(io, page, 1)) counts.tornCopies++
     io.copied(PAGE_SIZE)
     io.audit?.folios.load(page, 0, PAGE_SIZE, BY_KERNEL)
   }
@@ -244,10 +255,6 @@ export class ReflinkConsumer extends DirectIo {
     if (marks.has(head, MARK_SHARED) && marks.has(head, MARK_DIRTY)) counts.sharedOverwritten++
     marks.set(head, MARK_CLEAN)
     marks.drop(head, MARK_DIRTY)
-  }
-
-  private each(event: PageEvent, tell: (page: number) => void): void {
-    for (let i = 0; i < event.length; i++) if (this.pages.kind[event.page[i]] === KIND_FILE) tell(event.page[i])
   }
 }
 

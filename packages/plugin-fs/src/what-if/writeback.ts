@@ -1,8 +1,16 @@
-import { type ConsumerEnvironment, FLAG_DIRTY, FLAG_KERNEL, KIND_FILE, type Operation, type PageEvent } from '@pinscope/core'
+import {
+  type ConsumerEnvironment,
+  FLAG_DIRTY,
+  FLAG_KERNEL,
+  KIND_FILE,
+  type Operation,
+  type PageEvent,
+} from '@pinscope/core'
 import { BY_KERNEL } from '@pinscope/core/audit'
 import { zeroCounts } from './counts.ts'
 import { DeviceStores, folioBytes } from './device-stores.ts'
 import { DirectIo } from './direct-io.ts'
+import { eachFileFolio, eachFilePage } from './event-pages.ts'
 import {
   FolioMarks,
   MARK_CLEAN,
@@ -11,6 +19,7 @@ import {
   MARK_END_OWED,
   MARK_SKIPPED,
   MARK_STORE_WAITS,
+  MARK_TORN,
   MARK_UNSAVED,
   MARK_WAITING,
   MARK_WRITEBACK,
@@ -69,20 +78,20 @@ export class WritebackConsumer extends DirectIo {
     const { marks, stores, named } = this
     switch (event.name) {
       case 'writeback':
-        this.eachFolio(event, (head) => this.write(io, head))
+        eachFileFolio(this.pages, event, (head) => this.write(io, head))
         return true
       case 'writeback_end':
-        this.eachFolio(event, (head) => this.end(io, head))
+        eachFileFolio(this.pages, event, (head) => this.end(io, head))
         return true
       case 'store':
-        if ((event.flags & FLAG_KERNEL) === 0) this.eachFolio(event, (head) => this.cpuStores(head))
-        else this.eachStored(event)
+        if ((event.flags & FLAG_KERNEL) === 0) eachFileFolio(this.pages, event, (head) => this.cpuStores(head))
+        else eachFilePage(this.pages, event, this.stored)
         return false
       case 'mkwrite':
-        this.eachFolio(event, (head) => this.ask(head))
+        eachFileFolio(this.pages, event, (head) => this.ask(head))
         return false
       case 'dirty':
-        this.eachFolio(event, (head) => marks.set(head, MARK_DIRTY))
+        eachFileFolio(this.pages, event, (head) => marks.set(head, MARK_DIRTY))
         return false
       case 'dma':
         stores.begin(event, this.stored)
@@ -93,7 +102,7 @@ export class WritebackConsumer extends DirectIo {
       case 'pin':
       case 'get':
         named.take(event)
-        if (event.isStore) this.eachFolio(event, (head) => this.ask(head))
+        if (event.isStore) eachFileFolio(this.pages, event, (head) => this.ask(head))
         return false
       case 'unpin':
       case 'put':
@@ -103,7 +112,7 @@ export class WritebackConsumer extends DirectIo {
         })
         return false
       case 'truncate':
-        this.eachFolio(event, (head) => this.leave(head))
+        eachFileFolio(this.pages, event, (head) => this.leave(head))
         return false
       default:
         return false
@@ -136,7 +145,7 @@ export class WritebackConsumer extends DirectIo {
   protected override readonly stored = (page: number): void => {
     const { marks, counts } = this
     const head = this.pages.head[page]
-    if (marks.has(head, MARK_WRITEBACK) && !marks.has(head, MARK_COPY)) counts.tornWritebacks++
+    if (marks.has(head, MARK_WRITEBACK)) marks.set(head, MARK_TORN)
     if (marks.has(head, MARK_CLEAN)) counts.storesUnnoticed++
     marks.set(head, MARK_UNSAVED)
   }
@@ -179,7 +188,7 @@ export class WritebackConsumer extends DirectIo {
     io.audit?.folios.writeback(head)
     io.audit?.devices.begin(diskReading(head), false, head, 0, folioBytes(this.pages.order[head]))
     marks.set(head, MARK_WRITEBACK | MARK_CLEAN)
-    marks.drop(head, MARK_DIRTY | MARK_UNSAVED | MARK_SKIPPED | MARK_COPY)
+    marks.drop(head, MARK_DIRTY | MARK_UNSAVED | MARK_SKIPPED | MARK_COPY | MARK_TORN)
     counts.pagesWritten += 2 ** this.pages.order[head]
   }
 
@@ -196,7 +205,7 @@ export class WritebackConsumer extends DirectIo {
     counts.pagesWritten += 2 ** pages.order[head]
     counts.pagesBounced += 2 ** pages.order[head]
     counts.bytesBounced += bytes
-    if (stores.isAtWork(head, 2 ** pages.order[head])) counts.tornBounces++
+    if (stores.isAtWork(io, head, 2 ** pages.order[head])) counts.tornBounces++
     io.copied(bytes)
     const isLeftDirty = this.choice === 'bounce-fs' && this.staysDirty
     const isUnderWriteback = this.choice === 'bounce-block' && this.hasChecksums
@@ -218,7 +227,11 @@ export class WritebackConsumer extends DirectIo {
     const { marks, counts } = this
     if (marks.has(head, MARK_WAITING)) marks.set(head, MARK_END_OWED)
     if (!marks.has(head, MARK_WRITEBACK)) return
-    if (!marks.has(head, MARK_COPY)) io.audit?.devices.end(diskReading(head))
+    if (!marks.has(head, MARK_COPY)) {
+      const isTorn = marks.has(head, MARK_TORN) || this.stores.isAtWork(io, head, 2 ** this.pages.order[head])
+      if (isTorn) counts.tornWritebacks++
+      io.audit?.devices.end(diskReading(head))
+    }
     io.audit?.folios.writebackEnd(head)
     const isAwaited = marks.has(head, MARK_STORE_WAITS)
     if (isAwaited) counts.storeWaitNs += this.ledger.nowNs - marks.sinceNs(head)
@@ -242,7 +255,7 @@ export class WritebackConsumer extends DirectIo {
 
   private waited(head: number, nowNs: number): void {
     const { marks, counts } = this
-    counts.waitNs += nowNs - marks.sinceNs(head)
+    counts.waitNs += Math.max(nowNs - marks.sinceNs(head), 0)
     marks.drop(head, MARK_WAITING | MARK_END_OWED)
   }
 
@@ -269,20 +282,6 @@ export class WritebackConsumer extends DirectIo {
   private leave(head: number): void {
     this.waiting = this.waiting.filter((one) => one !== head)
     this.marks.drop(head, -1)
-  }
-
-  private eachStored(event: PageEvent): void {
-    for (let i = 0; i < event.length; i++) if (this.pages.kind[event.page[i]] === KIND_FILE) this.stored(event.page[i])
-  }
-
-  private eachFolio(event: PageEvent, tell: (head: number) => void): void {
-    const { head, kind } = this.pages
-    let last = -1
-    for (let i = 0; i < event.length; i++) {
-      const at = head[event.page[i]]
-      if (at !== last && kind[at] === KIND_FILE) tell(at)
-      last = at
-    }
   }
 }
 

@@ -15,7 +15,7 @@ export const h12 = defineRule({
   kernel:
     'mm/gup.c: pin_user_pages_fast (a number below nr_pages is no error); io_uring/rsrc.c: io_sqe_buffer_register, e1c75831f682; block/bio-integrity.c: bio_integrity_map_user, 8582792cf23b; drivers/accel/qaic: 73274c33d961',
   diagram: `
-  pin 4 pages          the third is not mapped
+  pin 4 pages          the third is of a device
        |
   returns 2            2 pages are pinned
        |
@@ -25,7 +25,7 @@ export const h12 = defineRule({
   example: {
     broken: `# pinscope-trace 1
 ts,event,id,mm,op,iter,segs,backing,len,result
-0,map,,1,,,0x10000+8192,anon,,
+0,map,,1,,,0x12000+4096,pfn,,
 1,init,call,1,write,ubuf,0x10000+16384,,16384,
 2,pin,pages,1,write,ubuf,0x10000+16384,,,
 3,return,call,1,,,,,,-14
@@ -33,7 +33,7 @@ ts,event,id,mm,op,iter,segs,backing,len,result
     rows: [3],
     sound: `# pinscope-trace 1
 ts,event,id,mm,op,iter,segs,backing,len,result
-0,map,,1,,,0x10000+8192,anon,,
+0,map,,1,,,0x12000+4096,pfn,,
 1,init,call,1,write,ubuf,0x10000+16384,,16384,
 2,pin,pages,1,write,ubuf,0x10000+16384,,,
 3,unpin,pages,1,,,,,,

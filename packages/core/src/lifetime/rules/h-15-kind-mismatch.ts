@@ -1,5 +1,4 @@
 import { RETAIN_PIN, RETAIN_REF, type Retention } from '../../extract/retention.ts'
-import { PlainCounts, SURPLUS_RAW } from '../plain-counts.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -45,33 +44,26 @@ ts,event,id,mm,op,segs
 3,unpin,buffer,1,,
 `,
   },
-  watch: (audit) => {
-    const counts = new PlainCounts(audit, (page, surplus) => {
-      if (surplus !== SURPLUS_RAW) return
-      audit.find(h15, {
-        page,
-        detail:
-          'put_page() drops a reference of the folio where page_ref_inc() raised the counter of the tail page itself: the folio loses a reference of somebody else',
+  watch: (audit) => ({
+    release: ({ token, page, pages, as }) => {
+      const taken = audit.tokens.retention(token)
+      if (as === taken) return
+      audit.find(h15, { token, page, pages, detail: `${TAKEN[taken]}, and ${DROPPED[as]}: ${effect(taken, as)}` })
+    },
+    put: ({ page }) => {
+      const { folios, tokens } = audit
+      if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) <= 0) return
+      const detail =
+        'put_page drops a reference of the folio, where page_ref_inc raised the counter of the tail page itself'
+      audit.find(h15, { page, detail })
+    },
+    over: () => {
+      audit.tokens.plain.eachOwn((page, by, row, line) => {
+        const detail = `the counter of a tail page itself is off by ${by}, which its folio does not know`
+        audit.find(h15, { page, row, line, takenRow: row, detail })
       })
-    })
-    return {
-      ...counts.handlers(),
-      release: ({ token, page, pages, as }) => {
-        const taken = audit.tokens.retention(token)
-        if (as === taken) return
-        audit.find(h15, { token, page, pages, detail: `${TAKEN[taken]}, and ${DROPPED[as]}: ${effect(taken, as)}` })
-      },
-      over: () => {
-        counts.eachLeft((page, left, isTail) => {
-          if (!isTail) return
-          audit.find(h15, {
-            page,
-            detail: `the counter of a tail page itself is ${left} off: its folio does not know of it`,
-          })
-        })
-      },
-    }
-  },
+    },
+  }),
 })
 
 /** What it does to the counts: lifetime.md 2.2. */

@@ -1,7 +1,9 @@
 import { RETAIN_NONE } from '../../extract/retention.ts'
-import { PlainCounts, SURPLUS_BORROWED } from '../plain-counts.ts'
+import { GUARD_COUNT } from '../borrows.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
+
+const STOLEN = 'nothing was taken on these pages: a reference of their owner is dropped'
 
 export const h16 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -36,18 +38,18 @@ ts,end,event,id,mm,op,iter,segs
 30,,put,head,1,,,
 `,
   },
-  watch: (audit) => {
-    const stolen = 'nothing was taken on these pages: a reference of their owner is dropped'
-    const counts = new PlainCounts(audit, (page, surplus) => {
-      if (surplus === SURPLUS_BORROWED) audit.find(h16, { page, detail: stolen })
-    })
-    return {
-      ...counts.handlers(),
-      put_borrowed: ({ page, pages }) => audit.find(h16, { page, pages, detail: stolen }),
-      violation: ({ detail, row, pages, amount }) => {
-        const isBorrow = detail === 'unknown-release' || (detail === 'double-release' && amount === RETAIN_NONE)
-        if (isBorrow) audit.find(h16, { takenRow: row, pages, detail: stolen })
-      },
-    }
-  },
+  watch: (audit) => ({
+    put: ({ page }) => {
+      const { folios, lane, tokens } = audit
+      const slot = lane.borrows.first(page)
+      if (slot === 0 || lane.borrows.guard[slot] === GUARD_COUNT) return
+      if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0) return
+      audit.find(h16, { page, takenRow: lane.borrows.row[slot], detail: STOLEN })
+    },
+    put_borrowed: ({ page, pages }) => audit.find(h16, { page, pages, detail: STOLEN }),
+    violation: ({ detail, row, pages, amount }) => {
+      const isBorrow = detail === 'unknown-release' || (detail === 'double-release' && amount === RETAIN_NONE)
+      if (isBorrow) audit.find(h16, { takenRow: row, pages, detail: STOLEN })
+    },
+  }),
 })

@@ -1,4 +1,5 @@
-import { PlainCounts, SURPLUS_COUNT } from '../plain-counts.ts'
+import type { Audit } from '../audit.ts'
+import { GUARD_COUNT } from '../borrows.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -39,25 +40,33 @@ ts,event,id,mm,op,segs,backing
 3,unpin,buffer,1,,0x200000+12288,
 `,
   },
-  watch: (audit) => {
-    const counts = new PlainCounts(audit, (page, surplus) => {
-      if (surplus !== SURPLUS_COUNT) return
+  watch: (audit) => ({
+    put: ({ page }) => {
+      const { folios, tokens } = audit
+      if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0 || isBorrowed(audit, page)) return
       audit.find(h17, { page, detail: 'more references of this folio are put than were taken on it' })
-    })
-    return {
-      ...counts.handlers(),
-      end: ({ token, page, pages }) => {
-        const { shortRow, errno } = audit.tokens
-        // Of a call that failed it is the error path that let go of too few: H-12.
-        if (shortRow[token] === 0 || errno[token] !== 0) return
-        const detail = 'fewer pages were let go than were taken: the rest is held for ever'
-        audit.find(h17, { token, page, pages, row: shortRow[token], detail })
-      },
-      over: () => {
-        counts.eachLeft((page, left, isTail) => {
-          if (!isTail) audit.find(h17, { page, detail: `${left} references on this folio were taken and never put` })
-        })
-      },
-    }
-  },
+    },
+    end: ({ token, page, pages }) => {
+      const { shortRow, errno } = audit.tokens
+      // Of a call that failed it is the error path that let go of too few: H-12.
+      if (shortRow[token] === 0 || errno[token] !== 0) return
+      const detail = 'fewer pages were let go than were taken: the rest is held for ever'
+      audit.find(h17, { token, page, pages, row: shortRow[token], detail })
+    },
+    over: () => {
+      audit.tokens.plain.eachOwed((page, owed, drops, row, line) => {
+        // Where none was put they were forgotten, not miscounted: H-11.
+        if (drops === 0) return
+        const detail = `${owed} more references of this folio were taken than were put`
+        audit.find(h17, { page, row, line, takenRow: row, detail })
+      })
+    },
+  }),
 })
+
+/** A list names it that took nothing: H-16. */
+function isBorrowed(audit: Audit, page: number): boolean {
+  const { borrows } = audit.lane
+  const slot = borrows.first(page)
+  return slot !== 0 && borrows.guard[slot] !== GUARD_COUNT
+}

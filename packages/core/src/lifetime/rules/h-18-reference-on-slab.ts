@@ -6,6 +6,8 @@ import { severityOf } from '../verdict.ts'
 /** Objects that put each page of their list when they are freed. */
 const PUTS_PAGES: readonly string[] = ['skb', 'pipe']
 
+const UNCOUNTED = 'a reference is taken on a page whose count is 0: the put that follows frees it'
+
 export const h18 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-18',
@@ -45,36 +47,39 @@ ts,event,id,mm,op,iter,segs,backing
 4,put,data,1,,,,
 `,
   },
-  watch: (audit) => ({
-    acquire: ({ token }) => {
-      if (audit.tokens.isUser[token] === 1) return
-      audit.lane.ledger.eachRun(token, (first, count) => {
-        for (let page = first; page < first + count; page++) if (isSlab(audit, page)) tellSlab(audit, page, token)
-      })
-    },
-    get: ({ page }) => {
-      const { head, refcount } = audit.lane.memory.pages
-      if (isSlab(audit, page)) tellSlab(audit, page, 0)
-      else if (refcount[head[page]] <= 0) {
-        audit.find(h18, {
-          page,
-          detail: 'a reference is taken on a page whose count is 0: the put that follows frees it',
-        })
-      }
-    },
-    attach: ({ object, token, page }) => {
-      if (page < 0 || !isSlab(audit, page)) return
-      // A list that takes nothing and drops nothing may name slab memory.
-      if (token !== 0 || PUTS_PAGES.includes(audit.objects.of(object).kind)) tellSlab(audit, page, token)
-    },
-    slot: ({ page }) => {
-      if (page >= 0 && isSlab(audit, page)) tellSlab(audit, page, 0)
-    },
-  }),
+  watch: (audit) => {
+    let taken = 0
+    const lookAt = (first: number, count: number): void => {
+      for (let page = first; page < first + count; page++) if (isSlab(audit, page)) tellSlab(audit, page, taken)
+    }
+    return {
+      acquire: ({ token }) => {
+        // No slab memory is ever mapped into a process.
+        if (audit.tokens.isUser[token] === 1) return
+        taken = token
+        audit.lane.ledger.eachRun(token, lookAt)
+      },
+      get: ({ page }) => {
+        const { head, refcount } = audit.lane.memory.pages
+        if (isSlab(audit, page)) tellSlab(audit, page, 0)
+        else if (refcount[head[page]] <= 0) audit.find(h18, { page, detail: UNCOUNTED })
+      },
+      attach: ({ object, token, page }) => {
+        if (page < 0 || !isSlab(audit, page)) return
+        // A list that takes nothing and drops nothing may name slab memory.
+        if (token !== 0 || PUTS_PAGES.includes(audit.objects.of(object).kind)) tellSlab(audit, page, token)
+      },
+      slot: ({ page }) => {
+        if (page >= 0 && isSlab(audit, page)) tellSlab(audit, page, 0)
+      },
+    }
+  },
 })
 
+/** It was kmalloc'ed, as a `map` row says: kernel memory that no row declares may as well be pages. */
 function isSlab(audit: Audit, page: number): boolean {
-  return audit.lane.memory.pages.kind[page] === KIND_SLAB
+  const { pages, spaces } = audit.lane.memory
+  return pages.kind[page] === KIND_SLAB && spaces.declaresKernel(KIND_SLAB)
 }
 
 function tellSlab(audit: Audit, page: number, token: number): void {

@@ -53,34 +53,72 @@ ts,event,id,mm,iter,segs,backing
 6,free,,1,kvec,0xf0000000080+96,
 `,
   },
-  watch: (audit) => ({
-    free: (event) => {
-      const { page } = event
-      const kind = audit.lane.memory.pages.kind[page]
-      if (kind !== KIND_SLAB && kind !== KIND_VMALLOC) return
-      const takenRow =
-        borrowedIn(audit, event, kind === KIND_SLAB) || attachedIn(audit, event) || deviceIn(audit, event)
-      if (takenRow === 0) return
-      audit.find(h19, { page, takenRow, detail: `its owner frees memory that row ${takenRow} still has in flight` })
-    },
-  }),
+  watch: (audit) => {
+    /** Entries of objects that lie in kernel memory, until the object is done. */
+    let attached: KernelEntry[] = []
+    const forget = (object: number): void => {
+      if (attached.length > 0) attached = attached.filter((entry) => entry.object !== object)
+    }
+    return {
+      attach: ({ object, token, page, offsetBytes, bytes }) => {
+        // A reference keeps a page, and no slab object.
+        if (!isKernelMemory(audit, page) || (token !== 0 && !isSlab(audit, page))) return
+        attached.push({ object, page, offsetBytes, bytes, freedRow: 0 })
+      },
+      complete: ({ object }) => forget(object),
+      object_free: ({ object }) => forget(object),
+      submit: ({ object }) => {
+        const entry = attached.find((one) => one.object === object && one.freedRow > 0)
+        if (entry === undefined) return
+        const detail = `it is on its way with memory that its owner freed in row ${entry.freedRow}`
+        audit.find(h19, { page: entry.page, takenRow: audit.objects.of(object).row, detail })
+      },
+      free: (event) => {
+        const { page } = event
+        if (!isKernelMemory(audit, page)) return
+        const inFlight = attached.filter((entry) => overlaps(entry, event)).map((entry) => markFreed(audit, entry))
+        const takenRow = borrowedIn(audit, event) || Math.max(0, ...inFlight) || deviceIn(audit, event)
+        if (takenRow === 0) return
+        audit.find(h19, { page, takenRow, detail: `its owner frees memory that row ${takenRow} still has in flight` })
+      },
+    }
+  },
 })
 
-/** Row of an operation in flight whose list names some of it, 0 where none does. A reference keeps a page, and no slab object. */
-function borrowedIn(audit: Audit, freed: FreedRange, isSlab: boolean): number {
-  const { borrows } = audit.lane
-  for (let slot = borrows.first(freed.page); slot !== 0; slot = borrows.nextOfPage[slot]) {
-    if (borrows.guard[slot] === GUARD_COUNT && !isSlab) continue
-    const end = Math.min(freed.offsetBytes + freed.bytes, PAGE_SIZE)
-    if (borrows.offsetBytes[slot] < end && borrows.endBytes[slot] > freed.offsetBytes) return borrows.row[slot]
-  }
-  return 0
+/** An entry of an object. */
+interface KernelEntry extends FreedRange {
+  readonly object: number
+  /** Row in which its memory was freed, 0: it was not. */
+  freedRow: number
 }
 
-/** Row of an object in flight with an entry there. */
-function attachedIn(audit: Audit, freed: FreedRange): number {
-  for (const { entries, row } of audit.objects.inFlight()) {
-    if (entries.some((entry) => entry.page >= 0 && overlaps(entry, freed))) return row
+/** Remembers it; returns the row of its object where that is in flight, else 0. */
+function markFreed(audit: Audit, entry: KernelEntry): number {
+  entry.freedRow = audit.bus.row
+  const { isInFlight, row } = audit.objects.of(entry.object)
+  return isInFlight ? row : 0
+}
+
+function isKernelMemory(audit: Audit, page: number): boolean {
+  return page >= 0 && (isSlab(audit, page) || audit.lane.memory.pages.kind[page] === KIND_VMALLOC)
+}
+
+function isSlab(audit: Audit, page: number): boolean {
+  return audit.lane.memory.pages.kind[page] === KIND_SLAB
+}
+
+/** Row of an operation in flight whose list names some of it, 0 where none does. */
+function borrowedIn(audit: Audit, freed: FreedRange): number {
+  const { borrows } = audit.lane
+  const end = freed.offsetBytes + freed.bytes
+  for (let at = 0; at * PAGE_SIZE < end; at++) {
+    const page = freed.page + at
+    for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
+      if (borrows.guard[slot] === GUARD_COUNT && !isSlab(audit, page)) continue
+      const from = at * PAGE_SIZE
+      if (from + borrows.offsetBytes[slot] < end && from + borrows.endBytes[slot] > freed.offsetBytes)
+        return borrows.row[slot]
+    }
   }
   return 0
 }

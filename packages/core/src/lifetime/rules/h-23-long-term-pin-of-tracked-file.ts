@@ -46,19 +46,55 @@ ts,event,id,mm,op,segs,backing,file,offset,flags
 2,unpin,region,1,,,,,,dirty
 `,
   },
-  watch: (audit) => ({
-    acquire: ({ token, page }) => {
-      const { tokens } = audit
-      if (tokens.isLongTerm[token] === 0 || tokens.isDest[token] === 0 || tokens.retention(token) !== RETAIN_PIN) return
-      let pages = 0
-      tokens.eachFilePage(token, () => pages++)
-      if (pages === 0) return
-      const detail = 'pinned for long to be written to: its file system is asked once, and the device stores for ever'
-      audit.find(h23, { token, page, pages, detail })
-    },
-    refuse: ({ amount }) => {
-      if ((amount & MAPPING_TRACKED) === 0) return
-      audit.refused(h23, 'get_user_pages refused FOLL_LONGTERM | FOLL_WRITE on a shared file mapping: -EFAULT, no pin')
-    },
-  }),
+  watch: (audit) => {
+    /** Pins of the row at work, or the last one that had such: what is let go in the same row was refused after all. */
+    const taken: TakenLongTerm[] = []
+    const tell = (): void => {
+      for (const { row, line, page, pages, token } of taken) {
+        const isOpen = audit.lane.ledger.holds.open[token] === 1 && audit.tokens.rowOf(token) === row
+        const holder = isOpen ? { token } : { takenRow: row }
+        audit.find(h23, { ...holder, row, line, page, pages, detail: DETAIL })
+      }
+      taken.length = 0
+    }
+    return {
+      acquire: ({ token, page }) => {
+        const { tokens, bus } = audit
+        if (taken.length > 0 && taken[0].row !== bus.row) tell()
+        if (tokens.isLongTerm[token] === 0 || tokens.isDest[token] === 0) return
+        if (tokens.retention(token) !== RETAIN_PIN) return
+        let pages = 0
+        tokens.eachFilePage(token, () => pages++)
+        if (pages > 0) taken.push({ row: bus.row, line: bus.line, page, pages, token })
+      },
+      release: () => {
+        if (taken.length === 0) return
+        if (taken[0].row !== audit.bus.row) {
+          tell()
+          return
+        }
+        taken.length = 0
+        audit.refused(h23, 'a shared file mapping was pinned for long, and let go at once when it was seen to be one')
+      },
+      over: tell,
+      refuse: ({ amount }) => {
+        if ((amount & MAPPING_TRACKED) === 0) return
+        audit.refused(
+          h23,
+          'get_user_pages refused FOLL_LONGTERM | FOLL_WRITE on a shared file mapping: -EFAULT, no pin',
+        )
+      },
+    }
+  },
 })
+
+/** Pages of a tracked file that one row pinned for long. */
+interface TakenLongTerm {
+  readonly row: number
+  readonly line: number
+  readonly page: number
+  readonly pages: number
+  readonly token: number
+}
+
+const DETAIL = 'pinned for long to be written to: its file system is asked once, and the device stores for ever'

@@ -52,7 +52,7 @@ ts,event,id,mm,op,segs,len
     attach: ({ object, page, token, offsetBytes, bytes }) => {
       const { capacity, entries, kind } = audit.objects.of(object)
       if (capacity > 0 && entries.length >= capacity) {
-        audit.find(h27, { page, token, detail: `entry ${entries.length + 1} of a ${kind} with room for ${capacity}` })
+        audit.find(h27, { page, token, detail: `more entries than the ${capacity} that the ${kind} has room for` })
       }
       if (page < 0 || offsetBytes + bytes <= PAGE_SIZE) return
       const pages = notAdjacent(audit, page, Math.ceil((offsetBytes + bytes) / PAGE_SIZE))

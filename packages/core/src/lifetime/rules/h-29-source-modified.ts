@@ -53,7 +53,7 @@ ts,event,id,mm,op,segs,backing,flags
         if (page >= 0 && audit.folios.isPageCache(page)) inRings.set(page, audit.bus.row)
       },
       store: ({ page, pages, by }) => {
-        if (by === BY_CPU) return
+        if (by === BY_CPU || !isAnySource(audit, inRings, page, pages)) return
         for (let at = page; at < page + pages; at++) {
           if (audit.folios.has(at, FOLIO_LOCKED)) continue
           const row = rowOfSource(audit, inRings, at)
@@ -65,6 +65,16 @@ ts,event,id,mm,op,segs,backing,flags
     }
   },
 })
+
+/** Some page of the run may be a source for somebody: most stores are to pages that are held for writing alone. */
+function isAnySource({ tokens, lane }: Audit, inRings: Map<number, number>, page: number, pages: number): boolean {
+  if (inRings.size > 0 || lane.borrows.open > 0) return true
+  let isSource = false
+  tokens.eachOn(page, pages, (token) => {
+    if (tokens.isDest[token] === 0) isSource = true
+  })
+  return isSource
+}
 
 /** Row since which the page is a source for somebody, and nobody has it for writing; 0: that is not so. */
 function rowOfSource({ folios, tokens, lane }: Audit, inRings: Map<number, number>, page: number): number {

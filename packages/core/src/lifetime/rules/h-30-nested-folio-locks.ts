@@ -1,7 +1,6 @@
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { BLOCK_HOLE } from '../block-runs.ts'
-import type { Handlers } from '../event-bus.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import type { HeldLock } from '../tasks.ts'
 import { severityOf } from '../verdict.ts'
@@ -50,14 +49,13 @@ ts,event,mm,segs,backing,file,offset,len
   },
   watch: (audit) => {
     const nesting = new Nesting(audit)
-    const handlers: Handlers = {
+    return {
       lock: ({ page, file, positionBytes }) => nesting.lock(page, file, positionBytes / PAGE_SIZE),
       unlock: ({ page }) => nesting.unlock(page),
-      reserve: ({ file, positionBytes, lengthBytes }) => nesting.prepare(file, positionBytes, lengthBytes),
+      reserve: ({ file }) => nesting.prepare(file),
       allocate: ({ file, positionBytes, lengthBytes }) => nesting.allocate(file, positionBytes, lengthBytes),
-      copy_in: ({ file, positionBytes, lengthBytes }) => nesting.prepare(file, positionBytes, lengthBytes),
+      copy_in: ({ file }) => nesting.prepare(file),
     }
-    return handlers
   },
 })
 
@@ -90,14 +88,14 @@ class Nesting {
     this.prepared.delete(this.audit.folios.headOf(page))
   }
 
-  /** The task at work reserves or allocates space for the range, or copies into its page cache. */
-  prepare(file: number, position: number, length: number): void {
+  /** The task at work reserves or allocates space of the file, or copies into its page cache. */
+  prepare(file: number): void {
     const held = this.audit.tasks.held()
     if (held.length === 0) return
     let other: HeldLock | null = null
     for (const lock of held) {
       if (lock.file !== file) continue
-      if (lock.index * PAGE_SIZE < position + length && (lock.index + 1) * PAGE_SIZE > position) this.mark(lock)
+      this.mark(lock)
       if (other !== null && other.index !== lock.index) this.tell(lock.page, NESTED, other.row)
       other ??= lock
     }
@@ -110,7 +108,7 @@ class Nesting {
     this.audit.space.eachRun(file, position, length, ({ state, isCopied }) => {
       if (state === BLOCK_HOLE && !isCopied) isHole = true
     })
-    if (isHole) this.prepare(file, position, length)
+    if (isHole) this.prepare(file)
     else for (const lock of this.audit.tasks.held()) if (lock.file === file) this.mark(lock)
   }
 

@@ -1,3 +1,4 @@
+import { BlockCount } from '../block-count.ts'
 import { BLOCK_ALLOCATED, BLOCK_RESERVED } from '../block-runs.ts'
 import { dirtyPages } from '../dirty-pages.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
@@ -38,24 +39,24 @@ ts,event,mm,file,offset,len,result
 2,write_end,1,f,0,16384,-28
 `,
   },
-  watch: (audit) => ({
-    write_end: ({ file, positionBytes, lengthBytes, result }) => {
-      if (result >= lengthBytes) return
-      const { space } = audit
-      const write = space.writeNumber(file)
-      let left = 0
-      let takenRow = 0
-      space.eachRun(file, positionBytes, lengthBytes, (run, blocks) => {
-        // What a short write reserved too much is H-37's.
-        const isTaken = run.state === BLOCK_ALLOCATED || (run.state === BLOCK_RESERVED && result < 0)
-        if (!isTaken || run.isWritten || run.write !== write) return
-        // Space under another's dirty data is kept.
-        const unused =
-          run.state === BLOCK_RESERVED ? blocks - dirtyPages(audit, file, positionBytes, lengthBytes, run) : blocks
-        left += unused
-        takenRow = takenRow === 0 && unused > 0 ? run.row : takenRow
+  watch: (audit) => {
+    const { space } = audit
+    /** Blocks in that state of the write that ends, without data: space under another's dirty data is kept. */
+    const unusedIn = (state: number) =>
+      new BlockCount(space, (run, blocks, file, position, length) => {
+        if (run.state !== state || run.isWritten || run.write !== space.writeNumber(file)) return 0
+        return blocks - dirtyPages(audit, file, position, length, run)
       })
-      if (left > 0) audit.find(h31, { pages: left, takenRow, detail: DETAIL })
-    },
-  }),
+    const allocated = unusedIn(BLOCK_ALLOCATED)
+    const reserved = unusedIn(BLOCK_RESERVED)
+    return {
+      write_end: ({ file, positionBytes, lengthBytes, result }) => {
+        if (result >= lengthBytes) return
+        // What a short write reserved too much is H-37's.
+        const kept = result < 0 ? reserved.in(file, positionBytes, lengthBytes) : 0
+        const pages = allocated.in(file, positionBytes, lengthBytes) + kept
+        if (pages > 0) audit.find(h31, { pages, takenRow: allocated.takenRow || reserved.takenRow, detail: DETAIL })
+      },
+    }
+  },
 })

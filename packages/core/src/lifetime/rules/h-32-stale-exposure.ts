@@ -1,5 +1,6 @@
-import type { Audit } from '../audit.ts'
+import { BlockCount, type CountRun } from '../block-count.ts'
 import { BLOCK_ALLOCATED } from '../block-runs.ts'
+import { dirtyPages } from '../dirty-pages.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -40,29 +41,31 @@ ts,event,mm,file,offset,len
 3,extend,1,f,8192,
 `,
   },
-  watch: (audit) => ({
-    extend: ({ file, positionBytes }) => {
-      const from = audit.space.sizeBytes(file) ?? 0
-      if (positionBytes > from) tell(audit, file, from, positionBytes - from, 0)
-    },
-    write_end: ({ file, positionBytes, lengthBytes, result }) => {
-      const { space } = audit
-      // Where no event told the size, a write that failed is taken as one inside the file: if not, it is the next one to grow.
-      const size = space.sizeBytes(file) ?? (result < lengthBytes ? Number.MAX_SAFE_INTEGER : 0)
-      const inside = Math.min(positionBytes + lengthBytes, size) - positionBytes
-      if (inside > 0) tell(audit, file, positionBytes, inside, space.writeNumber(file))
-    },
-  }),
+  watch: (audit) => {
+    const { space } = audit
+    /** Blocks that read as what the disk has. What others stored through a mapping is dirty, and written before that. */
+    const isStale: CountRun = (run, blocks, file, position, length) => {
+      if (run.state !== BLOCK_ALLOCATED || run.isWritten) return 0
+      return blocks - dirtyPages(audit, file, position, length, run)
+    }
+    const stale = new BlockCount(space, isStale)
+    const staleOfWrite = new BlockCount(space, (run, blocks, file, position, length) =>
+      run.write === space.writeNumber(file) ? isStale(run, blocks, file, position, length) : 0,
+    )
+    return {
+      extend: ({ file, positionBytes }) => {
+        const from = space.sizeBytes(file) ?? 0
+        if (positionBytes <= from) return
+        const pages = stale.in(file, from, positionBytes - from)
+        if (pages > 0) audit.find(h32, { pages, takenRow: stale.takenRow, detail: DETAIL })
+      },
+      write_end: ({ file, positionBytes, lengthBytes, result }) => {
+        // Where no event told the size, a write that failed is taken as one inside the file: else the next one grows over it.
+        const size = space.sizeBytes(file) ?? (result < lengthBytes ? Number.MAX_SAFE_INTEGER : 0)
+        const inside = Math.min(positionBytes + lengthBytes, size) - positionBytes
+        const pages = inside > 0 ? staleOfWrite.in(file, positionBytes, inside) : 0
+        if (pages > 0) audit.find(h32, { pages, takenRow: staleOfWrite.takenRow, detail: DETAIL })
+      },
+    }
+  },
 })
-
-/** Tells of blocks in the range; `write` above 0: those only that this write took. */
-function tell(audit: Audit, file: number, position: number, length: number, write: number): void {
-  let exposed = 0
-  let takenRow = 0
-  audit.space.eachRun(file, position, length, (run, blocks) => {
-    if (run.state !== BLOCK_ALLOCATED || run.isWritten || (write > 0 && run.write !== write)) return
-    exposed += blocks
-    takenRow = takenRow === 0 ? run.row : takenRow
-  })
-  if (exposed > 0) audit.find(h32, { pages: exposed, takenRow, detail: DETAIL })
-}

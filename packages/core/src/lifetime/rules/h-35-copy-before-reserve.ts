@@ -1,3 +1,4 @@
+import { BlockCount } from '../block-count.ts'
 import { BLOCK_HOLE } from '../block-runs.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -36,16 +37,13 @@ ts,event,mm,file,offset,len
 2,copy_in,1,f,0,8192
 `,
   },
-  watch: (audit) => ({
-    copy_in: ({ file, positionBytes, lengthBytes }) => {
-      let holes = 0
-      let takenRow = 0
-      audit.space.eachRun(file, positionBytes, lengthBytes, (run, blocks) => {
-        if (run.state !== BLOCK_HOLE) return
-        holes += blocks
-        takenRow = takenRow === 0 ? run.row : takenRow
-      })
-      if (holes > 0) audit.find(h35, { pages: holes, takenRow, detail: DETAIL })
-    },
-  }),
+  watch: (audit) => {
+    const holes = new BlockCount(audit.space, (run, blocks) => (run.state === BLOCK_HOLE ? blocks : 0))
+    return {
+      copy_in: ({ file, positionBytes, lengthBytes }) => {
+        const pages = holes.in(file, positionBytes, lengthBytes)
+        if (pages > 0) audit.find(h35, { pages, takenRow: holes.takenRow, detail: DETAIL })
+      },
+    }
+  },
 })

@@ -1,5 +1,6 @@
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
+import { BlockCount } from '../block-count.ts'
 import { BLOCK_HOLE, BLOCK_RESERVED } from '../block-runs.ts'
 import { dirtyPages } from '../dirty-pages.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
@@ -45,21 +46,18 @@ ts,event,mm,file,offset,len,result
   },
   watch: (audit) => {
     const writes = new WritesUnderWay(audit)
+    const lost = new BlockCount(audit.space, (run, blocks, file, position, length) => {
+      if (run.state !== BLOCK_HOLE) return 0
+      return run.isCopied ? blocks : dirtyPages(audit, file, position, length, run)
+    })
     return {
       reserve: ({ file }) => writes.begin(file),
       lock: ({ page, file, positionBytes }) => writes.lock(page, file, positionBytes / PAGE_SIZE),
       writeback: ({ page }) => writes.writeback(page),
       write_end: ({ file, positionBytes, lengthBytes }) => {
         writes.end(file)
-        let lost = 0
-        let takenRow = 0
-        audit.space.eachRun(file, positionBytes, lengthBytes, (run, blocks) => {
-          if (run.state !== BLOCK_HOLE) return
-          const dirty = run.isCopied ? blocks : dirtyPages(audit, file, positionBytes, lengthBytes, run)
-          lost += dirty
-          takenRow = takenRow === 0 && dirty > 0 ? run.row : takenRow
-        })
-        if (lost > 0) audit.find(h36, { pages: lost, takenRow, detail: AT_END })
+        const pages = lost.in(file, positionBytes, lengthBytes)
+        if (pages > 0) audit.find(h36, { pages, takenRow: lost.takenRow, detail: AT_END })
       },
     }
   },

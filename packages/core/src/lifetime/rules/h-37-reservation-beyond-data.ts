@@ -1,3 +1,4 @@
+import { BlockCount } from '../block-count.ts'
 import { BLOCK_RESERVED } from '../block-runs.ts'
 import { dirtyPages } from '../dirty-pages.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
@@ -37,22 +38,20 @@ ts,event,mm,file,offset,len,result
 3,write_end,1,f,0,65536,36864
 `,
   },
-  watch: (audit) => ({
-    write_end: ({ file, positionBytes, lengthBytes, result }) => {
-      // Of a write that failed altogether H-31 tells.
-      if (result < 0) return
-      const { space } = audit
-      const write = space.writeNumber(file)
-      let left = 0
-      let takenRow = 0
-      space.eachRun(file, positionBytes, lengthBytes, (run, blocks) => {
-        if (run.state !== BLOCK_RESERVED || run.isWritten || run.write !== write) return
-        // Space under another's dirty data is kept.
-        const unused = blocks - dirtyPages(audit, file, positionBytes, lengthBytes, run)
-        left += unused
-        takenRow = takenRow === 0 && unused > 0 ? run.row : takenRow
-      })
-      if (left > 0) audit.find(h37, { pages: left, takenRow, detail: DETAIL })
-    },
-  }),
+  watch: (audit) => {
+    const { space } = audit
+    /** Reservations of the write that ends, without data: space under another's dirty data is kept. */
+    const unused = new BlockCount(space, (run, blocks, file, position, length) => {
+      if (run.state !== BLOCK_RESERVED || run.isWritten || run.write !== space.writeNumber(file)) return 0
+      return blocks - dirtyPages(audit, file, position, length, run)
+    })
+    return {
+      write_end: ({ file, positionBytes, lengthBytes, result }) => {
+        // Of a write that failed altogether H-31 tells.
+        if (result < 0) return
+        const pages = unused.in(file, positionBytes, lengthBytes)
+        if (pages > 0) audit.find(h37, { pages, takenRow: unused.takenRow, detail: DETAIL })
+      },
+    }
+  },
 })

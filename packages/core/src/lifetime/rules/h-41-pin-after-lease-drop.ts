@@ -15,7 +15,7 @@ export const h41 = defineRule({
   advice:
     'Drop the pins first, the lease last. Where a holder does not answer, revoke what its device can reach before the lease is taken away.',
   kernel:
-    'fs/locks.c: time_out_leases (lease-break-time, 45 s); fs/nfsd/nfs4layouts.c: nfsd4_layout_lm_break (no time-out in 6.1 and 6.12), nfsd4_layout_lm_breaker_timedout (7.3: fences the client first)',
+    'fs/locks.c: time_out_leases (lease-break-time, 45 s); fs/nfsd/nfs4layouts.c: nfsd4_layout_lm_break (no time-out in 6.1 and 6.12), nfsd4_layout_lm_breaker_timedout (7.3: fences the client first, where its layout can be)',
   diagram: `
   holder               file system
   ------               -----------

@@ -5,7 +5,8 @@ import { severityOf } from '../verdict.ts'
 
 const REGISTRATION: Readonly<Record<string, string>> = {
   'registration-in-use': 'its pages are let go while a request that names it is in flight',
-  'registration-outlives-owner': 'its memory is given up while it is registered: the device goes on using the old pages',
+  'registration-outlives-owner':
+    'its memory is given up while it is registered: the device goes on using the old pages',
 }
 
 export const h43 = defineRule({

@@ -11,7 +11,8 @@ export const h44 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-44',
   name: 'early owner exit',
-  precondition: 'pages are listed without a reference (BVEC, XARRAY, FOLIOQ): their creator keeps them until the I/O is over',
+  precondition:
+    'pages are listed without a reference (BVEC, XARRAY, FOLIOQ): their creator keeps them until the I/O is over',
   event: 'the creator frees or puts them, or truncates their file, before that',
   verdict: 'UAF',
   severity: severityOf('UAF'),
@@ -28,15 +29,23 @@ export const h44 = defineRule({
                        into a page that is somebody else's`,
   example: {
     broken: `# pinscope-trace 1
-ts,end,event,id,mm,op,iter,segs,file,offset,flags
-0,100,io,,1,read,bvec,0x100:0+4096,/dev/sda,0,direct
-50,,free,,1,,bvec,0x100:0+4096,,,
+ts,event,id,call,mm,segs,backing,len
+0,map,,,1,0x10000+4096,anon,
+1,alloc,request,request,1,,,
+2,attach,request,,1,0x10000+4096,,
+3,submit,request,,1,,,4096
+4,free,,,1,0x10000+4096,,
+5,complete,request,,1,,,
 `,
-    rows: [2],
+    rows: [5],
     sound: `# pinscope-trace 1
-ts,end,event,id,mm,op,iter,segs,file,offset,flags
-0,100,io,,1,read,bvec,0x100:0+4096,/dev/sda,0,direct
-150,,free,,1,,bvec,0x100:0+4096,,,
+ts,event,id,call,mm,segs,backing,len
+0,map,,,1,0x10000+4096,anon,
+1,alloc,request,request,1,,,
+2,attach,request,,1,0x10000+4096,,
+3,submit,request,,1,,,4096
+4,complete,request,,1,,,
+5,free,,,1,0x10000+4096,,
 `,
   },
   watch: (audit) => ({
@@ -63,7 +72,11 @@ ts,end,event,id,mm,op,iter,segs,file,offset,flags
 
 function tell(audit: Audit, page: number, takenRow: number, what: string): void {
   if (takenRow === 0) return
-  audit.find(h44, { page, takenRow, detail: `${what} while row ${takenRow} has it in flight, and nothing else keeps it` })
+  audit.find(h44, {
+    page,
+    takenRow,
+    detail: `${what} while row ${takenRow} has it in flight, and nothing else keeps it`,
+  })
 }
 
 /** Row of an operation in flight that names some of the bytes and has no reference on the page, 0 where none does. */
@@ -88,7 +101,11 @@ function listedIn(audit: Audit, page: number): number {
 }
 
 function covers(entry: { page: number; offsetBytes: number; bytes: number }, page: number): boolean {
-  return entry.page >= 0 && page >= entry.page && page < entry.page + Math.ceil((entry.offsetBytes + entry.bytes) / PAGE_SIZE)
+  return (
+    entry.page >= 0 &&
+    page >= entry.page &&
+    page < entry.page + Math.ceil((entry.offsetBytes + entry.bytes) / PAGE_SIZE)
+  )
 }
 
 /** A token other than `but` is on the page. */

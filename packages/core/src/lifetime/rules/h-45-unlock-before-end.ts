@@ -15,7 +15,8 @@ export const h45 = defineRule({
   severity: severityOf('CORRUPT'),
   advice:
     'Unlock in the completion. To go on earlier set writeback first (a source), or keep the folio not uptodate and locked (a destination).',
-  kernel: 'mm/filemap.c: folio_unlock, folio_end_read; fs/iomap/buffered-io.c: iomap_finish_folio_read; fs/netfs/read_collect.c',
+  kernel:
+    'mm/filemap.c: folio_unlock, folio_end_read; fs/iomap/buffered-io.c: iomap_finish_folio_read; fs/netfs/read_collect.c',
   diagram: `
   reader               device
   lock folio
@@ -51,7 +52,11 @@ ts,event,id,mm,op,segs,backing,file,offset,len
     },
     violation: ({ detail, row, pages }) => {
       if (detail !== 'modified-in-use') return
-      audit.find(h45, { takenRow: row, pages, detail: `what row ${row} has in flight changes: neither lock nor writeback forbids it` })
+      audit.find(h45, {
+        takenRow: row,
+        pages,
+        detail: `what row ${row} has in flight changes: neither lock nor writeback forbids it`,
+      })
     },
   }),
 })
@@ -78,7 +83,11 @@ function listOf(audit: Audit, page: number): number {
 }
 
 function covers(range: { page: number; offsetBytes: number; bytes: number }, page: number): boolean {
-  return range.page >= 0 && page >= range.page && page < range.page + Math.ceil((range.offsetBytes + range.bytes) / PAGE_SIZE)
+  return (
+    range.page >= 0 &&
+    page >= range.page &&
+    page < range.page + Math.ceil((range.offsetBytes + range.bytes) / PAGE_SIZE)
+  )
 }
 
 function hasToken(audit: Audit, page: number): boolean {

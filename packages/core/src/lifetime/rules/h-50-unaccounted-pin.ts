@@ -1,4 +1,5 @@
 import { RETAIN_PIN } from '../../extract/retention.ts'
+import type { Audit } from '../audit.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -7,13 +8,14 @@ export const h50 = defineRule({
   id: 'H-50',
   name: 'unaccounted pin',
   precondition: 'pages that are pinned for long count against RLIMIT_MEMLOCK (locked_vm, pinned_vm)',
-  event: 'the account goes down and they are still pinned, goes below zero, or stays when they are not',
+  event:
+    'fewer are accounted than are taken; or the account goes down and they are still pinned, or stays when they are not',
   verdict: 'ACCT',
   severity: severityOf('ACCT'),
   advice:
     'Account before the pins and take off after them, by the same number and on the same mm or user: remember both with the pins. In an error path the labels go in that order.',
   kernel:
-    'io_uring/rsrc.c: io_account_mem, io_unaccount_mem, io_buffer_unmap; net/xdp/xdp_umem.c: xdp_umem_reg, fb89c39455e4; 1cb36e252211, 36f6999ecde3',
+    'io_uring/rsrc.c: io_account_mem, io_unaccount_mem, io_buffer_unmap; net/xdp/xdp_umem.c: xdp_umem_reg, fb89c39455e4; net/core/skbuff.c: mm_account_pinned_pages; net/vmw_vsock/virtio_transport_common.c: virtio_transport_init_zcopy_skb, 1cb36e252211; arch/s390/kvm/pci.c: 36f6999ecde3',
   diagram: `
   account 64 pages     locked_vm = 64
   pin 64 pages
@@ -41,8 +43,10 @@ ts,event,id,mm,op,segs,flags,len
   },
   watch: (audit) => {
     const { tasks, tokens } = audit
-    /** By address space: pages pinned for long, and where it was last accounted. */
+    /** By address space: pages pinned for long, pages unpinned and not yet taken off, and where it was last accounted. */
     const pinned = new Map<number, number>()
+    const unpinned = new Map<number, number>()
+    const ofRow = new RowAccount(audit)
     const accountedIn = new Map<number, { row: number; line: number }>()
     const pinnedPages = (mm: number) => pinned.get(mm) ?? 0
     const move = (token: number, pages: number): void => {
@@ -50,14 +54,26 @@ ts,event,id,mm,op,segs,flags,len
       pinned.set(tokens.mm[token], pinnedPages(tokens.mm[token]) + pages)
     }
     return {
-      acquire: ({ token, pages }) => move(token, pages),
-      release: ({ token, pages, as }) => {
-        if (as === tokens.retention(token)) move(token, -pages)
+      acquire: ({ token, pages }) => {
+        ofRow.took(token, pages)
+        move(token, pages)
       },
-      account: ({ object }) => accountedIn.set(object, { row: audit.bus.row, line: audit.bus.line }),
+      release: ({ token, pages, as }) => {
+        if (as !== tokens.retention(token)) return
+        ofRow.letGo(token, pages)
+        if (tokens.isLongTerm[token] === 0) return
+        move(token, -pages)
+        unpinned.set(tokens.mm[token], (unpinned.get(tokens.mm[token]) ?? 0) + pages)
+      },
+      account: ({ object, amount }) => {
+        ofRow.account(amount)
+        accountedIn.set(object, { row: audit.bus.row, line: audit.bus.line })
+      },
       unaccount: ({ object, amount }) => {
         const before = tasks.accountedPages(object)
         const after = before - amount
+        const letGo = unpinned.get(object) ?? 0
+        unpinned.set(object, Math.max(letGo - amount, 0))
         if (after < 0) {
           const detail = `${amount} pages are taken off an account that has ${before}: they were added to another, or taken off before`
           audit.find(h50, { detail })
@@ -65,10 +81,14 @@ ts,event,id,mm,op,segs,flags,len
         }
         // Whoever may pin what he likes is not accounted: then fewer were from the start.
         const held = pinnedPages(object)
-        if (before < held || after >= held) return
-        audit.find(h50, { pages: held - after, detail: `${held} pages are still pinned for long, and ${after} accounted` })
+        if (letGo >= amount || before < held || after >= held) return
+        audit.find(h50, {
+          pages: held - after,
+          detail: `${held} pages are still pinned for long, and ${after} accounted`,
+        })
       },
       over: () => {
+        ofRow.judge()
         for (const [mm, pages] of tasks.accounts()) {
           const { row, line } = accountedIn.get(mm) ?? { row: audit.bus.row, line: audit.bus.line }
           if (pages <= 0 || pinnedPages(mm) > 0) continue
@@ -78,3 +98,61 @@ ts,event,id,mm,op,segs,flags,len
     }
   },
 })
+
+/** What the row at work takes of user memory, and accounts for it: judged when another row comes. */
+class RowAccount {
+  private readonly audit: Audit
+  private row = 0
+  private line = 0
+  private held = 0
+  private heldMax = 0
+  private accounted = 0
+
+  constructor(audit: Audit) {
+    this.audit = audit
+  }
+
+  took(token: number, pages: number): void {
+    if (!this.isSmall(token)) return
+    this.begin()
+    this.held += pages
+    if (this.held > this.heldMax) this.heldMax = this.held
+  }
+
+  letGo(token: number, pages: number): void {
+    const isOfRow = this.audit.bus.row === this.row && this.audit.tokens.rowOf(token) === this.row
+    if (isOfRow && this.isSmall(token)) this.held -= pages
+  }
+
+  account(pages: number): void {
+    this.begin()
+    this.accounted += pages
+  }
+
+  /** A row that accounts nothing may take what it likes: its memory is not limited, or not for long. */
+  judge(): void {
+    const { row, line, heldMax, accounted } = this
+    if (accounted === 0 || heldMax <= accounted) return
+    const detail = `${heldMax} pages of a user are taken, and ${accounted} accounted`
+    this.audit.find(h50, { row, line, pages: heldMax - accounted, detail })
+  }
+
+  private begin(): void {
+    const { row, line } = this.audit.bus
+    if (row === this.row) return
+    this.judge()
+    this.row = row
+    this.line = line
+    this.held = 0
+    this.heldMax = 0
+    this.accounted = 0
+  }
+
+  /** A large folio is accounted whole, and once, however many buffers have parts of it. */
+  private isSmall(token: number): boolean {
+    const { tokens, lane } = this.audit
+    if (tokens.isUser[token] === 0) return false
+    const page = lane.ledger.firstPage(token)
+    return page >= 0 && lane.memory.pages.order[page] === 0
+  }
+}

@@ -8,11 +8,13 @@ export const h52 = defineRule({
   id: 'H-52',
   name: 'lock leak on retry',
   precondition: 'a folio is locked, and unlocked by the completion that brings a counter of pieces to zero',
-  event: 'the counter was raised for a piece that was refused, and again when it was tried again: no completion is the last',
+  event:
+    'the counter was raised for a piece that was refused, and again when it was tried again: no completion is the last',
   verdict: 'DEADLOCK',
   severity: severityOf('DEADLOCK'),
   advice: 'Raise the counter after the piece was taken, or take it back where it was refused, before the retry.',
-  kernel: 'fs/iomap/buffered-io.c: iomap_finish_folio_read (read_bytes_pending), folio_end_read; bbfe756dc306',
+  kernel:
+    'fs/erofs/fileio.c: erofs_fileio_scan_folio, erofs_onlinefolio_split, erofs_onlinefolio_end, bbfe756dc306 (6.15); the same counter in fs/iomap/buffered-io.c: read_bytes_pending',
   diagram: `
   lock folio           pending 0
   share (a piece)      pending 1

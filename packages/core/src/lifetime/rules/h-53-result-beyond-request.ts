@@ -10,14 +10,16 @@ export const h53 = defineRule({
   verdict: 'CORRUPT',
   severity: severityOf('CORRUPT'),
   advice:
-    'Report what was asked for at most, however much was read to fill blocks: callers subtract the result from the length, and clean up what is left.',
-  kernel: 'fs/netfs/direct_read.c, fs/netfs/read_collect.c: netfs_rreq_assess_dio, rreq->transferred; a3de58b12ce0',
+    'Report what was asked for at most: a counter that starts at the largest number, or that counts whole blocks, is no result. Callers subtract the result from the length, and clean up as much.',
+  kernel:
+    'fs/netfs/write_collect.c, fs/netfs/direct_write.c: wreq->transferred, a3de58b12ce0 (6.17); fs/splice.c: iter_file_splice_write',
   diagram: `
-  caller                           file system
-  read 1000 bytes       ------->   reads a block: 4096
-  result 4096           <-------
-  left = 1000 - 4096               a very large number, unsigned:
-  zero or revert "what is left"    far beyond the buffer`,
+  splice, a pipe of 4 pages        file system
+  write_iter 16384      ------->   every part of the write fails, none sets
+                                   the count: it stays LONG_MAX
+  result LONG_MAX       <-------
+  release what was written: the    pages of the pipe, and what lies behind
+  4 buffers, and on and on         its buffers`,
   example: {
     broken: `# pinscope-trace 1
 ts,event,id,call,mm,len,result
@@ -36,11 +38,13 @@ ts,event,id,call,mm,len,result
   watch: (audit) => ({
     complete: ({ object, result }) => {
       const { bytes, kind } = audit.objects.of(object)
-      if (bytes > 0 && result > bytes) audit.find(h53, { detail: `${kind}: ${result} bytes done of ${bytes} submitted` })
+      if (bytes > 0 && result > bytes)
+        audit.find(h53, { detail: `${kind}: ${result} bytes done of ${bytes} submitted` })
     },
     return: ({ object, result }) => {
       const { countBytes } = audit.iterators.of(object)
-      if (result > countBytes) audit.find(h53, { detail: `the call returns ${result} for an iterator of ${countBytes} bytes` })
+      if (result > countBytes)
+        audit.find(h53, { detail: `the call returns ${result} for an iterator of ${countBytes} bytes` })
     },
   }),
 })

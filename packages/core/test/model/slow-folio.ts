@@ -1,0 +1,177 @@
+import type { FolioState } from '../../src/lifetime/folio-flags.ts'
+
+/** What can happen to a folio, one word each. */
+export const FOLIO_EVENTS = [
+  'store by a CPU',
+  'store by a device',
+  'dirty',
+  'clean',
+  'start writeback',
+  'end writeback',
+  'mkwrite',
+  'truncate',
+  'invalidate',
+  'reclaim',
+  'pin',
+  'unpin dirty',
+  'dirty, asked',
+  'lock',
+  'unlock',
+  'migrate',
+  'reflink',
+  'unpin',
+] as const
+/** One of {@link FOLIO_EVENTS}. */
+export type FolioEvent = (typeof FOLIO_EVENTS)[number]
+
+/**
+ * A folio of a file by the words of reference/lifetime.md 1 and 3: fields that are true or false, contents as lists of what
+ * was stored. Slow and obvious.
+ */
+export class SlowFolio {
+  isLocked = false
+  isDirty = false
+  isUnderWriteback = false
+  /** Writeback has made every page table entry read-only, and no fault came since. */
+  isWriteProtected = false
+  /** The file system was asked since the last clean. */
+  isNotified = false
+  isInFile = true
+  isGone = false
+  isShared = false
+  pins = 0
+  waits = 0
+  illegal = 0
+  /** Numbers of the stores that memory, the last writeback, and the disk have. */
+  inMemory: number[] = []
+  inWriteback: number[] = []
+  onDisk: number[] = []
+  private storeWaits = false
+  private stores = 0
+  private readonly hasStablePages: boolean
+  private readonly steps: Readonly<Record<FolioEvent, () => void>> = {
+    'store by a CPU': () => this.storeByCpu(),
+    'store by a device': () => this.store(),
+    dirty: () => {
+      this.isDirty = true
+    },
+    'dirty, asked': () => {
+      this.isDirty = true
+      this.isNotified = true
+    },
+    clean: () => this.clean(),
+    'start writeback': () => {
+      if (this.isUnderWriteback) this.illegal++
+      this.isUnderWriteback = true
+    },
+    'end writeback': () => this.endWriteback(),
+    mkwrite: () => this.fault(),
+    truncate: () => this.leaveFile(),
+    invalidate: () => {
+      if (!this.isDirty) this.leaveFile()
+    },
+    reclaim: () => this.reclaim(),
+    migrate: () => {
+      if (this.pins === 0) this.isGone = true
+    },
+    reflink: () => {
+      this.isShared = true
+    },
+    pin: () => {
+      this.pins++
+      this.fault()
+    },
+    unpin: () => this.unpin(false),
+    'unpin dirty': () => this.unpin(true),
+    lock: () => {
+      this.isLocked = true
+    },
+    unlock: () => {
+      this.isLocked = false
+    },
+  }
+
+  constructor(hasStablePages: boolean) {
+    this.hasStablePages = hasStablePages
+  }
+
+  /** The projection of 3.1. */
+  get state(): FolioState {
+    if (!this.isInFile) return 'T'
+    if (this.isUnderWriteback) return this.isDirty ? 'W1' : 'W0'
+    if (!this.isDirty) return 'C1'
+    return this.isWriteProtected ? 'D0' : 'D1'
+  }
+
+  /** The disk does not have what memory has. */
+  get isUnsaved(): boolean {
+    return this.inMemory.some((store) => !this.onDisk.includes(store))
+  }
+
+  /** Neither does the writeback. */
+  get isAheadOfWriteback(): boolean {
+    return this.inMemory.some((store) => !this.inWriteback.includes(store))
+  }
+
+  apply(event: FolioEvent): void {
+    this.steps[event]()
+  }
+
+  private storeByCpu(): void {
+    if (this.isUnderWriteback && this.hasStablePages) {
+      this.waits++
+      this.storeWaits = true
+      return
+    }
+    this.store()
+    this.fault()
+  }
+
+  private unpin(dirty: boolean): void {
+    if (this.pins === 0) return
+    this.pins--
+    if (dirty) this.isDirty = true
+  }
+
+  private store(): void {
+    this.stores++
+    this.inMemory = [...this.inMemory, this.stores]
+  }
+
+  /** A fault for writing: page_mkwrite marks dirty, and the page table entry becomes writable. An orphan is mapped nowhere. */
+  private fault(): void {
+    if (!this.isInFile) return
+    this.isNotified = true
+    this.isDirty = true
+    this.isWriteProtected = false
+  }
+
+  private clean(): void {
+    this.isWriteProtected = true
+    this.isNotified = false
+    this.isDirty = false
+    this.inWriteback = this.inMemory
+  }
+
+  private endWriteback(): void {
+    if (!this.isUnderWriteback) this.illegal++
+    this.isUnderWriteback = false
+    this.onDisk = [...new Set([...this.onDisk, ...this.inWriteback])]
+    if (!this.storeWaits) return
+    this.storeWaits = false
+    this.storeByCpu()
+  }
+
+  private leaveFile(): void {
+    this.isInFile = false
+    this.isNotified = false
+    this.isDirty = false
+  }
+
+  private reclaim(): void {
+    if (this.isDirty || this.isUnderWriteback || this.pins > 0) return
+    this.isGone = true
+    this.inMemory = this.onDisk
+    this.inWriteback = this.onDisk
+  }
+}

@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest'
+import { auditRows, blocks, found, inMemory, type SpaceRow } from '../support/space-rows.ts'
+
+const LOCKED = [...inMemory(2), blocks('lock', 0)]
+
+function wait(call: string, len?: number): SpaceRow {
+  return { event: 'wait', call, ...(len === undefined ? {} : { len }) }
+}
+
+it.each([
+  ['network', 1_000_000_001],
+  ['network', undefined],
+  ['user', undefined],
+  ['lease', 45_000_000_000],
+])('tells of a wait for the %s, %s ns at most', async (whom, ns) => {
+  expect(found(await auditRows([...LOCKED, wait(whom, ns)]))).toEqual([['H-33', 4, 1]])
+})
+
+it('lets a wait for writeback be, a short one, one of another task, and one after the unlock', async () => {
+  const rows = [
+    ...LOCKED,
+    wait('writeback'),
+    wait('network', 1_000_000_000),
+    { ...wait('user'), mm: 2 },
+    blocks('unlock', 0),
+    wait('user'),
+  ]
+  expect(await auditRows(rows)).toEqual([])
+})
+
+it('lets another task allocate, and one that holds the lock of no file', async () => {
+  const kernel: SpaceRow = { event: 'allocation', call: 'GFP_KERNEL' }
+  expect(await auditRows([...LOCKED, { ...kernel, mm: 2 }])).toEqual([])
+  const anon: readonly SpaceRow[] = [
+    { event: 'map', segs: '0x10000+4096', backing: 'anon' },
+    { event: 'store', segs: '0x10000+4096' },
+    { event: 'lock', segs: '0x10000+4096' },
+  ]
+  expect(await auditRows([...anon, kernel])).toEqual([])
+})

@@ -1,0 +1,65 @@
+import { type Consumer, ENOMEM, type Operation, PAGE_SIZE } from '@pinscope/core'
+import { defineBug } from '../bug.ts'
+
+/** @kernel kernel/watch_queue.c: WATCH_QUEUE_NOTE_SIZE */
+const NOTE_BYTES = 128
+
+/**
+ * Notifications lie in pages of the queue, and each is a buffer of a pipe that has a reference on its page. When it was
+ * read its place is marked free; before the fix the reference was not dropped. An operation is a notification that is
+ * posted and read.
+ * @kernel kernel/watch_queue.c: post_one_notification, watch_queue_pipe_buf_release, watch_queue_set_size
+ */
+class WatchQueue implements Consumer {
+  private readonly isFixed: boolean
+  /** Page of the notes, -1 while there is none. */
+  private page = -1
+  private notes = 0
+
+  constructor(isFixed: boolean) {
+    this.isFixed = isFixed
+  }
+
+  submit(io: Operation): number {
+    if (this.page < 0) this.page = io.owned.alloc()
+    if (this.page < 0) return ENOMEM
+    const offset = (this.notes++ * NOTE_BYTES) % PAGE_SIZE
+    io.ledger.getPage(this.page)
+    const bytes = io.copyPage(this.page, offset, Math.min(io.iter.countBytes, NOTE_BYTES))
+    if (this.isFixed) io.ledger.putPage(this.page)
+    return bytes
+  }
+
+  abort(): void {}
+
+  complete(): void {}
+
+  /** @kernel kernel/watch_queue.c: __put_watch_queue */
+  close(io: Operation): void {
+    if (this.page >= 0) io.owned.put(this.page)
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {}
+  }
+}
+
+export const bug13 = defineBug({
+  number: 13,
+  title: 'each notification leaves a reference on its page',
+  summary:
+    'The buffers of a watch queue are put into the pipe with a reference on the page of the notes. What releases them only set a bit: the references were never dropped.',
+  cases: [
+    {
+      name: 'watch-queue',
+      kernel: 'kernel/watch_queue.c: watch_queue_pipe_buf_release',
+      commit: 'c1853fbadcba',
+      trace: 'trace.csv',
+      rules: ['H-11'],
+      row: 2,
+      accepts: ['ubuf'],
+      policy: () => 'get-pages',
+      create: (_environment, isFixed) => new WatchQueue(isFixed),
+    },
+  ],
+})

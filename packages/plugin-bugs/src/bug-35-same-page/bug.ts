@@ -1,0 +1,95 @@
+import {
+  type Consumer,
+  EFAULT,
+  HOLD_NONE,
+  type Hold,
+  isHold,
+  type Operation,
+  type PageStore,
+  RETAIN_PIN,
+} from '@pinscope/core'
+import { defineBug } from '../bug.ts'
+
+const PAGE_SIZE = 4096
+
+/**
+ * A buffer is registered: its pages are pinned, and where all belong to one folio they become one bvec with one pin. Before
+ * the fix nobody looked whether they follow each other.
+ * @kernel io_uring/rsrc.c: io_sqe_buffer_register (6.3)
+ */
+class RegisterBuffer implements Consumer {
+  private readonly isFixed: boolean
+  /** The table of bvecs, by id of the registration. */
+  private readonly tables = new Map<number, number>()
+
+  constructor(isFixed: boolean) {
+    this.isFixed = isFixed
+  }
+
+  register(io: Operation): number {
+    const pages: number[] = []
+    let hold: Hold = HOLD_NONE
+    for (let bytes = io.extract(1, PAGE_SIZE); bytes > 0; bytes = io.extract(1, PAGE_SIZE)) {
+      pages.push(io.list.page[0])
+      // The trace names the pages of the memory file; the kernel pins them through the page table.
+      io.list.retention = RETAIN_PIN
+      const pinned = io.ledger.acquire(io.list)
+      if (!isHold(pinned)) return EFAULT
+      hold = io.ledger.join(hold, pinned)
+    }
+    const table = io.audit?.objects.alloc('io_mapped_ubuf') ?? 0
+    this.tables.set(io.registration, table)
+    if (this.isOneFolio(pages, io.pages)) {
+      for (let i = 1; i < pages.length; i++) io.ledger.releaseFirst(hold)
+      io.audit?.objects.attach(table, hold, pages[0], 0, pages.length * PAGE_SIZE)
+    } else {
+      for (const page of pages) io.audit?.objects.attach(table, hold, page, 0, PAGE_SIZE)
+    }
+    io.hold = hold
+    return 0
+  }
+
+  unregister(io: Operation): void {
+    io.ledger.letGo(io.hold)
+    io.audit?.objects.free(this.tables.get(io.registration) ?? 0)
+  }
+
+  /** Requests name the registration, and take nothing. */
+  submit(io: Operation): number {
+    return io.lengthBytes
+  }
+
+  abort(): void {}
+
+  complete(): void {}
+
+  counters(): Readonly<Record<string, number>> {
+    return {}
+  }
+
+  private isOneFolio(pages: readonly number[], store: PageStore): boolean {
+    const first = pages[0]
+    return pages.every((page, i) => store.head[page] === store.head[first] && (!this.isFixed || page === first + i))
+  }
+}
+
+export const bug35 = defineBug({
+  number: 35,
+  title: 'one page mapped many times becomes one long buffer',
+  summary:
+    'A registered buffer whose pages all belong to one folio became one bvec, even where it was the same page over and over: the bvec reached into the memory behind it.',
+  cases: [
+    {
+      name: 'io-uring-coalesce',
+      kernel: 'io_uring/rsrc.c: io_sqe_buffer_register',
+      commit: '776617db78c6',
+      cve: 'CVE-2023-2598',
+      trace: 'trace.csv',
+      rules: ['H-28'],
+      row: 2,
+      accepts: ['ubuf', 'bvec'],
+      policy: () => 'extract',
+      create: (_environment, isFixed) => new RegisterBuffer(isFixed),
+    },
+  ],
+})

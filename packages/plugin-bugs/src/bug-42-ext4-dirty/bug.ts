@@ -1,0 +1,38 @@
+import { defineBug } from '../bug.ts'
+import { LongTermPin } from './long-term-pin.ts'
+import { Writepages } from './writepages.ts'
+
+export const bug42 = defineBug({
+  number: 42,
+  title: 'pages of a file made dirty without asking ext4',
+  summary:
+    'A page that is pinned for writing is written back, and its buffers go; then whoever pinned it stores and marks it dirty. ext4 met a dirty page without buffers in its writeback, and BUG killed the writer with the folio locked. Since the fix it warns and drops the data: that mends what followed, not the cause, so that H-03 and H-05 speak after it too. For pins that stay for long the cause was mended in 6.5.',
+  cases: [
+    {
+      name: 'writepages',
+      kernel: 'fs/ext4/inode.c: mpage_prepare_extent_to_map',
+      commit: 'cc5095747edf',
+      cve: 'CVE-2022-49171',
+      trace: 'writepages.csv',
+      rules: ['H-05', 'H-03', 'H-52'],
+      rulesAfter: ['H-05', 'H-03'],
+      row: 3,
+      accepts: ['ubuf'],
+      policy: () => 'extract',
+      dirtiesDest: () => false,
+      create: ({ ledger }, isFixed) => new Writepages(ledger, isFixed),
+    },
+    {
+      name: 'longterm',
+      kernel: 'mm/gup.c: check_vma_flags',
+      commit: '8ac268436e6d',
+      trace: 'longterm.csv',
+      rules: ['H-05', 'H-03', 'H-23'],
+      row: 4,
+      accepts: ['ubuf'],
+      policy: () => 'extract',
+      dirtiesDest: () => true,
+      create: ({ memory }, isFixed) => new LongTermPin(memory.spaces, isFixed),
+    },
+  ],
+})

@@ -1,0 +1,46 @@
+import {
+  type AddressSpaces,
+  type Consumer,
+  EFAULT,
+  FOLL_LONGTERM,
+  FOLL_WRITE,
+  gupRules,
+  type Operation,
+  pagesSpanned,
+} from '@pinscope/core'
+
+const PAGE_SIZE = 4096
+
+/**
+ * A driver that keeps user memory pinned for its device to write to, and unpins it with dirty when the device is done. What
+ * the fix changed is get_user_pages: it refuses shared mappings of files whose file system tracks what is dirty.
+ * @kernel mm/gup.c: check_vma_flags, writable_file_mapping_allowed
+ */
+export class LongTermPin implements Consumer {
+  constructor(spaces: AddressSpaces, isFixed: boolean) {
+    // The first version of the model that has the check.
+    spaces.rules = gupRules(isFixed ? '6.12' : '6.1')
+  }
+
+  submit(io: Operation): number {
+    const { table, segment, mm, countBytes } = io.iter
+    const pages = pagesSpanned(table.addressBytes[segment] % PAGE_SIZE, countBytes)
+    const pinned = io.pinPages(mm, table.addressBytes, segment, 0, pages, FOLL_WRITE | FOLL_LONGTERM)
+    if (pinned < 0) return pinned
+    io.keep(io.hold)
+    return pinned < pages ? EFAULT : countBytes
+  }
+
+  abort(io: Operation): void {
+    io.letGoOfKept()
+  }
+
+  /** unpin_user_pages_dirty_lock. */
+  complete(io: Operation): void {
+    io.letGoOfKept()
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {}
+  }
+}

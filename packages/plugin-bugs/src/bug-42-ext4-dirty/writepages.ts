@@ -1,0 +1,83 @@
+import {
+  type Consumer,
+  EFAULT,
+  FOLL_WRITE,
+  isPinned,
+  type Ledger,
+  type Operation,
+  type PageEvent,
+  type Pinned,
+  pagesSpanned,
+} from '@pinscope/core'
+import { BY_KERNEL, FOLIO_NOTIFIED } from '@pinscope/core/audit'
+
+const PAGE_SIZE = 4096
+
+/**
+ * process_vm_writev into the shared mapping of a file, and ext4 that writes the file back. A page that was written back
+ * since ext4 was last asked about it has no buffers any more.
+ * @kernel mm/process_vm_access.c: process_vm_rw_single_vec; fs/ext4/inode.c: mpage_prepare_extent_to_map
+ */
+export class Writepages implements Consumer {
+  private readonly ledger: Ledger
+  private readonly isFixed: boolean
+  /** By number of the operation that is at work in them. */
+  private readonly pins = new Map<number, Pinned>()
+  private pagesDropped = 0
+
+  constructor(ledger: Ledger, isFixed: boolean) {
+    this.ledger = ledger
+    this.isFixed = isFixed
+  }
+
+  submit(io: Operation): number {
+    const { table, segment, mm, countBytes } = io.iter
+    const pages = pagesSpanned(table.addressBytes[segment] % PAGE_SIZE, countBytes)
+    const pinned = io.pinPages(mm, table.addressBytes, segment, 0, pages, FOLL_WRITE)
+    if (pinned <= 0) return EFAULT
+    if (isPinned(io.hold)) this.pins.set(io.number, io.hold)
+    return countBytes
+  }
+
+  abort(): void {}
+
+  /** The copy, and unpin_user_pages_dirty_lock. */
+  complete(io: Operation): void {
+    const pinned = this.pins.get(io.number)
+    if (pinned === undefined) return
+    this.pins.delete(io.number)
+    const { audit, memory, iter } = io
+    const { table, segment, mm, countBytes } = iter
+    const first = table.addressBytes[segment]
+    for (let at = first; at < first + countBytes; at += PAGE_SIZE - (at % PAGE_SIZE)) {
+      const page = memory.spaces.pageAt(mm, Math.floor(at / PAGE_SIZE))
+      const bytes = Math.min(PAGE_SIZE - (at % PAGE_SIZE), first + countBytes - at)
+      audit?.folios.store(page, at % PAGE_SIZE, bytes, BY_KERNEL)
+      audit?.tokens.markWritten(audit.tokens.writerOn(page))
+    }
+    this.ledger.unpinDirty(pinned)
+  }
+
+  /** ext4 writes back, and meets a dirty page without buffers. */
+  event(io: Operation, event: PageEvent): boolean {
+    if (event.name !== 'writeback' || io.audit === null) return false
+    const { folios, tasks } = io.audit
+    let isTaken = false
+    for (let i = 0; i < event.length; i++) {
+      const page = event.page[i]
+      if (!folios.isDirty(page) || folios.has(page, FOLIO_NOTIFIED)) continue
+      isTaken = true
+      tasks.lock(page)
+      // BUG_ON: the writer dies here, and the folio stays locked.
+      if (!this.isFixed) continue
+      folios.clean(page)
+      tasks.unlock(page)
+      this.pagesDropped++
+    }
+    return isTaken
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { pagesDropped: this.pagesDropped }
+  }
+}

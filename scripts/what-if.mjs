@@ -1,0 +1,169 @@
+// The tables of docs/what-if.md: what each answer to a page that devices store into costs, and what the hazard rules find
+// with it, on one trace of traces/made a question. `node scripts/what-if.mjs` writes them; test/what-if.test.ts holds them
+// up to date.
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { auditTrace, HAZARD_RULES } from '../packages/core/dist/audit.js'
+import { openTrace, Registry, replay } from '../packages/core/dist/index.js'
+import { WHAT_IF_CONSUMERS } from '../packages/plugin-fs/dist/index.js'
+
+const TRACES = new URL('../traces/made/', import.meta.url)
+export const PAGE = new URL('../docs/what-if.md', import.meta.url)
+
+const ML = '6.12'
+const lane = (consumer, label, options = {}, kernel = ML) => ({ consumer, label, options, kernel })
+const counter = (name) => [`\`${name}\``, (counters) => counters[name]]
+const milliseconds = (name, heading) => [heading, (counters) => counters[name] / 1e6]
+/** What decisions were taken on: as maybe_dma_pinned has it, and as it was. */
+const PINNED = ['looked pinned / was', (counters) => `${counters.pagesLooksPinned} / ${counters.pagesPinned}`]
+
+const WRITEBACK_COLUMNS = [
+  counter('pagesWritten'),
+  counter('pagesSkipped'),
+  counter('pagesNeverWritten'),
+  milliseconds('waitNs', 'writeback waited, ms'),
+  counter('bytesBounced'),
+  counter('tornBounces'),
+  counter('tornWritebacks'),
+  counter('mkwriteCalls'),
+  milliseconds('storeWaitNs', 'CPU stores waited, ms'),
+  PINNED,
+]
+
+/** A question each: the trace, the lanes with what they stand for, and the columns of their cost. */
+export const QUESTIONS = [
+  {
+    name: 'writeback',
+    trace: 'what-if-writeback.csv',
+    lanes: [
+      lane('writeback-as-is', 'as it is'),
+      lane('writeback-skip', 'skip'),
+      lane('writeback-skip', 'skip, 6.1', {}, '6.1'),
+      lane('writeback-wait', 'wait'),
+      lane('writeback-bounce-block', 'bounce in the block layer'),
+      lane('writeback-bounce-fs', 'bounce in the file system'),
+      lane('writeback-bounce-fs', 'the same, and the page stays dirty', { 'stays-dirty': 1 }),
+      lane('writeback-stable', 'stable pages everywhere'),
+    ],
+    columns: WRITEBACK_COLUMNS,
+  },
+  {
+    name: 'checksums',
+    trace: 'what-if-writeback-btrfs.csv',
+    lanes: [
+      lane('writeback-as-is', 'as it is (stable pages)'),
+      lane('writeback-bounce-block', 'bounce in the block layer'),
+      lane('writeback-bounce-fs', 'bounce in the file system'),
+    ],
+    columns: WRITEBACK_COLUMNS,
+  },
+  {
+    name: 'reflink',
+    trace: 'what-if-reflink.csv',
+    lanes: [
+      lane('reflink-fail', '1. fail'),
+      lane('reflink-wait', '2. wait for the pins'),
+      lane('reflink-ignore', '3. ignore them, as it is'),
+      lane('reflink-copy', '4. copy the blocks'),
+      lane('reflink-lease', '5. break a lease'),
+    ],
+    columns: [
+      counter('reflinks'),
+      counter('refused'),
+      milliseconds('waitNs', 'waited, ms'),
+      counter('pagesShared'),
+      counter('sharedWhilePinned'),
+      counter('blocksCopied'),
+      counter('tornCopies'),
+      counter('pinsDropped'),
+      counter('mkwriteCalls'),
+      counter('sharedOverwritten'),
+      PINNED,
+    ],
+  },
+  {
+    name: 'leases',
+    trace: 'what-if-leases.csv',
+    lanes: [
+      lane('lease-prompt', 'prompt'),
+      lane('lease-late', 'late: after 10 s', { 'answer-ns': 10e9 }),
+      lane('lease-late', 'late: after 60 s'),
+      lane('lease-never', 'never, time-out of 45 s'),
+      lane('lease-never', 'never, no time-out', { 'break-timeout-ns': 0 }),
+    ],
+    columns: [
+      counter('leasesBroken'),
+      counter('leasesAnswered'),
+      counter('leasesTimedOut'),
+      milliseconds('waitNs', 'changes waited, ms'),
+      counter('pinsDropped'),
+      counter('pinsDroppedLate'),
+      counter('storesHeldBack'),
+      counter('changedWhilePinned'),
+      counter('storesTooLate'),
+    ],
+  },
+]
+
+/** The lanes of a question, replayed and audited: { label, counters, findings: [{ rule, row, pages }] }. */
+export async function lanesOf({ trace, lanes }) {
+  const registry = new Registry()
+  registry.register('@pinscope/plugin-fs', { apiVersion: 1, consumers: WHAT_IF_CONSUMERS })
+  const open = () => openTrace(createReadStream(new URL(trace, TRACES)), trace)
+  const done = []
+  for (const { consumer, kernel, label, options } of lanes) {
+    const how = {
+      registry,
+      policies: null,
+      consumers: [consumer],
+      kernel,
+      consumerOptions: { [consumer]: options },
+      inFlight: false,
+    }
+    const { counters } = (await replay(await open(), how)).lanes[0]
+    const { findings } = (await auditTrace(await open(), { ...how, rules: HAZARD_RULES })).lanes[0]
+    done.push({ label, counters, findings })
+  }
+  return done
+}
+
+/** `H-03: 6 pages; H-05: 4 pages`. */
+function verdictOf(findings) {
+  const pages = new Map()
+  for (const { rule, pages: count } of findings) pages.set(rule, (pages.get(rule) ?? 0) + count)
+  const words = [...pages].sort().map(([rule, count]) => `${rule}: ${count} ${count === 1 ? 'page' : 'pages'}`)
+  return words.join('; ') || 'nothing found'
+}
+
+const grouped = (value) => (typeof value === 'number' ? value.toLocaleString('en-US') : value)
+
+/** The table of a question, in Markdown. */
+export async function tableOf(question) {
+  const { columns } = question
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  const rows = (await lanesOf(question)).map(({ label, counters, findings }) =>
+    line([label, ...columns.map(([, figure]) => grouped(figure(counters))), verdictOf(findings)]),
+  )
+  const headings = ['', ...columns.map(([heading]) => heading), 'verdict']
+  const marks = headings.map((_, i) => (i === 0 || i === headings.length - 1 ? '---' : '--:'))
+  return [line(headings), line(marks), ...rows].join('\n')
+}
+
+/** The page with its tables made anew. */
+export async function pageWithTables(text) {
+  let page = text
+  for (const question of QUESTIONS) page = replaced(page, question.name, await tableOf(question))
+  return page
+}
+
+function replaced(page, name, table) {
+  const begin = `<!-- generated: ${name} -->\n`
+  const from = page.indexOf(begin)
+  const to = page.indexOf('<!-- end -->', from)
+  if (from < 0 || to < 0) throw new Error(`docs/what-if.md has no place for the table "${name}"`)
+  return `${page.slice(0, from + begin.length)}${table}\n${page.slice(to)}`
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  writeFileSync(PAGE, await pageWithTables(readFileSync(PAGE, 'utf8')))
+}
