@@ -24,10 +24,14 @@ describe('no rule finds anything in a recorded trace', () => {
 })
 
 // Not all of them are sound: kernel versions have defects, which the model has too. There a replay finds leaks or violations.
+/** recvfile is what was proposed and refused for holding the locks of many folios: that is found wherever it runs. */
+const REFUSED = ['recvfile']
+
 describe('in every consumer, rules find something only where a replay does', () => {
   it.each(RECORDED)('%s', async (file) => {
     const registry = await allConsumers()
-    const consumers = registry.consumers().map(({ definition }) => definition.name)
+    const names = registry.consumers().map(({ definition }) => definition.name)
+    const consumers = names.filter((name) => !REFUSED.includes(name))
     const audited = await auditTrace(await open(file), { ...OPTIONS, registry, consumers, rules: HAZARD_RULES })
     const { lanes } = await replay(await open(file), { ...OPTIONS, registry, consumers })
     const unsound = lanes.filter(({ leaksTotal, violationsTotal }) => leaksTotal + violationsTotal > 0)

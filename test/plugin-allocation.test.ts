@@ -15,6 +15,9 @@ const SCRIPT = join(ROOT, 'packages/core/test/support/count-collections.mjs')
 const run = promisify(execFile)
 const RUNS = 3
 
+/** Consumers that pass direct operations by. */
+const BUFFERED = ['write-classic', 'write-multipage', 'write-iomap', 'recvfile']
+
 interface Outcome {
   readonly collections: number
   readonly operations: number
@@ -29,6 +32,7 @@ async function count(consumer: string, work: string, hook: string): Promise<Outc
     'async',
     work,
     join(ROOT, hook),
+    BUFFERED.includes(consumer) ? 'buffered' : 'direct',
   ])
   return JSON.parse(stdout) as Outcome
 }

@@ -29,6 +29,7 @@ export class PageEvent {
   endBytes = new Int32Array(256)
   index = new Float64Array(256)
 
+  /** One more page that the row names. */
   add(page: number, fromBytes: number, endBytes: number, index: number): void {
     const at = this.length++
     this.page = holding(this.page, at)

@@ -137,6 +137,7 @@ export class LifetimeEvent {
   row = 0
   detail = ''
 
+  /** Empties every field. */
   reset(): void {
     this.page = -1
     this.pages = 0

@@ -1,6 +1,6 @@
 // Counts garbage collections while operations are replayed. Run as:
-// node --expose-gc --max-semi-space-size=1 count-collections.mjs CONSUMER sync|async replay|idle|allocate [REGISTER.js]
-// REGISTER.js: the built hook of the plugin that brings the consumer.
+// node --expose-gc --max-semi-space-size=1 count-collections.mjs CONSUMER sync|async replay|idle|allocate [REGISTER.js [buffered]]
+// REGISTER.js: the built hook of the plugin that brings the consumer; buffered: no operation is direct.
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
@@ -15,10 +15,11 @@ const OPERATIONS = 200_000
 const ROW_NS = 1000
 const IN_FLIGHT = 64
 
-const [consumer, timing, work, hook] = process.argv.slice(2)
+const [consumer, timing, work, hook, way] = process.argv.slice(2)
 const registry = new Registry()
 if (hook !== undefined) registry.register('plugin', await (await import(pathToFileURL(hook).href)).default())
 const batch = batchOf({ pages: PAGES, rows: ROWS })
+if (way === 'buffered') batch.flags.fill(0)
 const set = new LaneSet(emptyTrace, {
   registry,
   policies: ['extract'],
