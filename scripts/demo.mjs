@@ -81,6 +81,18 @@ A trace made by hand: a read that never completes, a pin let go twice, and one l
     args: ['replay', 'traces/made/release-errors.csv'],
     exitStatus: 1,
   },
+  {
+    title: 'Nothing leaks, and yet',
+    words: `
+Counts can be right where data is not. Dirty Pipe (CVE-2022-0847): splice puts a page of a file into a pipe and leaves the
+flags of its slot as they were; the write that follows changes the file. The code before the fix, from the collection
+of thirty real bugs (docs/bugs.md), with the hazard rules listening. Exit status 1 again.`,
+    args: [
+      ...['audit', 'packages/plugin-bugs/src/bug-43-dirty-pipe/trace.csv'],
+      ...['--plugin', 'packages/plugin-bugs', '-c', 'bug-43-splice-before'],
+    ],
+    exitStatus: 1,
+  },
 ]
 
 for (const [at, { title, words, args, after, exitStatus = 0 }] of steps.entries()) {

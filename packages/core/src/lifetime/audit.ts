@@ -27,6 +27,8 @@ export interface AuditedLane {
   readonly ledger: Ledger
   /** What lists of operations in flight name. */
   readonly borrows: Borrows
+  /** Tells of each page of [first, end) of a file: of the page cache, and of mappings of the file. Indices in the file. */
+  readonly visitFile: (file: number, first: number, end: number, tell: (page: number, index: number) => void) => void
   readonly kernel: Kernel
   readonly filesystem: string | null
   /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES */

@@ -72,6 +72,13 @@ export class Borrows {
     }
   }
 
+  /** Tells of each piece of a chain: a page and the bytes of it from `from` to `end`. */
+  each(chain: number, tell: (page: number, from: number, end: number) => void): void {
+    for (let slot = chain; slot !== 0; slot = this.nextOfOperation[slot]) {
+      tell(this.page[slot], this.offsetBytes[slot], this.endBytes[slot])
+    }
+  }
+
   /** First slot of a page, 0 when nothing borrows it. */
   first(page: number): number {
     return page < this.firstOfPage.length ? this.firstOfPage[page] : 0

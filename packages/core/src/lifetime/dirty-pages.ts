@@ -11,7 +11,7 @@ export function dirtyPages(audit: Audit, file: number, position: number, length:
   const first = Math.max(run.first, Math.floor(position / PAGE_SIZE))
   const end = Math.min(run.end, Math.ceil((position + length) / PAGE_SIZE))
   let dirty = 0
-  audit.lane.memory.cache.visit(file, first, end, (page, index) => {
+  audit.lane.visitFile(file, first, end, (page, index) => {
     if (audit.folios.isDirty(page) && !isCopiedInto(audit, file, page, index)) dirty++
   })
   return dirty

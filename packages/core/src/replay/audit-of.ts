@@ -10,7 +10,8 @@ export function auditOf(setup: LaneSetup, io: Operation, pages: RowPages): LaneA
   const { rules, calls, kernel, filesystem, stableWrites, consumer } = setup
   if (rules.length === 0) return null
   const { memory, ledger, borrows } = io
-  const audit = new Audit({ memory, ledger, borrows, kernel, filesystem, stableWrites }, rules)
+  const visitFile = pages.visitPages.bind(pages)
+  const audit = new Audit({ memory, ledger, borrows, visitFile, kernel, filesystem, stableWrites }, rules)
   ledger.tap = audit.tokens
   io.audit = audit
   return new LaneAudit(audit, new AuditRows(audit, pages, calls), ledger, consumer.definition)

@@ -27,6 +27,11 @@ export class LaneAudit {
   private readonly definition: ConsumerDefinition
   /** The hold whose pages a device stores to. */
   private token = 0
+  private hasPieces = false
+  private readonly storePiece = (page: number, from: number, end: number): void => {
+    if (this.isOfInterest(page)) this.audit.folios.store(page, from, end - from, BY_DEVICE)
+  }
+
   private readonly storeRun = (page: number, pages: number): void => this.deviceStores(page, pages)
 
   constructor(audit: Audit, rows: AuditRows, ledger: Ledger, definition: ConsumerDefinition) {
@@ -121,6 +126,9 @@ export class LaneAudit {
     this.purpose('complete', io.iter.direction === ITER_DEST, isUserBacked(io.iter.type), false, io.iter.mm)
     if (io.iter.direction !== ITER_DEST || io.result <= 0) return
     const { holds } = this.ledger
+    // Where a list names its bytes, those are stored; else whole pages.
+    this.hasPieces = io.borrowed !== 0
+    if (this.hasPieces) audit.lane.borrows.each(io.borrowed, this.storePiece)
     for (let slot = io.kept.first; slot !== 0; slot = holds.nextOfOperation[slot]) {
       this.token = slot
       this.ledger.eachRun(slot, this.storeRun)
@@ -162,12 +170,18 @@ export class LaneAudit {
     purpose.mm = mm
   }
 
+  /** A page of a file, or after some event was about a folio or an address space was copied, any. */
+  private isOfInterest(page: number): boolean {
+    const { folios, forks } = this.audit
+    return folios.known > 0 || forks > 0 || folios.isFile(page)
+  }
+
   /** Pages that only an event, or a file system, could make interesting are told of. */
   private deviceStores(page: number, pages: number): void {
-    const { folios, tokens, forks } = this.audit
+    const { folios, tokens } = this.audit
+    if (!this.isOfInterest(page)) return
     const isFile = folios.isFile(page)
-    if (!isFile && folios.known === 0 && forks === 0) return
-    folios.store(page, 0, pages * PAGE_SIZE, BY_DEVICE)
+    if (!this.hasPieces) folios.store(page, 0, pages * PAGE_SIZE, BY_DEVICE)
     tokens.markWritten(this.token)
     if (!isFile || this.definition.dirtiesDest === false) return
     if (this.definition.dirtiesDest === true && tokens.isUser[this.token] === 1) {

@@ -43,13 +43,16 @@ export class RowPages {
 
   /** Pages of the file from index `first` on; of the first one and the last the event concerns a part. */
   private visitCache(file: number, first: number, position: number, end: number, tell: TellPage): void {
-    const stop = Math.ceil(end / PAGE_SIZE)
-    const each = (page: number, index: number): void => {
+    this.visitPages(file, first, Math.ceil(end / PAGE_SIZE), (page, index) => {
       const start = index * PAGE_SIZE
       tell(page, Math.max(position - start, 0), Math.min(end - start, PAGE_SIZE), file, index)
-    }
-    this.memory.cache.visit(file, first, stop, each)
-    this.mappings.visit(this.memory.spaces, file, first, stop, each)
+    })
+  }
+
+  /** Pages of [first, end) of a file: those of the page cache and those of mappings of the file, with their indices. */
+  visitPages(file: number, first: number, end: number, tell: (page: number, index: number) => void): void {
+    this.memory.cache.visit(file, first, end, tell)
+    this.mappings.visit(this.memory.spaces, file, first, end, tell)
   }
 
   private visitSegments(batch: OpBatch, row: number, tell: TellPage, foll: number): void {

@@ -22,6 +22,7 @@ export class AuditWorld {
         memory,
         ledger,
         borrows: new Borrows(pages),
+        visitFile: (file, first, end, tell) => memory.cache.visit(file, first, end, tell),
         kernel: kernelOf('6.12'),
         filesystem: 'ext4',
         stableWrites,
