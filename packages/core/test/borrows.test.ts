@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { GUARD_COUNT, GUARD_LOCK, GUARD_NONE, type Guard } from '../src/lifetime/borrows.ts'
 import { CONSUMER_API_VERSION, type ConsumerDefinition } from '../src/consumer/consumer.ts'
 import { EIO } from '../src/errno.ts'
+import { GUARD_COUNT, GUARD_LOCK, GUARD_NONE, type Guard } from '../src/lifetime/borrows.ts'
 import { CACHE_HOLE } from '../src/memory/page-cache.ts'
 import { replayRows } from '../src/testing/replay-rows.ts'
 import type { TestRow } from '../src/testing/trace-row.ts'

@@ -32,18 +32,6 @@ const UNLISTED: readonly Unlisted[] = [
     found: [['H-29', 3]],
   },
   {
-    name: 'direction: rds reads the header of a send out of the iterator that was made to receive',
-    source: 'the class of de4eda9de2d9, at a site that is not in its list; from memory',
-    columns: 'event,id,mm,op,iter,segs,len,result',
-    rows: `
-      - init,message,1,read,kvec,0xf0000000000+4096,4096
-      + init,message,1,write,kvec,0xf0000000000+4096,4096
-        extract,message,1,,,,4096
-        copy,message,1,write
-    `,
-    found: [['H-24', 3]],
-  },
-  {
     name: 'partial failure: vhost-vdpa pins a second chunk, which is short, and lets go of the first one only',
     source: '7ed9e3d97c32 "vhost-vdpa: fix page pinning leakage in error path" (5.10); from memory',
     columns: 'event,id,mm,op,iter,segs,backing,len,result,flags',
@@ -111,7 +99,10 @@ const UNLISTED: readonly Unlisted[] = [
       - unpin,frag,1
       + put,frag,1
     `,
-    found: [['H-15', 2]],
+    found: [
+      ['H-11', 1],
+      ['H-15', 2],
+    ],
   },
   {
     name: 'wrong count: two vectors in one page are merged into one entry, which drops one reference',
@@ -238,10 +229,10 @@ const UNLISTED: readonly Unlisted[] = [
     source: 'CVE-2022-27666, ebe48d368e97 "esp: Fix possible buffer overflow in ESP transformation"; from memory',
     columns: 'event,id,call,mm,op,iter,segs',
     rows: `
-        get,frag,,1,write,bvec,0x800:0+8192
+        get,frag,,1,write,kvec,0xf0000000000+8192
         alloc,skb,skb,1
-      - attach,skb,,1,,bvec,0x800:0+12288
-      + attach,skb,,1,,bvec,0x800:0+8192
+      - attach,skb,,1,,kvec,0xf0000000000+12288
+      + attach,skb,,1,,kvec,0xf0000000000+8192
         put,frag,,1
         free,skb,,1
     `,
@@ -334,7 +325,8 @@ const UNLISTED: readonly Unlisted[] = [
   },
   {
     name: 'fork: a direct read holds its buffer by references',
-    source: 'a7e689dd1c06 "block: Convert bio_iov_iter_get_pages to use iov_iter_extract_pages" (6.3); hash from memory',
+    source:
+      'a7e689dd1c06 "block: Convert bio_iov_iter_get_pages to use iov_iter_extract_pages" (6.3); hash from memory',
     columns: 'event,id,mm,op,segs,backing,result',
     rows: `
         map,,1,,0x10000+8192,anon
@@ -374,6 +366,7 @@ const UNLISTED: readonly Unlisted[] = [
         load,1,0x10000+4096
         lock,1,,,f,0,4096
       - lock,1,,,f,0,4096
+      - unlock,1,,,f,0,4096
         unlock,1,,,f,0,4096
     `,
     found: [['H-30', 4]],
@@ -521,7 +514,8 @@ const UNLISTED: readonly Unlisted[] = [
   },
   {
     name: 'account: after execve the pages are taken off an address space that has none',
-    source: 'CVE-2023-53171, 046eca5018f8 "vfio/type1: prevent underflow of locked_vm via exec()" (6.3); hash from memory',
+    source:
+      'CVE-2023-53171, 046eca5018f8 "vfio/type1: prevent underflow of locked_vm via exec()" (6.3); hash from memory',
     columns: 'event,id,mm,op,segs,len,flags',
     rows: `
         account,,1,,,16384
@@ -592,7 +586,8 @@ const UNLISTED: readonly Unlisted[] = [
   },
   {
     name: 'torn: a program changes its buffer while btrfs has checksummed it and writes it out',
-    source: '968f19c5b1b7 "btrfs: always fallback to buffered write if the inode requires checksum" (6.15); from memory',
+    source:
+      '968f19c5b1b7 "btrfs: always fallback to buffered write if the inode requires checksum" (6.15); from memory',
     columns: 'event,id,mm,op,iter,segs,flags',
     rows: `
       - pin,buffer,1,write,,0x10000+4096

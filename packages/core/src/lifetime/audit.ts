@@ -158,11 +158,11 @@ export class Audit {
     const { iterators, references, tokens } = this
     tokens.onSplit = (from, to) => references.split(from, to)
     this.bus.listen({
-      acquire: ({ token }) => references.taken(token),
+      acquire: ({ token }) => references.taken(token, tokens.holder),
       release: ({ token, pages, as }) => {
-        if (as === tokens.retention(token)) references.dropped(token, tokens.holders[token], pages)
+        if (as === tokens.retention(token)) references.dropped(token, pages)
       },
-      end: ({ token, pages }) => references.dropped(token, tokens.holders[token], pages, null),
+      end: ({ token, pages }) => references.left(token, pages),
       return: ({ object, result }) => {
         if (result < 0 && this.bus.operation === 0) tokens.callFailed(result, iterators.of(object).row)
       },

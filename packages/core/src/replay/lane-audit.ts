@@ -145,7 +145,7 @@ export class LaneAudit {
     audit.tokens.eachOpen((token) => {
       const isMeant = holds.reason[token] === REASON_LONG_TERM || holds.reason[token] === REASON_IN_FLIGHT
       if (isMeant) {
-        audit.references.dropped(token, audit.tokens.holders[token], audit.tokens.pagesOf(token), null)
+        audit.references.left(token, audit.tokens.pagesOf(token))
         return
       }
       const event = audit.bus.next()

@@ -1,5 +1,8 @@
+import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { GUARD_COUNT } from '../borrows.ts'
+import type { DeviceAccess } from '../devices.ts'
+import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -13,7 +16,7 @@ export const h43 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-43',
   name: 'early unpin',
-  precondition: 'an object or a request is in flight and names a page',
+  precondition: 'an object or a request is in flight and names a page, or a device is at work in it',
   event: 'the last reference that keeps the page for it is dropped, or the call that lent the page is over',
   verdict: 'UAF',
   severity: severityOf('UAF'),
@@ -62,13 +65,15 @@ ts,event,id,call,mm,op,segs,len
         if (as !== tokens.retention(token)) return
         const owner = tokens.owner[token]
         if (owner !== 0 && objects.of(owner).isInFlight) {
-          if (!isLast(audit, token, page)) return
           const detail = `the last reference that a ${objects.of(owner).kind} in flight has on it is dropped`
-          audit.find(h43, { token, page, pages, detail })
+          eachLast(audit, token, (last) => audit.find(h43, { token, page: last, detail }))
         } else if (isNamedInFlight(audit, token, page)) {
           const detail = `it is let go while the operation of row ${tokens.rowOf(token)} is in flight`
           audit.find(h43, { token, page, pages, detail })
-        } else if (lent.isAny && tokens.isUser[token] === 1) lent.check(token)
+        } else {
+          if (audit.devices.atWork().length > 0) checkDevices(audit, token)
+          if (lent.isAny && tokens.isUser[token] === 1) lent.check(token)
+        }
       },
       violation: ({ detail, row, pages }) => {
         const found = REGISTRATION[detail]
@@ -77,6 +82,27 @@ ts,event,id,call,mm,op,segs,len
     }
   },
 })
+
+/** A device that began to work on a page while the token kept it is still at work when that goes. */
+function checkDevices(audit: Audit, token: number): void {
+  const { devices, folios, tokens } = audit
+  const isAtWork = ({ row, page, offsetBytes, bytes }: DeviceAccess, at: number): boolean =>
+    row >= tokens.rowOf(token) && page <= at && at < page + Math.ceil((offsetBytes + bytes) / PAGE_SIZE)
+  eachLast(audit, token, (page) => {
+    const access = devices.atWork().find((one) => isAtWork(one, page))
+    // I/O of the page cache itself is kept by the lock, or by the writeback.
+    if (access === undefined || folios.has(page, FOLIO_LOCKED | FOLIO_WRITEBACK)) return
+    const detail = `the last reference on it is dropped while the device of row ${access.row} is at work in it`
+    audit.find(h43, { token, page, detail })
+  })
+}
+
+/** Tells of each page of a token that no other token is on. */
+function eachLast(audit: Audit, token: number, tell: (page: number) => void): void {
+  audit.lane.ledger.eachRun(token, (first, count) => {
+    for (let page = first; page < first + count; page++) if (isLast(audit, token, page)) tell(page)
+  })
+}
 
 /** No other token is on the page. */
 function isLast(audit: Audit, token: number, page: number): boolean {

@@ -2,6 +2,7 @@ import { KIND_SLAB, PAGE_KINDS } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { GUARD_COUNT, GUARD_NONE } from '../borrows.ts'
+import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -13,7 +14,7 @@ export const h44 = defineRule({
   name: 'early owner exit',
   precondition:
     'pages are listed without a reference (BVEC, XARRAY, FOLIOQ): their creator keeps them until the I/O is over',
-  event: 'the creator frees or puts them, or truncates their file, before that',
+  event: 'the creator frees or puts them, or truncates their file, or they are migrated or reclaimed, before that',
   verdict: 'UAF',
   severity: severityOf('UAF'),
   advice:
@@ -56,6 +57,10 @@ ts,event,id,call,mm,segs,backing,len
       const takenRow = borrowedIn(audit, page, offsetBytes, offsetBytes + bytes, true) || listedIn(audit, page)
       tell(audit, page, takenRow, 'its creator frees it')
     },
+    migrate: ({ page }) => leave(audit, page, 'it moves to another place'),
+    reclaim: ({ page }) => {
+      if (!audit.folios.isDirty(page)) leave(audit, page, 'it is reclaimed')
+    },
     truncate: ({ page }) => tell(audit, page, borrowedIn(audit, page, 0, PAGE_SIZE, false), 'its file is truncated'),
     release: ({ token }) => {
       const { borrows, ledger } = audit.lane
@@ -77,6 +82,20 @@ function tell(audit: Audit, page: number, takenRow: number, what: string): void 
     takenRow,
     detail: `${what} while row ${takenRow} has it in flight, and nothing else keeps it`,
   })
+}
+
+/** The kernel takes the page away: nothing that it looks at says that somebody works on it. */
+function leave(audit: Audit, page: number, what: string): void {
+  const { devices, folios, lane, objects } = audit
+  if (devices.atWork().length === 0 && lane.borrows.open === 0 && objects.inFlight().length === 0) return
+  if (folios.isBusy(page) || folios.has(page, FOLIO_LOCKED | FOLIO_WRITEBACK)) return
+  const listedRow = borrowedIn(audit, page, 0, PAGE_SIZE, false) || listedIn(audit, page)
+  tell(audit, page, listedRow || deviceIn(audit, page), what)
+}
+
+/** Row in which a device began to work in the page. */
+function deviceIn(audit: Audit, page: number): number {
+  return audit.devices.atWork().find((access) => covers(access, page))?.row ?? 0
 }
 
 /** Row of an operation in flight that names some of the bytes and has no reference on the page, 0 where none does. */
