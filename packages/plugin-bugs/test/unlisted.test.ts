@@ -1,7 +1,10 @@
+import { CONSUMER_API_VERSION, type Consumer, type ConsumerDefinition, type Operation } from '@pinscope/core'
 import { HAZARD_RULES } from '@pinscope/core/audit'
 import { auditText } from '@pinscope/core/testing'
 import { describe, expect, it } from 'vitest'
 import { traceOf } from './trace-text.ts'
+
+const EFAULT = -14
 
 /**
  * Real bugs of the kernel that are not in the collection, each as a few rows: the rules were not written for them.
@@ -600,6 +603,284 @@ const UNLISTED: readonly Unlisted[] = [
     `,
     found: [['H-04', 3]],
   },
+  {
+    name: 'too early: of two pages in flight another buffer keeps only the first',
+    source: 'io_uring buffers updated in flight, and one page shared by two of them; from memory',
+    columns: 'event,id,call,mm,op,segs,len,result',
+    rows: `
+        pin,other,,1,read,0x10000+4096
+        pin,buffer,,1,read,0x10000+8192
+        alloc,request,request,1
+        attach,request,,1,,0x10000+8192
+        submit,request,,1,,,8192
+      - unpin,buffer,,1
+        complete,request,,1,,,,8192
+      + unpin,buffer,,1
+        free,request,,1
+        unpin,other,,1
+    `,
+    found: [['H-43', 6]],
+  },
+  {
+    name: 'owner freed: the context of a device goes, and the long-term pins of its memory stay',
+    source: 'accelerator drivers whose context release forgets user pointers; from memory',
+    columns: 'event,id,call,mm,op,segs,flags',
+    rows: `
+        alloc,context,hl_ctx,1
+        pin,memory,,1,read,0x10000+8192,longterm
+        attach,context,,1,,0x10000+8192
+      + unpin,memory,,1,,,dirty
+        free,context,,1
+    `,
+    found: [['H-10', 2]],
+  },
+  {
+    name: 'dirty late: a driver puts its pages and makes them dirty after that',
+    source: 'put_page before set_page_dirty_lock: staging drivers; from memory',
+    columns: 'event,id,mm,op,segs,backing',
+    rows: `
+        map,,1,,0x10000+8192,shmem
+        get,pages,1,read,0x10000+8192
+        dma,,1,read,0x10000+8192
+      + dirty,,1,,0x10000+8192
+        put,pages,1
+      - dirty,,1,,0x10000+8192
+    `,
+    found: [['H-08', 5]],
+  },
+  {
+    name: 'double free: nvmet-tcp frees the commands of a queue that its error path has freed',
+    source: 'nvmet-tcp: error path of nvmet_tcp_build_pdu_iovec and of the release work; from memory',
+    columns: 'event,id,call,mm,op,segs',
+    rows: `
+        alloc,sgl,scatterlist,1,,
+        get,pages,,1,read,0x10000+8192
+        attach,sgl,,1,,0x10000+8192
+        put,pages,,1
+        free,sgl,,1
+      - free,sgl,,1
+    `,
+    found: [['H-14', 6]],
+  },
+  {
+    name: 'advance: a caller of iov_iter_get_pages2 goes on to advance as with iov_iter_get_pages',
+    source: 'the conversion of 2022 (1ef255e257173) at callers that were missed; from memory',
+    columns: 'event,id,mm,op,iter,segs,len,result',
+    rows: `
+        init,read,1,read,ubuf,0x10000+16384,16384
+        extract,read,1,,,,8192
+        consume,read,1,,,,8192
+      - advance,read,1,,,,8192
+        extract,read,1,,,,8192
+        consume,read,1,,,,8192
+        return,read,1,,,,,16384
+    `,
+    found: [
+      ['H-25', 5],
+      ['H-25', 7],
+    ],
+  },
+  {
+    name: 'DAX: a hole is punched under a device that stores into the blocks',
+    source: '430657b6be89 "ext4: handle layout changes to pinned DAX mappings" (4.19), punch and collapse; from memory',
+    columns: 'event,id,mm,op,segs,backing,file,offset,len,flags',
+    rows: `
+        map,,1,,0x10000+8192,fsdax,f,0
+        pin,buffer,1,read,0x10000+8192
+        dma,nic,1,read,0x10000+4096
+        layout,,1,,,,f,4096,4096
+      - layout,,1,,,,f,0,4096
+        dma_end,nic,1
+        unpin,buffer,1,,,,,,,dirty
+      + layout,,1,,,,f,0,4096
+    `,
+    found: [['H-42', 5]],
+  },
+  {
+    name: 'blocks: a direct write into a hole fails, and its blocks are in the file as written ones',
+    source: 'direct I/O that allocates written extents before the data is there; from memory',
+    columns: 'event,mm,file,offset,len,result',
+    rows: `
+        extend,1,f,65536
+        allocate,1,f,4096,8192
+      + punch,1,f,4096,8192
+        write_end,1,f,4096,8192,-5
+    `,
+    found: [
+      ['H-31', 3],
+      ['H-32', 3],
+    ],
+  },
+  {
+    name: 'clone: a descriptor with the pointer of a buffer node is copied, and each copy drops it',
+    source: 'io_uring: buffers cloned between rings without a count of their own; from memory',
+    columns: 'event,id,call,mm',
+    rows: `
+        alloc,node,io_mapped_ubuf,1
+        clone,node,,1
+      + share,node,,1
+        drop,node,,1
+        drop,node,,1
+    `,
+    found: [['H-47', 3]],
+  },
+  {
+    name: 'invalidate: a list of bare page cache pages is in flight when they are dropped',
+    source: 'XARRAY iterators of reads that neither lock nor reference their folios; from memory',
+    columns: 'event,id,call,mm,segs,backing,file,offset,len,result',
+    rows: `
+        map,,,1,0x10000+8192,file,f,0
+        load,,,1,0x10000+8192
+      + lock,,,1,,,f,0,8192
+        alloc,request,request,1
+        attach,request,,1,0x10000+8192
+        submit,request,,1,,,,,8192
+        invalidate,,,1,,,f,4096,4096
+        complete,request,,1,,,,,,8192
+      + unlock,,,1,,,f,0,8192
+        free,request,,1
+    `,
+    found: [['H-44', 6]],
+  },
+  {
+    name: 'partial failure: the second of two vectors cannot be pinned, and the array goes with the pages of the first',
+    source: 'kpc2000, "Unpin partial pinned pages" and its like; from memory',
+    columns: 'event,id,call,mm,op,iter,segs,backing,len,result',
+    rows: `
+        map,,,1,,,0x20000+8192,pfn
+        init,call,,1,read,iovec,0x10000+8192;0x20000+8192,,16384
+        pin,first,,1,read,,0x10000+8192
+        pin,second,,1,read,,0x20000+8192
+      + unpin,first,,1
+        return,call,,1,,,,,,-14
+    `,
+    found: [['H-12', 3]],
+  },
+  {
+    name: 'wrong kind: extraction pins, and the completion puts as it did with get_pages',
+    source: 'callers of iov_iter_extract_pages that kept put_page; from memory',
+    columns: 'event,id,call,mm,op,segs,len,result',
+    rows: `
+        pin,pages,,1,read,0x10000+8192
+        alloc,request,request,1
+        attach,request,,1,,0x10000+8192
+        submit,request,,1,,,8192
+        complete,request,,1,,,,8192
+        dirty,,,1,,0x10000+8192
+      - put,pages,,1
+      + unpin,pages,,1
+        free,request,,1
+    `,
+    found: [
+      ['H-10', 1],
+      ['H-15', 7],
+    ],
+  },
+  {
+    name: 'private state: a pipe buffer with a page of its own state is teed, and both release the state',
+    source: 'fs/fuse, net/smc and others with a private of their own; the class of 24dd586bb4cb; from memory',
+    columns: 'event,id,call,mm',
+    rows: `
+        alloc,state,private,1
+      - clone,state,,1
+      + alloc,copy,private,1
+        free,state,,1
+      - free,state,,1
+      + free,copy,,1
+    `,
+    found: [['H-48', 4]],
+  },
+  {
+    name: 'vectors: a write of several is short, and the caller goes on behind all of it',
+    source: 'retries of netfs and SMB after a short write; from memory',
+    columns: 'event,id,mm,op,iter,segs,len,result',
+    rows: `
+        init,write,1,write,bvec,0x500:0+4096;0x600:0+4096;0x700:0+4096,12288
+        advance,write,1,,,,12288
+        consume,write,1,,,,5000
+      + revert,write,1,,,,7288
+        return,write,1,,,,,5000
+    `,
+    found: [['H-25', 4]],
+  },
+  {
+    name: 'lock: a page is still locked when the program that serves it is waited for',
+    source: 'FUSE, page lock held while user pages are faulted in or the daemon answers; from memory',
+    columns: 'event,mm,call,segs,backing,file,offset,len',
+    rows: `
+        map,1,,0x10000+4096,file,f,0
+        load,1,,0x10000+4096
+      + wait,1,user
+        lock,1,,,,f,0,4096
+      - wait,1,user
+        copy_in,1,,,,f,0,4096
+        unlock,1,,,,f,0,4096
+    `,
+    found: [['H-33', 4]],
+  },
+  {
+    name: 'progress: an append commits one folio, faults in the next one, and returns -EFAULT for all',
+    source: 'buffered writes that return the error of the last round; from memory',
+    columns: 'event,mm,file,offset,len,result',
+    rows: `
+        extend,1,f,4096
+        reserve,1,f,4096,8192
+        copy_in,1,f,4096,4096
+        extend,1,f,8192
+        punch,1,f,8192,4096
+      - write_end,1,f,4096,8192,-14
+      + write_end,1,f,4096,8192,4096
+    `,
+    found: [['H-54', 6]],
+  },
+  {
+    name: 'account: the error path takes the pages off the account and keeps them pinned',
+    source: 'umem registration of io_uring, siw, xsk; from memory',
+    columns: 'event,id,mm,op,iter,segs,len,result,flags',
+    rows: `
+        init,register,1,read,ubuf,0x10000+16384,16384
+        account,,1,,,,16384
+        pin,region,1,read,,0x10000+16384,,,longterm
+      + unpin,region,1
+        unaccount,,1,,,,16384
+        return,register,1,,,,,-12
+    `,
+    found: [
+      ['H-12', 3],
+      ['H-50', 4],
+    ],
+  },
+  {
+    name: 'freed in flight: a request that timed out is freed while its data is still on the wire',
+    source: 'NVMe over TCP and nbd, error recovery against sending; from memory',
+    columns: 'event,id,call,mm,op,segs,len,result',
+    rows: `
+        pin,pages,,1,write,0x10000+8192
+        alloc,request,request,1
+        attach,request,,1,,0x10000+8192
+        submit,request,,1,,,8192
+      - free,request,,1
+      + complete,request,,1,,,,-110
+        unpin,pages,,1
+      + free,request,,1
+    `,
+    found: [['H-19', 5]],
+  },
+  {
+    name: 'too early: a pin is handed from one owner to the next, which drops it under the device',
+    source: 'buffers of dma-buf and vb2 queued twice; from memory',
+    columns: 'event,id,mm,op,segs,flags',
+    rows: `
+        pin,first,1,read,0x10000+8192
+        dma,nic,1,read,0x10000+8192
+        pin,second,1,read,0x10000+8192
+        unpin,first,1,,,dirty
+      - unpin,second,1,,,dirty
+        dma_end,nic,1
+      + unpin,second,1,,,dirty
+    `,
+    found: [['H-43', 5]],
+  },
 ]
 
 describe.each(UNLISTED.map((bug) => [bug.name, bug] as const))('%s', (_name, { columns, rows, found }) => {
@@ -611,4 +892,66 @@ describe.each(UNLISTED.map((bug) => [bug.name, bug] as const))('%s', (_name, { c
   it('is silent after its fix, under every rule', async () => {
     expect(await auditText(traceOf(columns, rows, true), HAZARD_RULES)).toEqual([])
   })
+})
+
+/**
+ * CVE-2021-22543, f8be156be163 "KVM: do not allow mapping valid but non-reference-counted pages" (5.13; hash from memory):
+ * a driver maps pages of an allocation that is no folio into user space; a guest reaches them by gfn_to_pfn, which takes a
+ * reference where there is none.
+ */
+class GuestMemory implements Consumer {
+  private readonly isFixed: boolean
+  private tails: readonly number[] = []
+
+  constructor(isFixed: boolean) {
+    this.isFixed = isFixed
+  }
+
+  submit(io: Operation): number {
+    if (this.tails.length > 0 && this.isFixed) return EFAULT
+    const bytes = io.extract(4, Number.MAX_SAFE_INTEGER)
+    for (const page of this.tails) io.ledger.getPage(page)
+    return bytes
+  }
+
+  abort(): void {}
+
+  complete(io: Operation): void {
+    for (const page of this.tails) io.ledger.putPage(page)
+    if (this.tails.length > 0) return
+    // The first operation is the driver, which allocates without __GFP_COMP: the pages behind the first have no count.
+    this.tails = [...io.list.page.subarray(1, 4)]
+    for (const page of this.tails) io.ledger.mappingReferences.put(page)
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {}
+  }
+}
+
+it.each([
+  ['is found before its fix', false, [['H-18', 2]]],
+  ['is silent after its fix', true, []],
+] as const)('refcount 0: a guest maps tail pages that have no count: %s', async (_, isFixed, expected) => {
+  const text = traceOf(
+    'end,event,mm,op,iter,segs,file,offset,len,result',
+    `
+      0,io,1,read,bvec,0x500:0+16384,/dev/kvm,0,16384
+      3,io,1,read,bvec,0x500:0+16384,/dev/kvm,0,16384${isFixed ? ',-14' : ''}
+    `,
+    isFixed,
+  )
+  const consumer: ConsumerDefinition = {
+    apiVersion: CONSUMER_API_VERSION,
+    name: 'guest-memory',
+    summary: 'for this test',
+    kernel: 'virt/kvm/kvm_main.c: hva_to_pfn_remapped',
+    accepts: ['bvec'],
+    entriesMax: 4,
+    avoided: 'nothing',
+    kernelPolicy: () => 'extract',
+    create: () => new GuestMemory(isFixed),
+  }
+  const findings = await auditText(text, HAZARD_RULES, { consumers: [consumer], consumer: consumer.name })
+  expect(findings.map(({ rule, row }) => [rule, row])).toEqual(expected)
 })

@@ -164,7 +164,7 @@ export class Audit {
       },
       end: ({ token, pages }) => references.left(token, pages),
       return: ({ object, result }) => {
-        if (result < 0 && this.bus.operation === 0) tokens.callFailed(result, iterators.of(object).row)
+        if (this.bus.operation === 0) tokens.callReturned(result, iterators.of(object).row)
       },
     })
   }

@@ -16,6 +16,8 @@ export interface LayoutLease {
 export class Leases {
   /** Page rows that the layout change at work is about. */
   changing: readonly number[] = []
+  /** Row of the last layout change. */
+  changedRow = 0
   private readonly open: LayoutLease[] = []
   /** Leases that are over: their holders may have pins that outlive them. */
   private readonly over: LayoutLease[] = []
@@ -56,6 +58,7 @@ export class Leases {
   /** The layout of the file changes in [positionBytes, positionBytes + lengthBytes), of which `pages` are in memory. */
   changeLayout(file: number, positionBytes: number, lengthBytes: number, pages: readonly number[] = []): void {
     this.changing = pages
+    this.changedRow = this.bus.row
     const event = this.bus.next()
     event.file = file
     event.positionBytes = positionBytes

@@ -28,6 +28,8 @@ export class TokenColumns {
   attached = new Int32Array(1024)
   /** The call that took it returned this errno (positive) while it was open, 0: it did not. */
   errno = new Int32Array(1024)
+  /** 1: the call that took it succeeded, and another one that fails later is not to blame. */
+  settled = new Uint8Array(1024)
   /** Row in which its owner was freed while it was open. */
   ownerFreedRow = new Int32Array(1024)
   /** Row in which only a part of its pages was let go, 0: none was. */
@@ -49,6 +51,7 @@ export class TokenColumns {
     this.owner[slot] = 0
     this.attached[slot] = 0
     this.errno[slot] = 0
+    this.settled[slot] = 0
     this.ownerFreedRow[slot] = 0
     this.shortRow[slot] = 0
     this.splitFrom[slot] = 0
@@ -58,7 +61,15 @@ export class TokenColumns {
   /** A part of a token becomes one of its own, with the history of the whole. */
   protected copy(from: number, to: number): void {
     this.hold(to)
-    for (const column of [this.isDest, this.isUser, this.isLongTerm, this.wrote, this.dirtied, this.passedBy])
+    for (const column of [
+      this.isDest,
+      this.isUser,
+      this.isLongTerm,
+      this.wrote,
+      this.dirtied,
+      this.passedBy,
+      this.settled,
+    ])
       column[to] = column[from]
     for (const column of [this.mm, this.owner, this.errno, this.ownerFreedRow]) column[to] = column[from]
     this.shortRow[to] = 0
@@ -79,6 +90,7 @@ export class TokenColumns {
     this.owner = grown(this.owner, capacity)
     this.attached = grown(this.attached, capacity)
     this.errno = grown(this.errno, capacity)
+    this.settled = grown(this.settled, capacity)
     this.ownerFreedRow = grown(this.ownerFreedRow, capacity)
     this.shortRow = grown(this.shortRow, capacity)
     this.splitFrom = grown(this.splitFrom, capacity)

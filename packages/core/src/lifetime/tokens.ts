@@ -229,12 +229,14 @@ export class Tokens extends TokenColumns implements LedgerTap {
     }
   }
 
-  /** A call that the task at work made, in rows of events since `row`, returns an errno. */
-  callFailed(errno: number, row: number): void {
+  /** A call that the task at work made, and whose rows of events begin with `row`, returns bytes or an errno. */
+  callReturned(result: number, row: number): void {
     const { holds } = this.ledger
     this.eachOpen((token) => {
       const isOfCall = holds.operation[token] === 0 && this.mm[token] === this.bus.task && holds.row[token] >= row
-      if (isOfCall) this.errno[token] = -errno
+      if (!isOfCall) return
+      if (result >= 0) this.settled[token] = 1
+      else if (this.settled[token] === 0) this.errno[token] = -result
     })
   }
 

@@ -25,6 +25,7 @@ function ofIterator(tell: (audit: Audit, iterator: number, bytes: number, result
 function attach(rows: AuditRows, batch: OpBatch, row: number): void {
   const object = rows.object(batch, row)
   const { objects } = rows.audit
+  rows.pages.makeFrames(batch, row)
   let first = -1
   let next = -1
   let offset = 0

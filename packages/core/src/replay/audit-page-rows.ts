@@ -24,6 +24,7 @@ function store({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
 function dma({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
   const isStore = batch.direction[row] === 0
   const device = batch.id[row]
+  pages.makeFrames(batch, row)
   pages.visit(batch, row, (page, from, end) => {
     if (device >= 0) audit.devices.begin(device, isStore, page, from, end - from)
     else if (isStore) audit.devices.store(page, from, end - from)

@@ -143,7 +143,10 @@ export class LaneAudit {
     audit.bus.next()
     audit.bus.tell(OVER)
     audit.tokens.eachOpen((token) => {
-      const isMeant = holds.reason[token] === REASON_LONG_TERM || holds.reason[token] === REASON_IN_FLIGHT
+      // Of a call that failed, or of an owner that is gone, nobody keeps them for long on purpose.
+      const isForsaken = audit.tokens.errno[token] !== 0 || audit.tokens.ownerFreedRow[token] !== 0
+      const isLongTerm = holds.reason[token] === REASON_LONG_TERM && !isForsaken
+      const isMeant = isLongTerm || holds.reason[token] === REASON_IN_FLIGHT
       if (isMeant) {
         audit.references.left(token, audit.tokens.pagesOf(token))
         return

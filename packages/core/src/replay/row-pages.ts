@@ -32,6 +32,19 @@ export class RowPages {
     else this.visitSegments(batch, row, tell, foll)
   }
 
+  /** Pages that the row names by frame number exist from now on, though nothing has listed them yet. */
+  makeFrames(batch: OpBatch, row: number): void {
+    if (batch.iterType[row] !== ITER_BVEC) return
+    const { addressBytes, offsetBytes, lengthBytes } = batch.segments
+    const first = batch.segmentFirst[row]
+    for (let s = first; s < first + batch.segmentCount[row]; s++) {
+      const pages = Math.min(Math.ceil((offsetBytes[s] + lengthBytes[s]) / PAGE_SIZE), EVENT_PAGES_MAX)
+      for (let at = Math.floor(offsetBytes[s] / PAGE_SIZE); at < pages; at++) {
+        this.memory.pages.pageOfFrame(addressBytes[s] + at)
+      }
+    }
+  }
+
   private visitFile(batch: OpBatch, row: number, tell: TellPage): void {
     const position = Math.max(batch.offsetBytes[row], 0)
     const isTruncate = batch.event[row] === EVENT_TRUNCATE

@@ -26,6 +26,27 @@ describe('a leak is told once', () => {
     expect(finding.detail).toContain('the skb that they belonged to was freed in row 4')
   })
 
+  it('of a long-term pin, which is kept on purpose only while its call and its owner are', async () => {
+    const columns = '# pinscope-trace 1\nts,event,id,call,mm,op,iter,segs,len,result,flags\n'
+    const call = '0,init,call,,1,read,ubuf,0x10000+8192,8192,,\n1,pin,pages,,1,read,,0x10000+8192,,,longterm\n'
+    expect(await leaks(`${columns}${call}2,return,call,,1,,,,,0,\n`)).toEqual([])
+    expect(await leaks(`${columns}${call}2,return,call,,1,,,,,-12,\n`)).toEqual([['H-12', 2, 2]])
+    const owner = '2,alloc,umem,umem,1,,,,,,\n3,attach,umem,,1,,,0x10000+8192,,,\n4,free,umem,,1,,,,,,\n'
+    expect(await leaks(`${columns}${call}${owner}`)).toEqual([['H-10', 2, 2]])
+  })
+
+  it('of a call that failed around one that succeeded: what that keeps is its own', async () => {
+    const rows = `# pinscope-trace 1
+ts,event,id,mm,op,iter,segs,len,result,flags
+0,init,read,1,read,ubuf,0x10000+4096,4096,,
+1,init,register,1,read,ubuf,0x20000+8192,8192,,
+2,pin,region,1,read,,0x20000+8192,,,longterm
+3,return,register,1,,,,,0,
+4,return,read,1,,,,,-5,
+`
+    expect(await leaks(rows)).toEqual([])
+  })
+
   it('of a pin that an object has, though its call failed', async () => {
     const rows = `# pinscope-trace 1
 ts,event,id,call,mm,op,iter,segs,len,result

@@ -61,6 +61,12 @@ describe('H-19: objects and devices', () => {
     expect(await found(rows)).toEqual([])
   })
 
+  it('a request that is freed before it is complete, and one that is freed after', async () => {
+    const sent = '1,,alloc,r,1,,,,\n2,,attach,r,1,,kvec,0xf0000000080+96,\n3,,submit,r,1,,,,\n'
+    expect(await found(`${sent}4,,free,r,1,,,,\n`)).toEqual([[5, 2]])
+    expect(await found(`${sent}4,,complete,r,1,,,,\n5,,free,r,1,,,,\n`)).toEqual([])
+  })
+
   it('a device that is still at work', async () => {
     const rows = '1,,dma,d,1,write,kvec,0xf0000000080+96,\n2,,free,,1,,kvec,0xf0000000080+96,\n3,,dma_end,d,1,,,,\n'
     expect(await found(rows)).toEqual([[3, 2]])

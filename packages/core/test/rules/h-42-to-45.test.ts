@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { GUARD_COUNT, GUARD_LOCK, GUARD_NONE } from '../../src/lifetime/borrows.ts'
 import { h42 } from '../../src/lifetime/rules/h-42-truncate-under-dma.ts'
+import { h43 } from '../../src/lifetime/rules/h-43-early-unpin.ts'
 import { auditText } from '../../src/testing/audit-text.ts'
 import { found, foundWith } from './borrower.ts'
 
@@ -40,6 +41,30 @@ describe('H-42, a file is truncated', () => {
   it('and with DAX the storage itself is what the device goes on to store to', async () => {
     const [finding] = await auditText(h42.example.broken.replace('+4096,file', '+4096,fsdax'), [h42])
     expect(finding.detail).toContain('that file gets what is stored')
+  })
+})
+
+describe('H-42, blocks of a DAX file', () => {
+  const dax = MAP.replace('+8192,file', '+8192,fsdax')
+  const pin = '1,,pin,buffer,,1,read,,0x10000+8192,,,,,,'
+  const store = '2,,dma,nic,,1,read,,0x10000+4096,,,,,,'
+  const layout = (offset: number) => `3,,layout,,,1,,,,,data,${offset},4096,,`
+  const end = ['4,,dma_end,nic,,1,,,,,,,,,', '5,,unpin,buffer,,1,,,,,,,,,dirty']
+
+  it('are punched, collapsed or moved under a device', async () => {
+    expect(await found(rows(dax, pin, store, layout(0), ...end))).toEqual([['H-42', 4]])
+  })
+
+  it.each([
+    ['beside what the device stores into', rows(dax, pin, store, layout(4096), ...end)],
+    ['of a file that is not DAX', rows(MAP, pin, store, layout(0), ...end)],
+  ])('and nothing is found: %s', async (_, text) => {
+    expect(await found(text)).toEqual([])
+  })
+
+  it('are truncated: told once', async () => {
+    const findings = await auditText(rows(dax, pin, store, truncate(0, 3), ...end), [h42])
+    expect(findings.map(({ row, pages }) => [row, pages])).toEqual([[4, 1]])
   })
 })
 
@@ -83,6 +108,34 @@ describe('H-44, what is listed without a reference', () => {
   })
 })
 
+describe('H-44, the kernel takes a page away that a device or a list works on', () => {
+  const load = '1,,load,,,1,,,0x10000+4096,,,,,,'
+  const dma = ['2,,dma,nic,,1,write,,0x10000+4096,,,,,,', '9,,dma_end,nic,,1,,,,,,,,,']
+  const take = (event: string) => `5,,${event},,,1,,,0x10000+4096,,,,,,`
+
+  it.each(['migrate', 'reclaim', 'invalidate'])('%s, and nobody holds it', async (event) => {
+    expect(await found(rows(MAP, load, dma[0], take(event), dma[1]))).toEqual([['H-44', 4]])
+  })
+
+  it.each([
+    ['a reference', '1,,get,own,,1,write,,0x10000+4096,,,,,,', '10,,put,own,,1,,,,,,,,,'],
+    ['its lock', '1,,lock,,,1,,,0x10000+4096,,,,,,', '10,,unlock,,,1,,,0x10000+4096,,,,,,'],
+    ['its writeback', '1,,writeback,,,1,,,0x10000+4096,,,,,,', '10,,writeback_end,,,1,,,0x10000+4096,,,,,,'],
+  ])('or %s keeps it', async (_, begin, end) => {
+    expect(await found(rows(MAP, load, begin, dma[0], take('migrate'), take('reclaim'), dma[1], end))).toEqual([])
+  })
+
+  it('and the frames of an entry are pages, though nothing listed them before', async () => {
+    const object = [
+      '1,,alloc,vma,vma,1,,,,,,,,,',
+      '2,,attach,vma,,1,,bvec,0x500:0+8192,,,,,,',
+      '3,,submit,vma,,1,,,,,,,,,',
+    ]
+    const free = '4,,free,,,1,,bvec,0x501:0+4096,,,,,,'
+    expect(await found(rows(...object, free, '5,,complete,vma,,1,,,,,,,,,'))).toEqual([['H-44', 4]])
+  })
+})
+
 describe('H-43, references are dropped', () => {
   const pin = (id: string) => `0,,pin,${id},,1,read,,0x10000+4096,,,,,,`
   const unpin = (id: string, ts: number) => `${ts},,unpin,${id},,1,,,,,,,,,`
@@ -96,6 +149,30 @@ describe('H-43, references are dropped', () => {
 
   it('of an object whose I/O is over', async () => {
     expect(await found(rows(pin('mine'), ...bio, end[0], unpin('mine', 90), end[1]))).toEqual([])
+  })
+
+  it('of an object in flight, of whose pages another keeps only one', async () => {
+    const wide = bio.map((row) => row.replace('0x10000+4096', '0x10000+8192'))
+    const both = pin('mine').replace('+4096', '+8192')
+    const findings = await auditText(rows(pin('other'), both, ...wide, unpin('mine', 50), ...end, unpin('other', 95)), [
+      h43,
+    ])
+    expect(findings.map(({ row, pages }) => [row, pages])).toEqual([[6, 1]])
+  })
+
+  it('that a device needs which began under them', async () => {
+    const dma = ['1,,dma,nic,,1,read,,0x10000+4096,,,,,,', '60,,dma_end,nic,,1,,,,,,,,,']
+    expect(await found(rows(pin('mine'), dma[0], unpin('mine', 50), dma[1]))).toEqual([['H-43', 3]])
+    expect(await found(rows(pin('mine'), dma[0], dma[1], unpin('mine', 90)))).toEqual([])
+    const other = rows(
+      pin('mine'),
+      dma[0],
+      pin('next').replace('0,', '2,'),
+      unpin('mine', 50),
+      dma[1],
+      unpin('next', 90),
+    )
+    expect(await found(other)).toEqual([])
   })
 
   it('by a row of its own, ahead of the completion of the operation', async () => {

@@ -19,7 +19,7 @@ export const h19 = defineRule({
   id: 'H-19',
   name: 'freed object behind borrow',
   precondition: 'a list in flight, or a device at work, names kernel memory that it has only borrowed',
-  event: 'its owner frees it: kfree, vfree',
+  event: 'its owner frees it: kfree, vfree; or the list itself is freed',
   verdict: 'UAF',
   severity: severityOf('UAF'),
   advice:
@@ -66,7 +66,13 @@ ts,event,id,mm,iter,segs,backing
         attached.push({ object, page, offsetBytes, bytes, freedRow: 0 })
       },
       complete: ({ object }) => forget(object),
-      object_free: ({ object }) => forget(object),
+      object_free: ({ object }) => {
+        const { kind, row, isInFlight, entries } = audit.objects.of(object)
+        if (isInFlight && entries.length > 0) {
+          audit.find(h19, { takenRow: row, detail: `this ${kind} is freed while it is in flight` })
+        }
+        forget(object)
+      },
       submit: ({ object }) => {
         const entry = attached.find((one) => one.object === object && one.freedRow > 0)
         if (entry === undefined) return

@@ -15,7 +15,7 @@ export const h42 = defineRule({
   id: 'H-42',
   name: 'truncate under DMA',
   precondition: "a device, or an operation in flight, is to store into a file's page",
-  event: 'the file is truncated: the page is no longer of the file',
+  event: 'the file is truncated: the page is no longer of the file; with DAX any change of its layout',
   verdict: 'LOST',
   severity: severityOf('LOST'),
   advice:
@@ -51,13 +51,26 @@ ts,event,id,mm,op,segs,backing,file,offset
   },
   watch: (audit) => ({
     truncate: ({ page }) => {
-      const takenRow = storeUnderWay(audit, page)
-      if (takenRow === 0) return
-      const isDax = audit.lane.memory.pages.kind[page] === KIND_FSDAX
-      audit.find(h42, { page, takenRow, detail: `row ${takenRow} is to store into it: ${isDax ? DAX : DETACHED}` })
+      // Of DAX the change of the layout told.
+      if (!isDax(audit, page) || audit.leases.changedRow !== audit.bus.row) tell(audit, page)
+    },
+    // With DAX it does not take a truncation: whatever frees or moves the blocks takes the storage away.
+    layout: () => {
+      for (const page of audit.leases.changing) if (isDax(audit, page)) tell(audit, page)
     },
   }),
 })
+
+function isDax(audit: Audit, page: number): boolean {
+  return audit.lane.memory.pages.kind[page] === KIND_FSDAX
+}
+
+function tell(audit: Audit, page: number): void {
+  const takenRow = storeUnderWay(audit, page)
+  if (takenRow === 0) return
+  const detail = `row ${takenRow} is to store into it: ${isDax(audit, page) ? DAX : DETACHED}`
+  audit.find(h42, { page, takenRow, detail })
+}
 
 /** Row of a store that is under way to a page which its reference keeps, 0 where there is none. */
 function storeUnderWay(audit: Audit, page: number): number {

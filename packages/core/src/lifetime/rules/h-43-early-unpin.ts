@@ -83,11 +83,15 @@ ts,event,id,call,mm,op,segs,len
   },
 })
 
-/** A device that began to work on a page while the token kept it is still at work when that goes. */
+/**
+ * A device is still at work in a page when the last token on it goes: one that began under that token, or under another
+ * that handed the page on. Kernel memory may have been kept by its owner from the start.
+ */
 function checkDevices(audit: Audit, token: number): void {
   const { devices, folios, tokens } = audit
+  const isUser = tokens.isUser[token] === 1
   const isAtWork = ({ row, page, offsetBytes, bytes }: DeviceAccess, at: number): boolean =>
-    row >= tokens.rowOf(token) && page <= at && at < page + Math.ceil((offsetBytes + bytes) / PAGE_SIZE)
+    (isUser || row >= tokens.rowOf(token)) && page <= at && at < page + Math.ceil((offsetBytes + bytes) / PAGE_SIZE)
   eachLast(audit, token, (page) => {
     const access = devices.atWork().find((one) => isAtWork(one, page))
     // I/O of the page cache itself is kept by the lock, or by the writeback.

@@ -14,7 +14,7 @@ export const h44 = defineRule({
   name: 'early owner exit',
   precondition:
     'pages are listed without a reference (BVEC, XARRAY, FOLIOQ): their creator keeps them until the I/O is over',
-  event: 'the creator frees or puts them, or truncates their file, or they are migrated or reclaimed, before that',
+  event: 'the creator frees or puts them, or truncates their file, or the kernel moves or reclaims them, before that',
   verdict: 'UAF',
   severity: severityOf('UAF'),
   advice:
@@ -60,6 +60,9 @@ ts,event,id,call,mm,segs,backing,len
     migrate: ({ page }) => leave(audit, page, 'it moves to another place'),
     reclaim: ({ page }) => {
       if (!audit.folios.isDirty(page)) leave(audit, page, 'it is reclaimed')
+    },
+    invalidate: ({ page }) => {
+      if (!audit.folios.isDirty(page)) leave(audit, page, 'it leaves its file')
     },
     truncate: ({ page }) => tell(audit, page, borrowedIn(audit, page, 0, PAGE_SIZE, false), 'its file is truncated'),
     release: ({ token }) => {
