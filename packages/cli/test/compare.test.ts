@@ -496,8 +496,8 @@ describe('the text', () => {
 
   it('says when only details differ, and when nothing does', () => {
     const entries = { built: 3900, bytes: 62_400, perOperationMax: 18, limitHits: 0 }
-    expect(text(madeLane(), madeLane({ entries }))).toContain(
-      '\nbio of b.json against a.json: the same costs; what differs is in the table.\n',
+    expect(flat(text(madeLane(), madeLane({ entries })))).toContain(
+      ' bio of b.json against a.json: the same pins, copies and lists; what differs is in the table. ',
     )
     expect(text(madeLane(), madeLane())).toMatch(/\nbio of b\.json against a\.json: every figure is the same\.\n$/)
   })

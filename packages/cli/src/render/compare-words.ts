@@ -50,7 +50,9 @@ function isSame({ metrics, counters, ownCounters }: LaneComparison, at: number):
 function whatDiffers(comparison: LaneComparison, at: number): string {
   const phrases = headlines(comparison, at).map(phrase)
   if (phrases.length > 0) return phrases.join(', ')
-  return isSame(comparison, at) ? 'every figure is the same' : 'the same costs; what differs is in the table'
+  return isSame(comparison, at)
+    ? 'every figure is the same'
+    : 'the same pins, copies and lists; what differs is in the table'
 }
 
 interface Headline {
