@@ -34,6 +34,9 @@ const SLOW_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   'csv-parse': ['trace/'],
 }
 
+/** Packages that may load the hazard rules: the command does so where it audits, and loads the bugs only when told to. */
+const AUDITING = ['cli', 'plugin-bugs']
+
 /** Built-in modules of Node that a pure library may use: decompression is not I/O. */
 const CORE_NODE_MODULES = ['node:zlib', 'node:stream', 'node:util']
 
@@ -64,6 +67,8 @@ describe('who may import whom', () => {
     expect(found('packages/core/src/report/a.ts', "import type { z } from 'zod'")).toBe(0)
     expect(found('packages/cli/src/a.ts', "import { x } from '@pinscope/core'")).toBe(0)
     expect(found('packages/core/src/ledger/a.ts', "import { x } from '../memory/page-store.ts'")).toBe(0)
+    expect(found('packages/plugin-fs/src/a.ts', "import { x } from '@pinscope/core/audit'")).toBe(1)
+    expect(found('packages/plugin-fs/src/a.ts', "import type { x } from '@pinscope/core/audit'")).toBe(0)
   })
 })
 
@@ -127,6 +132,8 @@ function packageProblem(source: Source, folder: string, target: string, typeOnly
   if (name === '@oclif/core' && folder !== 'cli') return 'only the CLI knows oclif'
   if (!(name in manifestOf(folder).dependencies)) return `${name} is not in its dependencies`
   if (name === '@pinscope/core' && !isPublicEntry(target)) return 'no public entry point of core'
+  if (target === '@pinscope/core/audit' && !AUDITING.includes(folder) && !typeOnly)
+    return 'every replay would load every rule'
   return folder === 'core' && !typeOnly ? libraryProblem(source, name) : null
 }
 

@@ -14,14 +14,10 @@ export {
 export type { Finding } from './lifetime/finding.ts'
 export * from './lifetime/folio-flags.ts'
 export {
-  BY_CPU,
-  BY_DEVICE,
-  BY_KERNEL,
   LIFETIME_EVENT_NAMES,
   LIFETIME_EVENTS,
   type LifetimeEvent,
   type LifetimeEventName,
-  type Writer,
 } from './lifetime/lifetime-event.ts'
 export { defineRule, type HazardRule, RULE_API_VERSION, type RuleExample } from './lifetime/rule.ts'
 export { HAZARD_RULES } from './lifetime/rules.ts'

@@ -86,6 +86,7 @@ export { Ledger } from './ledger/ledger.ts'
 export { OwnedPages } from './ledger/owned-pages.ts'
 export type { Violation, ViolationRule } from './ledger/violation.ts'
 export { Borrows, GUARD_COUNT, GUARD_LOCK, GUARD_NONE, type Guard } from './lifetime/borrows.ts'
+export { BY_CPU, BY_DEVICE, BY_KERNEL, type Writer } from './lifetime/writer.ts'
 export { AddressSpaces, KERNEL_MM } from './memory/address-spaces.ts'
 export {
   FOLL_FORCE,

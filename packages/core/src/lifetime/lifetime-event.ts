@@ -1,4 +1,7 @@
 import { RETAIN_NONE, type Retention } from '../extract/retention.ts'
+import { BY_CPU, type Writer } from './writer.ts'
+
+export { BY_CPU, BY_DEVICE, BY_KERNEL, WRITER_NAMES, type Writer } from './writer.ts'
 
 /**
  * What can happen to pages, references, kernel objects, iterators, file space, leases and accounts: the vocabulary of
@@ -95,19 +98,6 @@ export const LIFETIME_EVENT_NAMES = Object.keys(LIFETIME_EVENTS) as LifetimeEven
 export function eventCode(name: LifetimeEventName): number {
   return LIFETIME_EVENT_NAMES.indexOf(name)
 }
-
-/** Who touches bytes. A store through a page table faults where the page is write-protected. */
-export const BY_CPU = 0
-/** A device, which no page table stops. */
-export const BY_DEVICE = 1
-/** The kernel through its own mapping of the page: no page table stops it either. */
-export const BY_KERNEL = 2
-
-/** One of the `BY_*`. */
-export type Writer = 0 | 1 | 2
-
-/** Who as words, by `BY_*`. */
-export const WRITER_NAMES = ['a CPU store', 'a device', 'the kernel'] as const
 
 /** The event at work: one object for all of a lane. Read it in the handler, keep nothing of it. */
 export class LifetimeEvent {

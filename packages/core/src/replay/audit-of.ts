@@ -1,14 +1,14 @@
 import type { Operation } from '../consumer/operation.ts'
 import { Audit } from '../lifetime/audit.ts'
+import type { HazardRule } from '../lifetime/rule.ts'
 import { AuditRows } from './audit-rows.ts'
 import { LaneAudit } from './lane-audit.ts'
 import type { LaneSetup } from './lane-setup.ts'
 import type { RowPages } from './row-pages.ts'
 
-/** The audit of a lane, listening; null where no rule is asked for. */
-export function auditOf(setup: LaneSetup, io: Operation, pages: RowPages): LaneAudit | null {
-  const { rules, calls, kernel, filesystem, stableWrites, consumer } = setup
-  if (rules.length === 0) return null
+/** Makes the audit of a lane, with these rules listening. */
+export function auditOf(rules: readonly HazardRule[], setup: LaneSetup, io: Operation, pages: RowPages): LaneAudit {
+  const { calls, kernel, filesystem, stableWrites, consumer } = setup
   const { memory, ledger, borrows } = io
   const visitFile = pages.visitPages.bind(pages)
   const audit = new Audit({ memory, ledger, borrows, visitFile, kernel, filesystem, stableWrites }, rules)

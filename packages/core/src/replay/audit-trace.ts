@@ -3,13 +3,14 @@ import type { HazardRule } from '../lifetime/rule.ts'
 import { PAGE_KINDS } from '../memory/page-store.ts'
 import type { AuditLaneReport, FindingReport, TraceAuditReport } from '../report/audit-report.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
+import { auditOf } from './audit-of.ts'
 import { blaming } from './blame-plugin.ts'
 import type { Lane } from './lane.ts'
 import { injected } from './lane-report.ts'
 import { LaneSet } from './lane-set.ts'
 import { OPERATIONS } from './lane-sums.ts'
 import { replayBatch } from './replay.ts'
-import type { ReplayOptions } from './replay-options.ts'
+import type { AuditFactory, ReplayOptions } from './replay-options.ts'
 
 /** Options of an audit: those of a replay, with the rules that listen. */
 export interface AuditOptions extends ReplayOptions {
@@ -18,7 +19,8 @@ export interface AuditOptions extends ReplayOptions {
 
 /** Replays a trace with rules listening, and tells what they found. Throws what `replay` throws. */
 export async function auditTrace(trace: TraceReader, options: AuditOptions): Promise<TraceAuditReport> {
-  const set = new LaneSet(trace, options)
+  const audit: AuditFactory = (setup, io, pages) => auditOf(options.rules, setup, io, pages)
+  const set = new LaneSet(trace, { ...options, audit })
   let rows = 0
   for await (const batch of trace.batches()) {
     replayBatch(set, batch)

@@ -95,7 +95,7 @@ export class LaneSet {
     }
     // What happens to pages concerns whoever uses them.
     if (event !== EVENT_IO && SHARED_EVENTS.includes(event)) {
-      const isAlone = this.lanes.length === 0 && (this.options.rules?.length ?? 0) > 0
+      const isAlone = this.lanes.length === 0 && this.options.audit !== undefined
       return isAlone ? this.open(batch, row) : this.lanes
     }
     const lanes =
@@ -141,7 +141,7 @@ export class LaneSet {
         inFlight: this.options.inFlight,
         verifyData: this.options.verifyData ?? false,
         faults: this.options.faults ?? null,
-        rules: this.options.rules ?? [],
+        audit: this.options.audit ?? null,
         calls: this.trace.calls,
         stableWrites: stableWrites(header),
       }

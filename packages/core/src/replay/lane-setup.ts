@@ -1,10 +1,9 @@
 import type { RegisteredConsumer } from '../consumer/registry.ts'
 import type { ExtractionPolicy } from '../extract/policy.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { HazardRule } from '../lifetime/rule.ts'
 import type { Dictionary } from '../trace/dictionary.ts'
 import { NONE, type OpBatch } from '../trace/op-batch.ts'
-import type { FaultInjection } from './replay-options.ts'
+import type { AuditFactory, FaultInjection } from './replay-options.ts'
 
 /** What a lane is made of. */
 export interface LaneSetup {
@@ -23,8 +22,8 @@ export interface LaneSetup {
   readonly inFlight: boolean
   readonly verifyData: boolean
   readonly faults: FaultInjection | null
-  /** Hazard rules that listen; none: nothing is told. */
-  readonly rules: readonly HazardRule[]
+  /** Makes what listens to the lane; null: nobody does. */
+  readonly audit: AuditFactory | null
   /** The trace's names of calls. */
   readonly calls: Dictionary
   /** `# stable-writes` of the trace, else what the file system asks for. */

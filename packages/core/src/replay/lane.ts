@@ -27,7 +27,6 @@ import {
   NONE,
   type OpBatch,
 } from '../trace/op-batch.ts'
-import { auditOf } from './audit-of.ts'
 import { DataCheck } from './data-check.ts'
 import { FileMappings } from './file-mappings.ts'
 import { GroundTruth } from './ground-truth.ts'
@@ -99,7 +98,7 @@ export class Lane {
     const rowPages = new RowPages(this.memory, this.fileMappings)
     this.lifetime = new LifetimeEvents(this.io, rowPages)
     this.pageEvents = new PageEvents(this.io, rowPages)
-    this.audit = auditOf(setup, this.io, rowPages)
+    this.audit = setup.audit === null ? null : setup.audit(setup, this.io, rowPages)
     this.check = setup.verifyData ? new DataCheck(this.memory) : null
     const { definition } = setup.consumer
     this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))

@@ -1,7 +1,13 @@
 import type { FaultName } from '../consumer/faults.ts'
+import type { Operation } from '../consumer/operation.ts'
 import type { Registry } from '../consumer/registry.ts'
 import type { QuirkChange } from '../kernel/kernel.ts'
-import type { HazardRule } from '../lifetime/rule.ts'
+import type { LaneAudit } from './lane-audit.ts'
+import type { LaneSetup } from './lane-setup.ts'
+import type { RowPages } from './row-pages.ts'
+
+/** Makes what listens to a lane. */
+export type AuditFactory = (setup: LaneSetup, io: Operation, pages: RowPages) => LaneAudit
 
 /** Option values by consumer name, then option name: `{ bio: { 'logical-block-size': 4096 } }`. */
 export type ConsumerOptionValues = Readonly<Record<string, Readonly<Record<string, number>>>>
@@ -37,8 +43,8 @@ export interface ReplayOptions {
   /** A step that fails, in each lane; null or left out: none. */
   readonly faults?: FaultInjection | null
   readonly consumerOptions: ConsumerOptionValues
-  /** Hazard rules that listen, in each lane; none when left out. */
-  readonly rules?: readonly HazardRule[]
+  /** Makes what listens to each lane: `auditTrace` has it. Left out: nobody does, and nothing of it is loaded. */
+  readonly audit?: AuditFactory
   /** Operations without completion are in flight where the trace was cut, not leaked. */
   readonly inFlight: boolean
   /** Called after each batch. */

@@ -1,4 +1,5 @@
 import {
+  BY_KERNEL,
   type Consumer,
   EIO,
   ENOMEM,
@@ -8,7 +9,6 @@ import {
   type Operation,
   PAGE_LIST_MAX,
 } from '@pinscope/core'
-import { BY_KERNEL } from '@pinscope/core/audit'
 import { defineBug } from '../bug.ts'
 
 /** What the request at work has. */

@@ -1,5 +1,13 @@
-import { type Consumer, EAGAIN, HOLD_NONE, type Hold, isPinned, type Ledger, type Operation } from '@pinscope/core'
-import { BY_KERNEL } from '@pinscope/core/audit'
+import {
+  BY_KERNEL,
+  type Consumer,
+  EAGAIN,
+  HOLD_NONE,
+  type Hold,
+  isPinned,
+  type Ledger,
+  type Operation,
+} from '@pinscope/core'
 import { defineBug } from '../bug.ts'
 
 /** Pages of one extraction. */

@@ -1,4 +1,5 @@
 import {
+  BY_KERNEL,
   type Consumer,
   EFAULT,
   FOLL_WRITE,
@@ -9,7 +10,7 @@ import {
   type Pinned,
   pagesSpanned,
 } from '@pinscope/core'
-import { BY_KERNEL, FOLIO_NOTIFIED } from '@pinscope/core/audit'
+import { FOLIO_NOTIFIED } from '@pinscope/core/audit'
 
 const PAGE_SIZE = 4096
 

@@ -1,5 +1,4 @@
-import { type Consumer, ENOMEM, ITER_SOURCE, ITER_XARRAY, type Ledger, type Operation } from '@pinscope/core'
-import { BY_KERNEL } from '@pinscope/core/audit'
+import { BY_KERNEL, type Consumer, ENOMEM, ITER_SOURCE, ITER_XARRAY, type Ledger, type Operation } from '@pinscope/core'
 
 const PAGE_SIZE = 4096
 /** @kernel include/linux/pipe_fs_i.h: PIPE_DEF_BUFFERS */

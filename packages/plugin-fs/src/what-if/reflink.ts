@@ -1,4 +1,5 @@
 import {
+  BY_KERNEL,
   type ConsumerEnvironment,
   FLAG_DIRTY,
   FLAG_KERNEL,
@@ -7,7 +8,6 @@ import {
   PAGE_SIZE,
   type PageEvent,
 } from '@pinscope/core'
-import { BY_KERNEL } from '@pinscope/core/audit'
 import { zeroCounts } from './counts.ts'
 import { DeviceStores } from './device-stores.ts'
 import { DirectIo } from './direct-io.ts'

@@ -1,4 +1,5 @@
 import {
+  BY_KERNEL,
   type ConsumerEnvironment,
   FLAG_DIRTY,
   FLAG_KERNEL,
@@ -6,7 +7,6 @@ import {
   type Operation,
   type PageEvent,
 } from '@pinscope/core'
-import { BY_KERNEL } from '@pinscope/core/audit'
 import { zeroCounts } from './counts.ts'
 import { DeviceStores, folioBytes } from './device-stores.ts'
 import { DirectIo } from './direct-io.ts'
