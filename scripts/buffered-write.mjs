@@ -4,6 +4,7 @@ import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { openTrace, Registry, replayEach } from '../packages/core/dist/index.js'
 import register from '../packages/plugin-fs/dist/register.js'
+import { withTable } from './generated-table.mjs'
 import { withOutputs } from './readme-output.mjs'
 
 const TRACES = new URL('../traces/made/', import.meta.url)
@@ -137,16 +138,9 @@ const TABLES = {
 /** The page with its tables and outputs made anew. */
 export async function pageWithTables(text) {
   let page = text
-  for (const [name, table] of Object.entries(TABLES)) page = replaced(page, name, await table())
+  for (const [name, table] of Object.entries(TABLES))
+    page = withTable(page, 'docs/buffered-write.md', name, await table())
   return withOutputs(page)
-}
-
-function replaced(page, name, table) {
-  const begin = `<!-- generated: ${name} -->\n`
-  const from = page.indexOf(begin)
-  const to = page.indexOf('<!-- end -->', from)
-  if (from < 0 || to < 0) throw new Error(`docs/buffered-write.md has no place for the table "${name}"`)
-  return `${page.slice(0, from + begin.length)}${table}\n${page.slice(to)}`
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

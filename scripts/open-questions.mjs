@@ -4,6 +4,7 @@ import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { openTrace, Registry, replay } from '../packages/core/dist/index.js'
 import { pluginConsumers } from './consumer-pages.mjs'
+import { withTable } from './generated-table.mjs'
 
 const TRACES = new URL('../traces/', import.meta.url)
 export const PAGE = new URL('../docs/open-questions.md', import.meta.url)
@@ -228,16 +229,9 @@ export async function tableOf(question) {
 /** The page with its tables made anew. */
 export async function pageWithTables(text) {
   let page = text
-  for (const question of QUESTIONS) page = replaced(page, question.name, await tableOf(question))
+  for (const question of QUESTIONS)
+    page = withTable(page, 'docs/open-questions.md', question.name, await tableOf(question))
   return page
-}
-
-function replaced(page, name, table) {
-  const begin = `<!-- generated: ${name} -->\n`
-  const from = page.indexOf(begin)
-  const to = page.indexOf('<!-- end -->', from)
-  if (from < 0 || to < 0) throw new Error(`docs/open-questions.md has no place for the table "${name}"`)
-  return `${page.slice(0, from + begin.length)}${table}\n${page.slice(to)}`
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

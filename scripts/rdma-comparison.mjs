@@ -4,6 +4,7 @@ import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node
 import { pathToFileURL } from 'node:url'
 import { openTrace, Registry, replayEach } from '../packages/core/dist/index.js'
 import register from '../packages/plugin-rdma/dist/register.js'
+import { withTable } from './generated-table.mjs'
 
 const TRACES = new URL('../traces/', import.meta.url)
 export const PAGE = new URL('../docs/rdma-comparison.md', import.meta.url)
@@ -101,16 +102,8 @@ function markdown(headings, rows) {
 /** The page with its tables made anew. */
 export async function pageWithTables(text) {
   let page = text
-  for (const mode of MODES) page = replaced(page, mode.name, await tableOf(mode))
-  return replaced(page, 'ideal', await idealTable())
-}
-
-function replaced(page, name, table) {
-  const begin = `<!-- generated: ${name} -->\n`
-  const from = page.indexOf(begin)
-  const to = page.indexOf('<!-- end -->', from)
-  if (from < 0 || to < 0) throw new Error(`docs/rdma-comparison.md has no place for the table "${name}"`)
-  return `${page.slice(0, from + begin.length)}${table}\n${page.slice(to)}`
+  for (const mode of MODES) page = withTable(page, 'docs/rdma-comparison.md', mode.name, await tableOf(mode))
+  return withTable(page, 'docs/rdma-comparison.md', 'ideal', await idealTable())
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

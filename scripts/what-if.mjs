@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { auditTrace, HAZARD_RULES } from '../packages/core/dist/audit.js'
 import { openTrace, Registry, replay } from '../packages/core/dist/index.js'
 import { WHAT_IF_CONSUMERS } from '../packages/plugin-fs/dist/index.js'
+import { withTable } from './generated-table.mjs'
 
 const TRACES = new URL('../traces/made/', import.meta.url)
 export const PAGE = new URL('../docs/what-if.md', import.meta.url)
@@ -152,16 +153,8 @@ export async function tableOf(question) {
 /** The page with its tables made anew. */
 export async function pageWithTables(text) {
   let page = text
-  for (const question of QUESTIONS) page = replaced(page, question.name, await tableOf(question))
+  for (const question of QUESTIONS) page = withTable(page, 'docs/what-if.md', question.name, await tableOf(question))
   return page
-}
-
-function replaced(page, name, table) {
-  const begin = `<!-- generated: ${name} -->\n`
-  const from = page.indexOf(begin)
-  const to = page.indexOf('<!-- end -->', from)
-  if (from < 0 || to < 0) throw new Error(`docs/what-if.md has no place for the table "${name}"`)
-  return `${page.slice(0, from + begin.length)}${table}\n${page.slice(to)}`
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

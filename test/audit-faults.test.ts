@@ -11,6 +11,7 @@ import {
 } from '@pinscope/core'
 import { auditTrace, HAZARD_RULES } from '@pinscope/core/audit'
 import { describe, expect, it } from 'vitest'
+import { inOnePiece } from '../packages/core/src/testing/in-one-piece.ts'
 import { allConsumers } from './all-consumers.ts'
 import { ROOT } from './sources.ts'
 
@@ -65,8 +66,11 @@ async function outcome(
     inFlight: false,
     faults: { fault, at },
   }
-  const report = await replay(await openTrace(once(text), 'example.csv'), options)
-  const audited = await auditTrace(await openTrace(once(text), 'example.csv'), { ...options, rules: HAZARD_RULES })
+  const report = await replay(await openTrace(inOnePiece(text), 'example.csv'), options)
+  const audited = await auditTrace(await openTrace(inOnePiece(text), 'example.csv'), {
+    ...options,
+    rules: HAZARD_RULES,
+  })
   return {
     left: report.lanes.some(({ leaksTotal, violations }) => leaksTotal > 0 || violations.some(isOfPages)),
     found: audited.lanes.some(({ findings }) => findings.length > 0),
@@ -76,8 +80,4 @@ async function outcome(
 /** No hazard rule is about mappings for devices. */
 function isOfPages({ rule }: Report['lanes'][number]['violations'][number]): boolean {
   return rule !== 'dma-map-leak' && rule !== 'dma-unmap-unmapped'
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

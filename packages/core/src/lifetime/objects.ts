@@ -191,15 +191,6 @@ export class Objects {
     this.tellSlot(APPEND, id, page, 0)
   }
 
-  /** Open tokens that belong to an object. */
-  tokensOf(id: number): number[] {
-    const found: number[] = []
-    this.tokens.eachOpen((token) => {
-      if (this.tokens.owner[token] === id) found.push(token)
-    })
-    return found
-  }
-
   /** Retention of an entry, RETAIN_NONE for a bare page. */
   retentionOf(entry: ObjectEntry): Retention {
     return entry.token === 0 ? 0 : this.tokens.retention(entry.token)

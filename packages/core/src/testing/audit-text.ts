@@ -6,6 +6,7 @@ import { auditTrace } from '../replay/audit-trace.ts'
 import type { FaultInjection } from '../replay/replay-options.ts'
 import type { FindingReport } from '../report/audit-report.ts'
 import { openTrace } from '../trace/open-trace.ts'
+import { inOnePiece } from './in-one-piece.ts'
 
 /** How a trace is audited; everything has a default. */
 export interface AuditTextOptions {
@@ -40,8 +41,4 @@ export async function auditText(
     rules,
   })
   return report.lanes.flatMap(({ findings }) => findings)
-}
-
-async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

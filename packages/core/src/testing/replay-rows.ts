@@ -12,6 +12,7 @@ import type { FaultInjection } from '../replay/replay-options.ts'
 import type { LaneReport } from '../report/report.ts'
 import { EVENT_IO, type OpBatch } from '../trace/op-batch.ts'
 import { openTrace } from '../trace/open-trace.ts'
+import { inOnePiece } from './in-one-piece.ts'
 import { type TestRow, traceText } from './trace-row.ts'
 
 /** How rows are replayed; everything has a default. */
@@ -110,10 +111,6 @@ function registryOf(definition: ConsumerDefinition): Registry {
     registry.register('the tested package', { apiVersion: definition.apiVersion, consumers: [definition] })
   }
   return registry
-}
-
-async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
 
 /** Writes down the lists and notes of every operation. */

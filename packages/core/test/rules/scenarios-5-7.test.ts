@@ -5,6 +5,7 @@ import type { KernelVersion } from '../../src/kernel/version.ts'
 import { HAZARD_RULES } from '../../src/lifetime/rules.ts'
 import { auditTrace } from '../../src/replay/audit-trace.ts'
 import { auditText } from '../../src/testing/audit-text.ts'
+import { inOnePiece } from '../../src/testing/in-one-piece.ts'
 import { replayRows } from '../../src/testing/replay-rows.ts'
 import { type TestRow, traceText } from '../../src/testing/trace-row.ts'
 import { openTrace } from '../../src/trace/open-trace.ts'
@@ -93,7 +94,3 @@ describe('scenario 7: pin, fork, the child writes, a device stores, the parent r
     expect(await auditText(traceText(rows), HAZARD_RULES)).toEqual([])
   })
 })
-
-async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
-}

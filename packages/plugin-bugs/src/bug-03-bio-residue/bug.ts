@@ -1,7 +1,5 @@
-import type { Consumer, Hold, Operation } from '@pinscope/core'
+import { type Consumer, type Hold, type Operation, PAGE_SIZE } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
-
-const PAGE_SIZE = 4096
 
 /** Pages that a zone append takes: queue_max_zone_append_sectors of the device. */
 const APPEND_PAGES_MAX = 10

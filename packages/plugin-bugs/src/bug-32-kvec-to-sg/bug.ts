@@ -8,13 +8,13 @@ import {
   type Kernel,
   kernelOf,
   type Operation,
+  PAGE_SIZE,
   Scatterlists,
   SgTable,
   SgViolations,
 } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
 
-const PAGE_SIZE = 4096
 /** Entries of the caller's table. */
 const ENTRIES_MAX = 2
 

@@ -5,12 +5,11 @@ import {
   type Hold,
   isHold,
   type Operation,
+  PAGE_SIZE,
   type PageStore,
   RETAIN_PIN,
 } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
-
-const PAGE_SIZE = 4096
 
 /**
  * A buffer is registered: its pages are pinned, and where all belong to one folio they become one bvec with one pin. Before

@@ -1,7 +1,5 @@
-import { type Consumer, EAGAIN, FAULT_ALLOC, type Operation } from '@pinscope/core'
+import { type Consumer, EAGAIN, FAULT_ALLOC, type Operation, PAGE_SIZE } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
-
-const PAGE_SIZE = 4096
 
 /**
  * An append through io_uring on XFS: tried once without waiting (IOCB_NOWAIT), and what is left of it once more by a

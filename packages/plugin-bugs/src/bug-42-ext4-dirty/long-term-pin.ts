@@ -6,10 +6,9 @@ import {
   FOLL_WRITE,
   gupRules,
   type Operation,
+  PAGE_SIZE,
   pagesSpanned,
 } from '@pinscope/core'
-
-const PAGE_SIZE = 4096
 
 /**
  * A driver that keeps user memory pinned for its device to write to, and unpins it with dirty when the device is done. What

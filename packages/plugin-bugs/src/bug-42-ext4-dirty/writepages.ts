@@ -6,13 +6,12 @@ import {
   isPinned,
   type Ledger,
   type Operation,
+  PAGE_SIZE,
   type PageEvent,
   type Pinned,
   pagesSpanned,
 } from '@pinscope/core'
 import { FOLIO_NOTIFIED } from '@pinscope/core/audit'
-
-const PAGE_SIZE = 4096
 
 /**
  * process_vm_writev into the shared mapping of a file, and ext4 that writes the file back. A page that was written back

@@ -1,6 +1,14 @@
-import { BY_KERNEL, type Consumer, ENOMEM, ITER_SOURCE, ITER_XARRAY, type Ledger, type Operation } from '@pinscope/core'
+import {
+  BY_KERNEL,
+  type Consumer,
+  ENOMEM,
+  ITER_SOURCE,
+  ITER_XARRAY,
+  type Ledger,
+  type Operation,
+  PAGE_SIZE,
+} from '@pinscope/core'
 
-const PAGE_SIZE = 4096
 /** @kernel include/linux/pipe_fs_i.h: PIPE_DEF_BUFFERS */
 const SLOTS = 16
 /** PIPE_BUF_FLAG_CAN_MERGE: what is written next may be appended to the page. */
