@@ -75,7 +75,7 @@ describe('a damaged trace', () => {
         await scanOrRefuse(mutated(good, changes), sizes)
       },
     )
-    await fc.assert(property, { numRuns: 400 })
+    await fc.assert(property, { numRuns: 400, seed: 20_261_121 })
   })
 
   it('is read by the scanner and by its slow twin alike, or refused by both: any, damaged in its rows', async () => {
@@ -95,7 +95,7 @@ describe('a damaged trace', () => {
       if (rows === null) refused++
       else read++
     })
-    await fc.assert(property, { numRuns: 1200 })
+    await fc.assert(property, { numRuns: 1200, seed: 20_261_121 })
     // Both ways are taken often enough to mean something.
     expect(refused).toBeGreaterThan(200)
     expect(read).toBeGreaterThan(60)

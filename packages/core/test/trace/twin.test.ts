@@ -86,7 +86,7 @@ describe('the scanner and its slow twin read the same', () => {
   it('random traces, chunks, column orders, line ends and quotes', async () => {
     const property = fc.asyncProperty(randomTrace(30), ({ text, chunks }) => expectTwins(text, chunks))
     // A failure prints the seed and the shortest case.
-    await fc.assert(property, { numRuns: 400 })
+    await fc.assert(property, { numRuns: 400, seed: 20_261_121 })
   })
 })
 
