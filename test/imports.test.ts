@@ -25,12 +25,22 @@ const CORE_ORDER = [
 /** `trace` stands aside: it may import these, and only `replay` may import it. */
 const TRACE_MAY_IMPORT = ['units', 'errno', 'invariant', 'grown', 'iter']
 
+/** Plugins register formats where they register consumers: the registry knows what a format is, and loads none. */
+const FORMAT_REGISTRIES = ['registry', 'plugin-formats'].map((file) => `packages/core/src/consumer/${file}.ts`)
+const FORMAT_CONTRACT = 'packages/core/src/trace/import/trace-format.ts'
+
 /** The public entry points of core, and the file that gathers them; they may import anything of core. */
-const CORE_ENTRIES = ['index', 'audit', 'schema', 'testing']
+const CORE_ENTRIES = ['index', 'audit', 'formats', 'schema', 'testing']
 
 /** zod and csv-parse take longer to load than a small trace to replay: only these may name them. */
 const SLOW_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
-  zod: ['report/audit-schema.ts', 'report/report-schema.ts', 'report/compare-schema.ts', 'trace/'],
+  zod: [
+    'report/audit-schema.ts',
+    'report/report-schema.ts',
+    'report/compare-schema.ts',
+    'report/leaks-schema.ts',
+    'trace/',
+  ],
   'csv-parse': ['trace/'],
 }
 
@@ -107,7 +117,9 @@ function relativeProblem(source: Source, folder: string, target: string): string
   const own = `packages/${folder}/src/`
   if (!resolved.startsWith(own)) return 'leaves its package'
   if (!target.endsWith('.ts')) return 'has no .ts extension'
-  return folder === 'core' ? coreProblem(corePart(source.path), corePart(resolved)) : null
+  if (folder !== 'core') return null
+  const isContract = FORMAT_REGISTRIES.includes(source.path) && resolved === FORMAT_CONTRACT
+  return isContract ? null : coreProblem(corePart(source.path), corePart(resolved))
 }
 
 /** `packages/core/src/iter/iov-iter.ts` is part of `iter`, `packages/core/src/units.ts` is `units`. */

@@ -1,6 +1,7 @@
 /** The zod definitions, apart from the main entry point because zod takes longer to load than a small trace to replay. */
 export { auditLaneSchema, auditSchema, findingSchema } from './report/audit-schema.ts'
 export { comparisonSchema, laneComparisonSchema } from './report/compare-schema.ts'
+export { leakGroupSchema, leaksSchema } from './report/leaks-schema.ts'
 export {
   laneSchema,
   leakSchema,

@@ -1,7 +1,9 @@
 import type { HazardRule } from '../lifetime/rule.ts'
+import type { TraceFormat } from '../trace/import/trace-format.ts'
 import { BUILT_IN_CONSUMERS } from './built-in.ts'
 import { CONSUMER_API_VERSION, type ConsumerDefinition } from './consumer.ts'
 import { PluginError } from './plugin-error.ts'
+import { checkFormat } from './plugin-formats.ts'
 import { blamingRule, checkRule, ruleKey } from './plugin-rules.ts'
 
 /** What the hook `pinscope:register` of a plugin package returns. */
@@ -10,6 +12,8 @@ export interface PluginRegistration {
   readonly consumers?: readonly ConsumerDefinition[]
   /** Hazard rules, for `pinscope audit`. */
   readonly rules?: readonly HazardRule[]
+  /** Formats that traces come in. */
+  readonly formats?: readonly TraceFormat[]
 }
 
 /** A consumer and the package that brought it. */
@@ -24,6 +28,12 @@ export interface RegisteredRule {
   readonly rule: HazardRule
 }
 
+/** A trace format and the package that brought it. */
+export interface RegisteredFormat {
+  readonly packageName: string
+  readonly format: TraceFormat
+}
+
 const CORE = '@pinscope/core'
 const CONSUMER_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 
@@ -31,6 +41,7 @@ const CONSUMER_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 export class Registry {
   private readonly byName = new Map<string, RegisteredConsumer>()
   private readonly byId = new Map<string, RegisteredRule>()
+  private readonly formatsByName = new Map<string, RegisteredFormat>()
 
   constructor() {
     for (const definition of BUILT_IN_CONSUMERS) this.add(CORE, definition)
@@ -38,7 +49,7 @@ export class Registry {
 
   /** Takes in what a plugin's hook returned. Throws a PluginError that names the package. */
   register(packageName: string, registration: unknown): void {
-    const { consumers, rules } = checkedRegistration(packageName, registration)
+    const { consumers, rules, formats } = checkedRegistration(packageName, registration)
     for (const definition of consumers) {
       checkDefinition(packageName, definition)
       const taken = this.byName.get(definition.name)
@@ -48,6 +59,7 @@ export class Registry {
       this.add(packageName, definition)
     }
     for (const rule of rules) this.addRule(packageName, rule)
+    for (const format of formats) this.addFormat(packageName, format)
   }
 
   /** Every consumer, built-in ones first, in the order of registration. */
@@ -60,6 +72,11 @@ export class Registry {
     return [...this.byId.values()]
   }
 
+  /** Every trace format that a plugin brought, in the order of registration. Those of pinscope itself are TRACE_FORMATS. */
+  formats(): readonly RegisteredFormat[] {
+    return [...this.formatsByName.values()]
+  }
+
   /** The consumer of that name, or undefined. */
   find(name: string): RegisteredConsumer | undefined {
     return this.byName.get(name)
@@ -67,6 +84,15 @@ export class Registry {
 
   private add(packageName: string, definition: ConsumerDefinition): void {
     this.byName.set(definition.name, { packageName, definition })
+  }
+
+  private addFormat(packageName: string, format: unknown): void {
+    checkFormat(packageName, format)
+    const taken = this.formatsByName.get(format.name)
+    if (taken !== undefined) {
+      throw new PluginError(packageName, `its format "${format.name}" is already taken by ${taken.packageName}`)
+    }
+    this.formatsByName.set(format.name, { packageName, format })
   }
 
   private addRule(packageName: string, rule: unknown): void {
@@ -82,14 +108,14 @@ export class Registry {
 function checkedRegistration(
   packageName: string,
   registration: unknown,
-): Required<Pick<PluginRegistration, 'consumers' | 'rules'>> {
+): Required<Pick<PluginRegistration, 'consumers' | 'rules' | 'formats'>> {
   if (typeof registration !== 'object' || registration === null) {
     throw new PluginError(
       packageName,
       'its hook pinscope:register returned nothing; it must return { apiVersion, consumers }',
     )
   }
-  const { apiVersion, consumers = [], rules = [] } = registration as Partial<PluginRegistration>
+  const { apiVersion, consumers = [], rules = [], formats = [] } = registration as Partial<PluginRegistration>
   if (apiVersion !== CONSUMER_API_VERSION) {
     throw new PluginError(
       packageName,
@@ -98,7 +124,8 @@ function checkedRegistration(
   }
   if (!Array.isArray(consumers)) throw new PluginError(packageName, '"consumers" is not an array')
   if (!Array.isArray(rules)) throw new PluginError(packageName, '"rules" is not an array')
-  return { consumers, rules }
+  if (!Array.isArray(formats)) throw new PluginError(packageName, '"formats" is not an array')
+  return { consumers, rules, formats }
 }
 
 function checkDefinition(packageName: string, definition: unknown): asserts definition is ConsumerDefinition {

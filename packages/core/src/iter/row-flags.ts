@@ -21,6 +21,7 @@ export const FLAG_NAMES = [
   'atomic',
   'worker',
   'raw',
+  'assumed',
 ] as const
 /** One of the flag words. */
 export type FlagName = (typeof FLAG_NAMES)[number]
@@ -67,3 +68,5 @@ export const FLAG_ATOMIC = 1 << 18
 export const FLAG_WORKER = 1 << 19
 /** get, put: the counter of the page itself, not of its folio; pin: the page that is mapped, with no fault before. @kernel include/linux/page_ref.h: page_ref_inc */
 export const FLAG_RAW = 1 << 20
+/** io: the recording had no addresses; those of the segments are assumed (`# layout` says how). */
+export const FLAG_ASSUMED = 1 << 21

@@ -7,7 +7,6 @@ import type { TraceSpan } from './trace-span.ts'
 
 /** The report of one trace, once every lane has finished. */
 export function buildReport(trace: TraceReader, span: TraceSpan, set: LaneSet): Report {
-  const isEventsOnly = span.operations === 0 && span.referenceEvents > 0
   return {
     schema: REPORT_SCHEMA,
     trace: {
@@ -16,18 +15,34 @@ export function buildReport(trace: TraceReader, span: TraceSpan, set: LaneSet): 
       rows: span.rows,
       operations: span.operations,
       spanNs: span.spanNs,
-      layout: { level: isEventsOnly ? 'R' : 'L3', assumed: null },
+      layout: layoutReport(trace, span),
     },
     lanes: set.lanes.map((lane) => blaming(lane, () => laneReport(lane))),
-    warnings: [...set.warnings, ...unheardRows(set, span), ...undeclaredMemory(set), ...unknownKernel(trace, set)].map(
+    warnings: [...importWarnings(trace), ...set.warnings, ...unheardRows(set, span), ...undeclaredMemory(set), ...unknownKernel(trace, set)].map(
       (text) => `${trace.header.name}: ${text}`,
     ),
   }
 }
 
+/** What was known of the buffers, and what pinning them would take at least and at most where that was not enough. */
+function layoutReport({ layout }: TraceReader, span: TraceSpan): Report['trace']['layout'] {
+  const isReferences = layout.level === 'R' || span.referenceEvents > 0
+  if (span.operations === 0 && isReferences) return { level: 'R', assumed: null }
+  return layout.assumed === null ? layout : { ...layout, pins: { ...span.pins } }
+}
+
 /** Rows that leave every count as it is, and that no consumer here has its own idea of. */
 function unheardRows(set: LaneSet, span: TraceSpan): string[] {
   return set.lanes.some(({ consumer }) => consumer.event !== undefined) ? [] : span.warnings()
+}
+
+/** What the importer passed over, took for granted or doubts. */
+function importWarnings({ imported }: TraceReader): string[] {
+  if (imported === null) return []
+  const passedOver = imported.skipped.map(
+    ({ reason, count, firstLine }) => `passed over ${count} ${reason} (first at line ${firstLine})`,
+  )
+  return [...imported.doubts, ...imported.assumptions, ...passedOver]
 }
 
 function undeclaredMemory(set: LaneSet): string[] {

@@ -30,7 +30,7 @@ export async function replayEach(
   const sets = ways.map((options) => new LaneSet(trace, options))
   const span = new TraceSpan()
   for await (const batch of trace.batches()) {
-    span.add(batch)
+    span.add(batch, trace.imported !== null || trace.layout.assumed !== null)
     for (const set of sets) replayBatch(set, batch)
     const pinsOpen = sets.reduce((sum, set) => sum + set.pinsOpen(), 0)
     onProgress?.({ rows: span.rows, bytesRead: trace.bytesRead, pinsOpen })

@@ -1,3 +1,4 @@
+import { addPins } from '../trace/layout/pins-of-row.ts'
 import {
   EVENT_IO,
   EVENT_LOCK,
@@ -22,12 +23,15 @@ export class TraceSpan {
   rows = 0
   operations = 0
   referenceEvents = 0
+  /** What pinning every page of every operation takes: least, on average, and most, as far as addresses are assumed. */
+  readonly pins = { min: 0, expected: 0, max: 0 }
   private firstNs = Number.NaN
   private lastNs = 0
   /** By event code. */
   private readonly others = new Float64Array(EVENT_NAMES.length)
 
-  add(batch: OpBatch): void {
+  /** `isAssumed`: of some operations the addresses are assumed. */
+  add(batch: OpBatch, isAssumed: boolean): void {
     const { length, tsNs, endNs, event } = batch
     if (length === 0) return
     this.rows += length
@@ -36,8 +40,10 @@ export class TraceSpan {
       if (tsNs[row] > this.lastNs) this.lastNs = tsNs[row]
       if (endNs[row] > this.lastNs) this.lastNs = endNs[row]
       const kind = event[row]
-      if (kind === EVENT_IO) this.operations++
-      else if (kind >= EVENT_PIN && kind <= EVENT_PUT) this.referenceEvents++
+      if (kind === EVENT_IO) {
+        this.operations++
+        if (isAssumed) addPins(this.pins, batch, row)
+      } else if (kind >= EVENT_PIN && kind <= EVENT_PUT) this.referenceEvents++
       else this.others[kind]++
     }
   }

@@ -2,6 +2,8 @@ import { InvariantError } from '../invariant.ts'
 import type { LaneReport, Report } from './report.ts'
 import { isSameLane, isSameSetting } from './same-lane.ts'
 
+type Layout = Report['trace']['layout']
+
 /**
  * The report of several traces replayed one after the other. Sums add; a peak is the highest of each part on top of
  * what was still open before it. Lanes with the same policy, kernel and consumer become one.
@@ -27,11 +29,28 @@ function mergeTwo(a: Report, b: Report): Report {
       rows: a.trace.rows + b.trace.rows,
       operations: a.trace.operations + b.trace.operations,
       spanNs: a.trace.spanNs + b.trace.spanNs,
-      layout: a.trace.layout.level <= b.trace.layout.level ? a.trace.layout : b.trace.layout,
+      layout: mergeLayouts(a.trace.layout, b.trace.layout),
     },
     lanes,
     warnings: [...a.warnings, ...b.warnings],
   }
+}
+
+/** The least that any of the traces tells; pins add up over those that are below L3. */
+function mergeLayouts(a: Layout, b: Layout): Layout {
+  const level = a.level <= b.level ? a.level : b.level
+  const policies = new Set([a.assumed, b.assumed].flatMap((names) => names?.split(' and ') ?? []))
+  const assumed = policies.size === 0 ? null : [...policies].join(' and ')
+  if (a.pins === undefined || b.pins === undefined) {
+    const pins = a.pins ?? b.pins
+    return pins === undefined ? { level, assumed } : { level, assumed, pins }
+  }
+  const pins = {
+    min: a.pins.min + b.pins.min,
+    expected: a.pins.expected + b.pins.expected,
+    max: a.pins.max + b.pins.max,
+  }
+  return { level, assumed, pins }
 }
 
 function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {

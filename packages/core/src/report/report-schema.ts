@@ -221,7 +221,18 @@ export const reportSchema = z
       spanNs: count.describe('first submission to last submission or completion, summed over the files'),
       layout: z.strictObject({
         level: z.enum(['L0', 'L1', 'L2', 'L3', 'R']).describe('what the trace tells of the buffers'),
-        assumed: z.string().nullable(),
+        assumed: z
+          .string()
+          .nullable()
+          .describe('the policy that laid the buffers out where the trace has no addresses'),
+        pins: z
+          .strictObject({
+            min: count.describe('every buffer begins where it touches the fewest pages'),
+            expected: z.number().min(0).describe('mean over every byte of a page where a buffer may begin'),
+            max: count.describe('every buffer begins where it touches the most pages'),
+          })
+          .optional()
+          .describe('below L3: what pinning every page of every operation takes, whatever the layout'),
       }),
     }),
     lanes: z.array(laneSchema),

@@ -34,6 +34,11 @@ export class ByteWindow {
     return this.before + this.start - (this.ended && this.start === this.end ? this.addedLineFeed : 0)
   }
 
+  /** Position behind the last byte that is the stream's own. */
+  get dataEnd(): number {
+    return this.end - this.addedLineFeed
+  }
+
   /** Adds bytes, or finds that there are no more. */
   async fill(): Promise<void> {
     while (this.chunkAt === this.chunk.length) {
@@ -52,6 +57,17 @@ export class ByteWindow {
   async close(): Promise<void> {
     this.ended = true
     await this.chunks.return?.()
+  }
+
+  /** What is not read yet, as a stream. */
+  async *rest(): AsyncGenerator<Uint8Array> {
+    try {
+      if (this.dataEnd > this.start) yield this.bytes.slice(this.start, this.dataEnd)
+      if (this.chunkAt < this.chunk.length) yield this.chunk.subarray(this.chunkAt)
+      for (let next = await this.chunks.next(); next.done !== true; next = await this.chunks.next()) yield next.value
+    } finally {
+      await this.close()
+    }
   }
 
   private finish(): void {

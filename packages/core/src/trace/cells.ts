@@ -17,6 +17,7 @@ import {
   COLUMN_PINS_RELEASED,
   COLUMN_RESULT,
   COLUMN_SEGS,
+  COLUMN_STACK,
   COLUMN_TS,
 } from './columns.ts'
 import { NAME_TOO_LONG, NAME_UNKNOWN, NameTable } from './dictionary.ts'
@@ -48,6 +49,7 @@ export class CellReader {
   readonly calls = new NameTable()
   readonly ids = new NameTable()
   readonly consumers = new NameTable()
+  readonly stacks = new NameTable()
   readonly segments = new SegmentsCell(this.batch.segments, this.files)
   readonly flags = new FlagsCell()
   private readonly events = new WordTable(EVENT_NAMES)
@@ -70,6 +72,7 @@ export class CellReader {
       batch.call,
       batch.file,
       batch.consumer,
+      batch.stack,
     ]
     for (const column of [...none, batch.pinsAcquired, batch.pinsReleased]) column.fill(NONE)
   }
@@ -98,6 +101,7 @@ export class CellReader {
     this.calls.forgetLast()
     this.ids.forgetLast()
     this.consumers.forgetLast()
+    this.stacks.forgetLast()
   }
 
   /** Prepares a row: what is derived from several cells. */
@@ -151,6 +155,9 @@ export class CellReader {
       case COLUMN_CONSUMER:
         batch.consumer[row] = NONE
         return
+      case COLUMN_STACK:
+        batch.stack[row] = NONE
+        return
       case COLUMN_PINS_ACQUIRED:
         batch.pinsAcquired[row] = NONE
         return
@@ -199,6 +206,8 @@ export class CellReader {
         return this.readFlags(row, bytes, at, to)
       case COLUMN_CONSUMER:
         return this.readName(this.consumers, batch.consumer, row, bytes, at, to)
+      case COLUMN_STACK:
+        return this.readName(this.stacks, batch.stack, row, bytes, at, to)
       case COLUMN_PINS_ACQUIRED:
         return int32Into(bytes, at, batch.pinsAcquired, row, PINS_MAX, this.scratch)
       case COLUMN_PINS_RELEASED:

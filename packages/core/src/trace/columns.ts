@@ -18,6 +18,7 @@ export const COLUMN_NAMES = [
   'consumer',
   'pins_acquired',
   'pins_released',
+  'stack',
 ] as const
 /** One of {@link COLUMN_NAMES}. */
 export type ColumnName = (typeof COLUMN_NAMES)[number]
@@ -43,5 +44,6 @@ export const COLUMN_FLAGS = 14
 export const COLUMN_CONSUMER = 15
 export const COLUMN_PINS_ACQUIRED = 16
 export const COLUMN_PINS_RELEASED = 17
+export const COLUMN_STACK = 18
 /** Code of every `x_` column. */
-export const COLUMN_EXTRA = 18
+export const COLUMN_EXTRA = 19

@@ -8,6 +8,8 @@ export interface Dictionary {
   readonly size: number
   /** The string of an id. */
   text(id: number): string
+  /** The bytes of an id's string. They hold until the next name is added: a copy keeps them longer. */
+  bytes(id: number): Uint8Array
 }
 
 /** {@link NameTable.matchLast}: some other name. */
@@ -36,10 +38,14 @@ export class NameTable implements Dictionary {
   text(id: number): string {
     const known = this.texts[id]
     if (known !== undefined) return known
-    if (id < 0 || id >= this.size) throw new RangeError(`no name has the id ${id}`)
-    const text = this.decoder.decode(this.arena.subarray(this.ends[id], this.ends[id + 1]))
+    const text = this.decoder.decode(this.bytes(id))
     this.texts[id] = text
     return text
+  }
+
+  bytes(id: number): Uint8Array {
+    if (id < 0 || id >= this.size) throw new RangeError(`no name has the id ${id}`)
+    return this.arena.subarray(this.ends[id], this.ends[id + 1])
   }
 
   /** The next {@link matchLast} finds nothing. */

@@ -184,7 +184,7 @@ function segmentHint({ iterType, part }: Fault): string {
   if (/^(0x)?[0-9a-f]+:\d+$/i.test(text)) return 'A plus sign stands before the length.'
   if (/^[0-9a-f]+\+\d+$/i.test(text)) return 'An address begins with 0x and is hexadecimal.'
   if (/^\d+$/.test(text))
-    return 'A length without an address is no segment: recordings below level L3 are not read here.'
+    return 'A length without an address is no segment. Import a recording without addresses instead: pinscope formats lists what is read.'
   if (iterType === ITER_UNSET && /^.+:\d+\+\d+$/.test(text))
     return 'PFN:OFF+LEN needs iter bvec or mixed, FILE:POS+LEN needs iter xarray or folioq.'
   return 'Segments are joined by ; and lengths are decimal.'

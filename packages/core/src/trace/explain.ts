@@ -77,8 +77,8 @@ const ROW_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
   [FAULT_NO_SEGMENTS]: (fault) => ({
     problem: 'segs is empty, an io row needs the segments of its buffer',
     hint: fault.columnInFile
-      ? 'Only an operation of no bytes (len 0) has none. Recordings below level L3 have no addresses and are not read here.'
-      : 'The header row has no segs column: recordings below level L3 have no addresses and are not read here.',
+      ? 'Only an operation of no bytes (len 0) has none. Import a recording without addresses instead: pinscope formats lists what is read.'
+      : 'The header row has no segs column. Import a recording without addresses instead: pinscope formats lists what is read.',
   }),
   [FAULT_LENGTH_BEYOND]: (fault) => ({
     problem: `len is ${quoted(fault.cell)}, more than the ${fault.sumBytes} bytes of the segments`,

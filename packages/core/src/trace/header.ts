@@ -4,7 +4,7 @@ import { foreignFormat } from './foreign.ts'
 import { COLUMNS_MAX, FOLIO_ORDER_MAX, HEADER_SIZE_BYTES_MAX } from './limits.ts'
 import { quoted, quotedText } from './printable.ts'
 import { TraceError } from './trace-error.ts'
-import type { TraceHeader } from './trace-reader.ts'
+import type { LayoutLevel, TraceHeader, TraceLayout } from './trace-reader.ts'
 
 /** The first line of every trace. */
 export const FIRST_LINE = '# pinscope-trace 1'
@@ -18,7 +18,14 @@ export const HEADER_KEYS = [
   'dma-alignment',
   'folio-order',
   'stable-writes',
+  'layout',
 ] as const
+
+/** Levels below which addresses are assumed, by their digit. */
+export const LAYOUT_LEVELS = ['L0', 'L1', 'L2', 'L3'] as const
+
+/** `# layout LEVEL POLICY` */
+export const LAYOUT_LINE = /^(L[012]) (\S+)$/
 
 /** A cell of the header row and where it stands. */
 export interface HeaderCell {
@@ -84,6 +91,7 @@ export function readAttribute(text: string, file: string, line: number, attribut
   if (key === 'logical-block-size' || key === 'dma-alignment') checkSize(key, value, text, file, line)
   if (key === 'folio-order') checkOrder(value, text, file, line)
   if (key === 'stable-writes') checkStableWrites(value, text, file, line)
+  if (key === 'layout') checkLayout(value, text, file, line)
   const before = attributes.get(key)
   attributes.set(key, before === undefined ? value : `${before}\n${value}`)
 }
@@ -122,6 +130,17 @@ function checkStableWrites(value: string, text: string, file: string, line: numb
   })
 }
 
+function checkLayout(value: string, text: string, file: string, line: number): void {
+  if (LAYOUT_LINE.test(value)) return
+  throw new TraceError({
+    file,
+    line,
+    column: text.lastIndexOf(value) + 1,
+    problem: `layout is ${quotedText(value)}, expected a level below L3 and a policy: L0 aligned`,
+    hint: 'It is written by `pinscope trace convert` where a recording had no addresses; with addresses it is left out.',
+  })
+}
+
 /** Column codes of the header row. */
 export function columnCodes(cells: readonly HeaderCell[], file: string): number[] {
   const seen = new Map<string, number>()
@@ -151,6 +170,12 @@ function unknownHint(name: string): string {
   const meant = closestWord(name.trim(), COLUMN_NAMES)
   const rule = `Columns are ${COLUMN_NAMES.join(' ')}; a column of your own begins with ${EXTRA_PREFIX}.`
   return meant === null ? rule : `Did you mean ${meant}? ${rule}`
+}
+
+/** What the header says of the buffers: `# layout`, else every address was recorded. */
+export function layoutOf({ attributes }: TraceHeader): TraceLayout {
+  const match = LAYOUT_LINE.exec(attributes.get('layout') ?? '')
+  return match === null ? { level: 'L3', assumed: null } : { level: match[1] as LayoutLevel, assumed: match[2]! }
 }
 
 /** Header from its parts. */

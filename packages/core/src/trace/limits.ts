@@ -56,3 +56,52 @@ export const HEADER_SIZE_BYTES_MAX = 1 << 20
 
 /** Largest `# folio-order`. @kernel include/linux/pagemap.h: MAX_PAGECACHE_ORDER (HPAGE_PMD_ORDER on x86-64) */
 export const FOLIO_ORDER_MAX = 9
+
+/** Bytes of a file that tell its format, decompressed. */
+export const DETECT_BYTES_MAX = 1 << 16
+
+/** Whole lines of them. */
+export const DETECT_LINES_MAX = 64
+
+/** Rows of an imported file that wait to be put in order: how far behind its time a row may stand. */
+export const REORDER_ROWS_MAX = 4096
+
+/** Operations of an imported file whose completion is awaited. Beyond it the oldest is given up. */
+export const PENDING_MAX = 1 << 16
+
+/** Rows behind an operation whose completion is awaited. Beyond it that operation is given up. */
+export const PENDING_ROWS_MAX = 1 << 18
+
+/** Segments of an imported row. */
+export const IMPORT_SEGMENTS_MAX = SEGMENTS_PAGES_MAX
+
+/** Processes whose files and memory an importer of system calls follows. Beyond it the oldest is forgotten. */
+export const PROCESSES_MAX = 2048
+
+/** File descriptors of one process that it follows. Beyond it the oldest is forgotten. */
+export const DESCRIPTORS_MAX = 4096
+
+/** Of them, those that a child takes over. */
+export const FORK_DESCRIPTORS_MAX = 256
+
+/** Mappings of one process that it follows: those that are no private anonymous memory. Beyond it new ones are not followed. */
+export const MAPPINGS_MAX = 1024
+
+/** Reasons for which an importer passes lines over, assumptions and doubts: each kind. */
+export const IMPORT_NOTES_MAX = 64
+
+/** Rows that `sort` holds at once. */
+export const SORT_ROWS_MAX = 1 << 23
+
+/** Rows that one line of an imported file stands for, where it has a count of operations. CacheBench keeps such a count in 16 bits. */
+export const REPEAT_ROWS_MAX = 1 << 16
+
+/** Metadata of one Arrow message, bytes: a schema with what pandas adds to it has some thousands. */
+export const ARROW_METADATA_BYTES_MAX = 1 << 24
+
+/** Buffers of one Arrow message, bytes. It is in memory as a whole. */
+export const ARROW_BODY_BYTES_MAX = 1 << 30
+
+/** Columns of an Arrow schema, nested ones too, and how deep they nest. */
+export const ARROW_FIELDS_MAX = 1024
+export const ARROW_DEPTH_MAX = 8

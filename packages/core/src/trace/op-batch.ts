@@ -173,6 +173,7 @@ export class OpBatch {
   readonly call = new Int32Array(BATCH_ROWS_MAX)
   readonly file = new Int32Array(BATCH_ROWS_MAX)
   readonly consumer = new Int32Array(BATCH_ROWS_MAX)
+  readonly stack = new Int32Array(BATCH_ROWS_MAX)
   /** Ground truth: what the kernel counted for this row; -1 when empty. */
   readonly pinsAcquired = new Int32Array(BATCH_ROWS_MAX)
   readonly pinsReleased = new Int32Array(BATCH_ROWS_MAX)

@@ -1,6 +1,7 @@
 import { ByteWindow } from './byte-window.ts'
 import { PinscopeCsvReader } from './formats/pinscope-csv.ts'
 import { checkFirstLine, columnCodes, type HeaderCell, readAttribute, traceHeader } from './header.ts'
+import type { TraceFormat } from './import/trace-format.ts'
 import { HEADER_LINES_MAX, LINE_BYTES_MAX } from './limits.ts'
 import { cellsOf } from './locate.ts'
 import { CARRIAGE_RETURN, LINE_FEED, QUOTE } from './text-cell.ts'
@@ -16,19 +17,57 @@ const UTF8_BOM = [0xef, 0xbb, 0xbf]
 /** Enough to tell the carriers apart. */
 const MAGIC_BYTES = 4
 
+/** How a file is to be read; what is left out is found out. */
+export interface OpenOptions {
+  /** Name of the format: `pinscope`, or one of TRACE_FORMATS. */
+  readonly format?: string | undefined
+  /** How buffers are laid out where the file has no addresses, as `--layout` takes it: `aligned` when left out. */
+  readonly layout?: string | undefined
+  /** Settings of the format by name. */
+  readonly formatOptions?: Readonly<Record<string, string>> | undefined
+  /** Puts rows in order however far they are from it, with all of them in memory. Of foreign formats only. */
+  readonly sort?: boolean | undefined
+  /** Formats of plugins, besides those that core has. */
+  readonly formats?: readonly TraceFormat[] | undefined
+}
+
+/** Name of pinscope's own format. */
+export const NATIVE_FORMAT = 'pinscope'
+const NATIVE_HEAD = /^(\xef\xbb\xbf)?# ?pinscope-trace/
+const NATIVE_HEAD_BYTES = 32
+
 /**
- * Opens a trace in pinscope's own text format, plain, gzip or zstd, from its bytes. Reads the lines above the rows.
- * `name` is what messages call it. Throws a {@link TraceError} when it is not such a trace. The stream is closed when
+ * Opens a trace, plain, gzip or zstd, from its bytes: in pinscope's own text format, whose lines above the rows are read, or
+ * in any other that TRACE_FORMATS has, found by content or named. `name` is what messages call it. Throws a {@link TraceError} when it is not such a trace. The stream is closed when
  * this throws, and when the iteration of `batches()` ends, by whatever way.
  */
-export async function openTrace(bytes: AsyncIterable<Uint8Array>, name: string): Promise<TraceReader> {
+export async function openTrace(
+  bytes: AsyncIterable<Uint8Array>,
+  name: string,
+  options: OpenOptions = {},
+): Promise<TraceReader> {
   const window = new ByteWindow(textOf(bytes, name))
   try {
+    if (await isForeign(window, options)) {
+      const { openForeign } = await import('./import/open-foreign.ts')
+      const reader = await openForeign(window, name, options)
+      if (reader !== null) return reader
+    }
     return await readHeader(window, name)
   } catch (error) {
     await window.close()
     throw error
   }
+}
+
+/** Not pinscope's own text, or the caller says so. */
+async function isForeign(window: ByteWindow, { format }: OpenOptions): Promise<boolean> {
+  if (format !== undefined) return format !== NATIVE_FORMAT
+  while (!window.ended && window.end - window.start < NATIVE_HEAD_BYTES) await window.fill()
+  const head = Buffer.from(window.bytes.subarray(window.start, window.end))
+    .subarray(0, NATIVE_HEAD_BYTES)
+    .toString('latin1')
+  return window.dataEnd > window.start && !NATIVE_HEAD.test(head)
 }
 
 /** The text behind the carrier, which its first bytes tell. */

@@ -26,3 +26,19 @@ function visible(character: string): string {
   if (/\p{Cf}|\p{Zl}|\p{Zp}|\p{Cs}/u.test(character)) return `\\u{${code.toString(16)}}`
   return character
 }
+
+/** Most characters of a whole message. */
+const MESSAGE_MAX = 400
+
+/** A message that repeats parts of the input in quotes, made fit for a terminal: what is long is cut, what is invisible shown. */
+export function printableMessage(text: string): string {
+  const cut = text.replace(/"([^"]*)"/g, (whole, inner: string) =>
+    inner.length > QUOTED_TEXT_MAX ? quotedText(inner) : whole,
+  )
+  let shown = ''
+  for (const character of cut) {
+    if (shown.length >= MESSAGE_MAX) return `${shown}…`
+    shown += visible(character)
+  }
+  return shown
+}

@@ -114,6 +114,9 @@ const COLUMNS = {
     .max(PINS_MAX)
     .optional()
     .describe('Ground truth: what the kernel counted for this row (`nr_foll_pin_released`).'),
+  stack: name
+    .optional()
+    .describe('Who called, of a reference event: frames from the outermost to the innermost, joined by `;`.'),
 } satisfies Record<ColumnName, z.ZodType>
 
 /** One row. Columns that begin with `x_` are anybody's. */
@@ -150,6 +153,14 @@ export const traceHeaderSchema = z
       .optional()
       .describe(
         'A store to a page under writeback waits until it is over (AS_STABLE_WRITES). Absent: `yes` on btrfs, else `no`.',
+      ),
+    layout: z
+      .string()
+      .regex(/^L[012] \S+$/)
+      .optional()
+      .describe(
+        'The recording had no addresses: what it told of the buffers (L0 a byte count, L1 a segment count, L2 the length ' +
+          'of every segment) and the policy that laid them out: `L0 aligned`. Rows with the flag `assumed` are concerned.',
       ),
   })
   .catchall(z.string())

@@ -4,7 +4,9 @@ import { pageOffsetOf, pagesSpanned } from '../units.ts'
 import type { Dictionary } from './dictionary.ts'
 import { InFlight } from './in-flight.ts'
 import { END_NEVER, EVENT_IO, EVENT_NAMES, FLAG_DIRECT, type OpBatch } from './op-batch.ts'
-import type { TraceReader } from './trace-reader.ts'
+import type { ImportReport } from './import/import-report.ts'
+import { addPins, type PinsSpread } from './layout/pins-of-row.ts'
+import type { LayoutLevel, TraceReader } from './trace-reader.ts'
 
 /** Least, mean and most of something counted for each operation; zeros when there were none. */
 export interface Spread {
@@ -38,7 +40,13 @@ export interface TraceInfo {
   /** Column names in the file's order. */
   readonly columns: readonly string[]
   /** What is known of the buffers: `L3` is the address and length of every segment. */
-  readonly layout: 'L3'
+  readonly layout: LayoutLevel
+  /** The policy that laid the buffers out where the trace has no addresses; null where it has them. */
+  readonly layoutAssumed: string | null
+  /** Pins that pinning every page of every operation takes, as far as addresses are assumed: see {@link PinsSpread}. */
+  readonly pins: PinsSpread
+  /** What the importer made of a file of another format; null for pinscope's own. */
+  readonly imported: ImportReport | null
   /** Rows of any event. */
   readonly rows: number
   readonly operations: number
@@ -101,7 +109,9 @@ export async function traceInfo(reader: TraceReader): Promise<TraceInfo> {
     folioOrder: header.folioOrder,
     attributes: Object.fromEntries(header.attributes),
     columns: header.columns,
-    layout: 'L3',
+    layout: reader.layout.level,
+    layoutAssumed: reader.layout.assumed,
+    imported: reader.imported,
     ...tally.result(),
     consumers: names(reader.consumers),
     calls: names(reader.calls),
@@ -124,6 +134,7 @@ class Tally {
   private segmentsMin = Number.POSITIVE_INFINITY
   private segmentsMax = 0
   private directPages = 0
+  private readonly pins = { min: 0, expected: 0, max: 0 }
   private neverCompleted = 0
   private groundTruthRows = 0
   private firstNs = 0
@@ -174,6 +185,7 @@ class Tally {
   private addSegments(batch: OpBatch, row: number, direct: boolean): void {
     const { addressBytes, offsetBytes, lengthBytes } = batch.segments
     const count = batch.segmentCount[row]!
+    addPins(this.pins, batch, row)
     const isBvec = batch.iterType[row] === ITER_BVEC
     const isMixed = batch.iterType[row] === ITER_MIXED
     this.segments += count
@@ -191,7 +203,7 @@ class Tally {
 
   result(): Omit<
     TraceInfo,
-    keyof TraceReader['header'] | 'file' | 'layout' | 'consumers' | 'calls' | 'files' | 'textBytes'
+    keyof TraceReader['header'] | 'file' | 'layout' | 'layoutAssumed' | 'imported' | 'consumers' | 'calls' | 'files' | 'textBytes'
   > {
     const operations = this.reads + this.writes
     return {
@@ -214,6 +226,7 @@ class Tally {
       segmentSizes: buckets(this.sizes),
       iterators: counted(ITER_TYPE_NAMES, this.iterators),
       directPages: this.directPages,
+      pins: this.pins,
       inFlightMax: this.inFlight.most,
       neverCompleted: this.neverCompleted,
       groundTruthRows: this.groundTruthRows,

@@ -1,4 +1,5 @@
 import type { Dictionary } from './dictionary.ts'
+import type { ImportReport } from './import/import-report.ts'
 import type { OpBatch } from './op-batch.ts'
 
 /** What the first lines of a trace say about the recording. */
@@ -24,6 +25,17 @@ export interface TraceHeader {
   readonly columns: readonly string[]
 }
 
+/** What a trace tells of the buffers, from the most to the least; `R`: reference events, which need none. */
+export type LayoutLevel = 'L3' | 'L2' | 'L1' | 'L0' | 'R'
+
+/** What a trace tells of the buffers of its operations, and what was assumed where that is not enough. */
+export interface TraceLayout {
+  /** The least that the operations read so far tell: address and length of every segment (L3), lengths (L2), a number of segments (L1), a number of bytes (L0). */
+  readonly level: LayoutLevel
+  /** The policy that laid the buffers out, as `--layout` names it; null at L3 and R. */
+  readonly assumed: string | null
+}
+
 /** An open trace. `batches()` yields the same {@link OpBatch} object again and again, refilled. */
 export interface TraceReader {
   readonly header: TraceHeader
@@ -32,6 +44,11 @@ export interface TraceReader {
   readonly calls: Dictionary
   readonly ids: Dictionary
   readonly consumers: Dictionary
+  readonly stacks: Dictionary
+  /** Of the rows read so far. */
+  readonly layout: TraceLayout
+  /** Of the rows read so far; null of a trace in pinscope's own format. */
+  readonly imported: ImportReport | null
   /** Bytes of (decompressed) text consumed so far. */
   readonly bytesRead: number
   /** Throws a TraceError at the first bad row. */

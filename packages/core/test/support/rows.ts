@@ -43,6 +43,9 @@ class Names implements Dictionary {
   text(id: number): string {
     return this.names[id]
   }
+  bytes(id: number): Uint8Array {
+    return Buffer.from(this.names[id])
+  }
   idOf(name: string | undefined): number {
     if (name === undefined) return -1
     const known = this.names.indexOf(name)
@@ -74,6 +77,9 @@ export function traceOf(rows: readonly RowSpec[], header: Partial<TraceHeader> =
     calls: new Names(),
     ids,
     consumers,
+    stacks: new Names(),
+    layout: { level: 'L3', assumed: null },
+    imported: null,
     bytesRead: 0,
     async *batches() {
       yield batch

@@ -42,7 +42,7 @@ function checkSegmentRanges(batch: OpBatch): void {
   if (batch.segments.length !== next) throw new Error(`${batch.segments.length} segments, ${next} of them in rows`)
 }
 
-function columnsOf(reader: TraceReader, batch: OpBatch, row: number): object {
+export function columnsOf(reader: TraceReader, batch: OpBatch, row: number): object {
   const text = (names: { text(id: number): string }, id: number) => (id === -1 ? null : names.text(id))
   const endNs = batch.endNs[row]!
   const iter = ITER_TYPE_NAMES[batch.iterType[row]!]!
@@ -79,6 +79,7 @@ function columnsOf(reader: TraceReader, batch: OpBatch, row: number): object {
     hole: [batch.holeOffsetBytes[row], batch.holeLengthBytes[row]],
     consumer: text(reader.consumers, batch.consumer[row]!),
     pins: [batch.pinsAcquired[row], batch.pinsReleased[row]],
+    stack: text(reader.stacks, batch.stack[row]!),
   }
 }
 
@@ -111,5 +112,6 @@ export function comparable({ line, row }: SimpleRow, index: number): object {
     hole: hole === undefined ? [0, -1] : hole.slice('hole='.length).split('+').map(Number),
     consumer: row.consumer ?? null,
     pins: [row.pins_acquired ?? -1, row.pins_released ?? -1],
+    stack: row.stack ?? null,
   }
 }

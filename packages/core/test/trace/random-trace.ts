@@ -79,6 +79,7 @@ const io: fc.Arbitrary<Cells> = fc
     file: sometimes(name),
     call: sometimes(name),
     consumer: sometimes(name),
+    stack: sometimes(name),
     offset: sometimes(byte.map(String)),
     result: sometimes(fc.oneof(byte.map(String), fc.integer({ min: -4095, max: -1 }).map(String))),
     flags,
@@ -130,7 +131,7 @@ export function randomTrace(rowsMax: number): fc.Arbitrary<RandomTrace> {
   return fc
     .record({
       rows: fc.array(row, { maxLength: rowsMax }),
-      columns: fc.shuffledSubarray([...COLUMN_NAMES, 'x_one', 'x_two'], { minLength: 20 }),
+      columns: fc.shuffledSubarray([...COLUMN_NAMES, 'x_one', 'x_two'], { minLength: COLUMN_NAMES.length + 2 }),
       lineEnd: fc.constantFrom('\n', '\r\n'),
       finalLineEnd: fc.boolean(),
       bom: fc.integer({ min: 0, max: 4 }),

@@ -184,7 +184,7 @@ function checked(row: TraceRow): TraceRow {
   const event = row.event ?? 'io'
   const present = (column: string) => column in row
   for (const choice of NEEDS[event]!) must(choice.some(present), `${event} needs ${choice.join(' or ')}`)
-  for (const text of [row.id, row.call, row.file, row.consumer]) {
+  for (const text of [row.id, row.call, row.file, row.consumer, row.stack]) {
     must(text === undefined || Buffer.byteLength(text) <= 4096, 'long name')
   }
   must(typeof row.end !== 'number' || row.end >= row.ts, 'end before ts')

@@ -36,6 +36,10 @@ describe('trace info', () => {
       attributes: { kernel: '6.18', title: 'Twelve rows' },
       columns: 'ts,end,event,mm,op,iter,segs,backing,file,len,result,flags,consumer,pins_acquired'.split(','),
       layout: 'L3',
+      layoutAssumed: null,
+      imported: null,
+      // Those below and one each for the kvec; every address is known.
+      pins: { min: 7, expected: 7, max: 7 },
       rows: 6,
       operations: 5,
       events: { io: 5, map: 1 },

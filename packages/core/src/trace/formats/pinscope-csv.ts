@@ -2,6 +2,7 @@ import { invariant } from '../../invariant.ts'
 import type { ByteWindow } from '../byte-window.ts'
 import type { Dictionary } from '../dictionary.ts'
 import { FAULT_LINE_LONG, FAULT_QUOTE, FAULT_QUOTE_OPEN } from '../faults.ts'
+import { layoutOf } from '../header.ts'
 import { BATCH_SEGMENTS_MAX, LINE_BYTES_MAX } from '../limits.ts'
 import { linesIn, recordEnd } from '../locate.ts'
 import { BATCH_ROWS_MAX, type OpBatch } from '../op-batch.ts'
@@ -9,7 +10,7 @@ import { rowError } from '../row-error.ts'
 import { RowReader } from '../row-reader.ts'
 import { CARRIAGE_RETURN, LINE_FEED, QUOTE } from '../text-cell.ts'
 import type { TraceError } from '../trace-error.ts'
-import type { TraceHeader, TraceReader } from '../trace-reader.ts'
+import type { TraceHeader, TraceLayout, TraceReader } from '../trace-reader.ts'
 
 /** Why {@link PinscopeCsvReader} stopped scanning. */
 const BATCH_FULL = 0
@@ -19,6 +20,8 @@ const QUOTES_AHEAD = 2
 /** The native reader: lines of bytes to columns, with csv-parse for the records that have quotes. */
 export class PinscopeCsvReader implements TraceReader {
   readonly header: TraceHeader
+  readonly layout: TraceLayout
+  readonly imported = null
   private readonly window: ByteWindow
   private readonly rows: RowReader
   /** Line of `window.start`. */
@@ -27,6 +30,7 @@ export class PinscopeCsvReader implements TraceReader {
 
   constructor(header: TraceHeader, codes: readonly number[], window: ByteWindow, line: number) {
     this.header = header
+    this.layout = layoutOf(header)
     this.window = window
     this.rows = new RowReader(codes)
     this.line = line
@@ -46,6 +50,10 @@ export class PinscopeCsvReader implements TraceReader {
 
   get consumers(): Dictionary {
     return this.rows.cells.consumers
+  }
+
+  get stacks(): Dictionary {
+    return this.rows.cells.stacks
   }
 
   get bytesRead(): number {

@@ -10,9 +10,10 @@ const OPTIONS: Options = {
 }
 
 /** The cells of whole CSV records, out of their quotes; null when a quote stands where none may. */
-export function parseRecords(bytes: Uint8Array): Uint8Array[][] | null {
+export function parseRecords(bytes: Uint8Array, delimiter = ','): Uint8Array[][] | null {
+  const options: Options = { ...OPTIONS, delimiter }
   try {
-    return parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), OPTIONS) as unknown as Uint8Array[][]
+    return parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), options) as unknown as Uint8Array[][]
   } catch (error) {
     if (error instanceof CsvError) return null
     throw error
