@@ -68,3 +68,46 @@ export const laneFlags = {
     description: 'Its package.json names the hook: oclif.hooks["pinscope:register"]. Repeatable.',
   }),
 }
+
+/** The flags that say how a trace file is read: the same for every command that takes traces. */
+export const inputFlags = {
+  'input-format': Flags.string({
+    helpValue: 'NAME',
+    summary: 'Format of the traces, where their content does not tell (`pinscope formats` lists them).',
+  }),
+  'input-option': Flags.string({
+    char: 'I',
+    multiple: true,
+    multipleNonGreedy: true,
+    helpValue: 'NAME=VALUE',
+    summary: 'Set an option of the format, such as event=D for blktrace (`pinscope formats` tells them).',
+    description: 'Repeatable.',
+  }),
+  columns: Flags.string({
+    helpValue: 'SPEC',
+    summary: 'Read any CSV: which column is what, such as ts=2:us,op=5,offset=3,len=4.',
+    description: 'Columns count from 1. Short for --input-format csv --input-option columns=SPEC.',
+  }),
+  layout: Flags.string({
+    helpValue: 'POLICY',
+    summary:
+      'Where buffers lie that a trace has no addresses of: aligned, offset=N, malloc, random:SEED, worst or nsg.',
+    description:
+      'aligned (the default): at the start of a page. offset=N: N bytes into one. malloc: as glibc gives them. random:SEED: on any byte. worst: on the last byte of a page. nsg: so that the scatter-gather list has as many elements as were recorded. The report names it, with the least, expected and most pins of any layout.',
+  }),
+}
+
+/** The flags that say where a trace is written and as what: the same for every command that writes one. */
+export const writeFlags = {
+  output: Flags.string({
+    char: 'o',
+    helpValue: 'FILE',
+    summary: 'Write to this file, whole or not at all; - is standard output, as is no -o.',
+    description:
+      'Its name tells the format: .csv (pinscope’s own), .jsonl, .arrow (a file) or .arrows (a stream); .gz or .zst behind it compresses.',
+  }),
+  to: Flags.string({
+    helpValue: 'FORMAT',
+    summary: 'csv, jsonl, arrow or arrow-stream, where the name of the file does not tell; .gz or .zst may follow.',
+  }),
+}

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
-import { json, laneFlags } from '../flags.ts'
+import { inputFlags, json, laneFlags } from '../flags.ts'
 
 export default class Audit extends Command {
   static override summary = 'Replay recorded I/O with hazard rules listening: which are broken, and where.'
@@ -18,11 +18,12 @@ export default class Audit extends Command {
       required: true,
       ignoreStdin: true,
       description:
-        'Trace files (.csv, .gz or .zst); - is standard input. Among several, folders and files that end in .md or .json are passed over: `traces/*` will do.',
+        'Trace files, in the format of pinscope or any that `pinscope formats` lists, as they are, .gz or .zst; - is standard input. Among several, folders and files that end in .md or .json are passed over: `traces/*` will do.',
     }),
   }
   static override flags = {
     ...laneFlags,
+    ...inputFlags,
     rule: Flags.string({
       multiple: true,
       multipleNonGreedy: true,

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
-import { json, laneFlags } from '../flags.ts'
+import { inputFlags, json, laneFlags } from '../flags.ts'
 
 const { kernel, quirk, 'no-quirk': noQuirk, faults, 'consumer-option': consumerOption, plugin } = laneFlags
 
@@ -46,6 +46,7 @@ export default class Compare extends Command {
     faults,
     'consumer-option': consumerOption,
     plugin,
+    ...inputFlags,
     'in-flight': Flags.boolean({
       default: false,
       summary: 'Operations without a recorded completion are in flight where the trace was cut, not leaked.',

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
-import { json, laneFlags } from '../flags.ts'
+import { inputFlags, json, laneFlags } from '../flags.ts'
 
 export default class Explain extends Command {
   static override summary = 'Draw one operation: segments, pages, what is taken, built, let go.'
@@ -22,6 +22,7 @@ export default class Explain extends Command {
       summary: 'Row of the file, from 1; the header is no row.',
     }),
     ...laneFlags,
+    ...inputFlags,
     json,
   }
 

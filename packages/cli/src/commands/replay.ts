@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
-import { json, laneFlags } from '../flags.ts'
+import { inputFlags, json, laneFlags } from '../flags.ts'
 
 export default class Replay extends Command {
   static override summary = 'Replay recorded I/O through extraction policies and consumers, and count.'
@@ -21,11 +21,12 @@ export default class Replay extends Command {
       required: true,
       ignoreStdin: true,
       description:
-        'Trace files (.csv, .gz or .zst); - is standard input. Among several, folders and files that end in .md or .json are passed over: `traces/*` will do.',
+        'Trace files, in the format of pinscope or any that `pinscope formats` lists, as they are, .gz or .zst; - is standard input. Among several, folders and files that end in .md or .json are passed over: `traces/*` will do.',
     }),
   }
   static override flags = {
     ...laneFlags,
+    ...inputFlags,
     'verify-data': Flags.boolean({
       default: false,
       summary: 'Move the data too: each byte must arrive where the iterator names it. Off by default: slow.',

@@ -36,10 +36,18 @@ function header(terminal: Terminal, { trace, lanes }: Report): string {
     ...(kernels.length === 0 ? [] : [`kernel ${kernels.join(', ')}`]),
     ...injected(lanes),
     `layout ${trace.layout.level}: ${LAYOUTS[trace.layout.level]}`,
-    ...(trace.layout.assumed === null ? [] : [`buffer layout assumed: ${trace.layout.assumed}`]),
+    ...assumedLayout(trace.layout),
   ]
   const name = wrapped(filesText(trace.files), terminal.columns)
   return [styled(terminal, 'bold', name), wrapped(facts.join('; '), terminal.columns)].join('\n')
+}
+
+/** How buffers were laid out, and what pinning them takes however they are. */
+function assumedLayout({ assumed, pins }: Report['trace']['layout']): string[] {
+  if (assumed === null) return []
+  if (pins === undefined) return [`buffer layout assumed: ${assumed}`]
+  const range = `${grouped(pins.min)} / ${grouped(Math.round(pins.expected))} / ${grouped(pins.max)}`
+  return [`buffer layout assumed: ${assumed}; pinning every page takes min / expected / max ${range} pins`]
 }
 
 /** The step that was made to fail, and where the replay came to it. */

@@ -1,4 +1,5 @@
 import type { TraceInfo } from '@pinscope/core'
+import { importText } from './import-report.ts'
 import { styled, type Terminal } from './terminal.ts'
 import { counted, duration, grouped, wrapped } from './text.ts'
 
@@ -10,6 +11,7 @@ export function traceInfoText(terminal: Terminal, info: TraceInfo): string {
   const lines = facts(info).flatMap(([label, text]) => line(terminal, label, text))
   const sections = [
     [styled(terminal, 'bold', info.file), ...lines].join('\n'),
+    ...(info.imported === null ? [] : [importText(terminal, info.imported)]),
     ...(info.segmentSizes.length === 0 ? [] : [segmentSizes(terminal, info)]),
     ...(Object.keys(info.attributes).length === 0 ? [] : [header(terminal, info)]),
   ]
@@ -19,10 +21,8 @@ export function traceInfoText(terminal: Terminal, info: TraceInfo): string {
 function facts(info: TraceInfo): [string, string][] {
   const { operations, bytes, segments } = info
   const all: [string, string | null][] = [
-    [
-      'format',
-      `${info.format}, version ${info.version}, layout ${info.layout}, ${counted(info.textBytes, 'byte')} of text`,
-    ],
+    ['format', formatOf(info)],
+    ['layout', layoutOf(info)],
     ['recorded on', recordedOn(info)],
     ['rows', `${grouped(info.rows)} in ${duration(info.spanNs)} (${tallies(info.events)})`],
     [
@@ -56,6 +56,17 @@ function facts(info: TraceInfo): [string, string][] {
     ['names', `${counted(info.files, 'file')}, ${counted(info.addressSpaces, 'address space')}`],
   ]
   return all.filter((fact): fact is [string, string] => fact[1] !== null && fact[1] !== '')
+}
+
+function formatOf({ imported, format, version, textBytes }: TraceInfo): string {
+  const name = imported === null ? `${format}, version ${version}` : `${format} (${imported.title})`
+  return `${name}, ${counted(textBytes, 'byte')} after any decompression`
+}
+
+function layoutOf({ layout, layoutAssumed, pins }: TraceInfo): string {
+  if (layoutAssumed === null) return layout
+  const range = `${grouped(pins.min)} / ${grouped(Math.round(pins.expected))} / ${grouped(pins.max)}`
+  return `${layout}; buffers are assumed ${layoutAssumed}: pinning every page takes min / expected / max ${range} pins`
 }
 
 function recordedOn({ kernel, filesystem, logicalBlockSizeBytes, dmaAlignmentBytes, folioOrder }: TraceInfo): string {

@@ -6,7 +6,7 @@ import { type AuditVerdict, judgeAudit } from './audit-verdict.ts'
 import { loadPlugins } from './load-plugins.ts'
 import { openOutput } from './output.ts'
 import { Progress } from './progress.ts'
-import { type LaneFlags, replayOptions } from './replay-traces.ts'
+import { type LaneFlags, readingOptions, replayOptions } from './replay-traces.ts'
 import { allRules, chosenRules, severityOfFlag } from './rules-select.ts'
 
 /** The flags of `pinscope audit`, as oclif parsed them. */
@@ -28,7 +28,7 @@ export async function auditCommand(config: Config, traces: readonly string[], fl
   const output = openOutput(flags.output)
   const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
 
-  const report = await auditTraces(traces, options, progress)
+  const report = await auditTraces(traces, readingOptions(flags, registry), options, progress)
 
   const verdict = judgeAudit(report, rules, severity)
   process.exitCode = verdict.exitStatus

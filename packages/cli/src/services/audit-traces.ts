@@ -1,4 +1,4 @@
-import { openTrace } from '@pinscope/core'
+import type { OpenOptions } from '@pinscope/core'
 import {
   AUDIT_SCHEMA,
   type AuditOptions,
@@ -7,12 +7,14 @@ import {
   type TraceAuditReport,
 } from '@pinscope/core/audit'
 import { openInputs } from './input.ts'
+import { openInputTrace } from './open-input.ts'
 import type { Progress } from './progress.ts'
 import { tuneV8 } from './tune-v8.ts'
 
 /** Audits each trace by itself, one after the other. */
 export async function auditTraces(
   names: readonly string[],
+  reading: OpenOptions,
   options: AuditOptions,
   progress: Progress | null,
 ): Promise<AuditReport> {
@@ -21,7 +23,7 @@ export async function auditTraces(
   const traces: TraceAuditReport[] = []
   try {
     for (const input of inputs) {
-      const reader = await openTrace(input.bytes, input.name)
+      const reader = await openInputTrace(input, reading)
       const trace = await auditTrace(reader, { ...options, onProgress: (state) => progress?.update(input, state) })
       progress?.inputDone(trace.rows)
       traces.push(trace)

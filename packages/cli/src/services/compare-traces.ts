@@ -13,7 +13,7 @@ import type { LaneNameFlags } from './compare-reports.ts'
 import type { TraceInput } from './input.ts'
 import { loadPlugins } from './load-plugins.ts'
 import { Progress } from './progress.ts'
-import { type LaneFlags, replayOptions, replayTracesEach } from './replay-traces.ts'
+import { type LaneFlags, readingOptions, replayOptions, replayTracesEach } from './replay-traces.ts'
 
 /** The flags of a comparison that replays, as oclif parsed them. */
 export interface CompareTraceFlags extends LaneNameFlags, Omit<LaneFlags, 'consumer' | 'policy' | 'verify-data'> {
@@ -33,7 +33,7 @@ export async function compareTraces(
   const shared = replayOptions(flags, registry)
   const ways = lanes.map((lane) => wayOf(lane, shared))
   const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
-  return comparisonOf(await replayTracesEach(traces, ways, progress))
+  return comparisonOf(await replayTracesEach(traces, readingOptions(flags, registry), ways, progress))
 }
 
 /** The base first. */

@@ -5,14 +5,14 @@ import {
   type FaultInjection,
   kernelOf,
   kernelVersionOf,
-  openTrace,
   type QuirkChange,
   UsageError,
 } from '@pinscope/core'
 import { openInput } from './input.ts'
 import { loadPlugins } from './load-plugins.ts'
+import { openInputTrace } from './open-input.ts'
 import { print } from './print.ts'
-import { type LaneFlags, replayOptions } from './replay-traces.ts'
+import { type LaneFlags, readingOptions, replayOptions } from './replay-traces.ts'
 
 /** The flags of `pinscope explain`, as oclif parsed them. */
 export interface ExplainFlags extends LaneFlags {
@@ -35,8 +35,11 @@ export async function explainCommand(config: Config, trace: string, flags: Expla
   const options = replayOptions(flags, registry)
   refuseSeveral('policy', options.policies)
   refuseSeveral('consumer', options.consumers)
-  const input = openInput(trace)
-  const explained = await explainRow(await openTrace(input.bytes, input.name), flags.row, options)
+  const explained = await explainRow(
+    await openInputTrace(openInput(trace), readingOptions(flags, registry)),
+    flags.row,
+    options,
+  )
   const explanation = { ...withQuirks(explained, options.quirks ?? []), ...withFaults(options.faults ?? null) }
   await print(flags.json, explanation, async (terminal) => {
     const { explanationText } = await import('../render/explanation.ts')

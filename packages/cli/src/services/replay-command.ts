@@ -6,7 +6,7 @@ import { gatesOf, judge, type Verdict } from './gate.ts'
 import { loadPlugins } from './load-plugins.ts'
 import { openOutput } from './output.ts'
 import { Progress } from './progress.ts'
-import { type LaneFlags, replayOptions, replayTraces } from './replay-traces.ts'
+import { type LaneFlags, readingOptions, replayOptions, replayTraces } from './replay-traces.ts'
 import { checkedName } from './select.ts'
 
 /** The flags of `pinscope replay`, as oclif parsed them. */
@@ -31,7 +31,7 @@ export async function replayCommand(config: Config, traces: readonly string[], f
   const output = openOutput(flags.output)
   const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
 
-  const report = await replayTraces(traces, options, progress)
+  const report = await replayTraces(traces, readingOptions(flags, registry), options, progress)
 
   const verdict = judge(report, gates)
   process.exitCode = verdict.exitStatus

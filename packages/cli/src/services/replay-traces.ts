@@ -1,14 +1,22 @@
-import { mergeReports, openTrace, type Registry, type ReplayOptions, type Report, replayEach } from '@pinscope/core'
+import {
+  mergeReports,
+  type OpenOptions,
+  type Registry,
+  type ReplayOptions,
+  type Report,
+  replayEach,
+} from '@pinscope/core'
 import { consumerOptionValues } from './consumer-options.ts'
 import { faultInjection } from './faults.ts'
 import { openInputs, type TraceInput } from './input.ts'
+import { type InputFlags, openInputTrace, openOptions } from './open-input.ts'
 import type { Progress } from './progress.ts'
 import { quirkChanges } from './quirk-changes.ts'
 import { consumerNames, kernelName, policyNames } from './select.ts'
 import { tuneV8 } from './tune-v8.ts'
 
 /** The flags that choose the lanes, as oclif parsed them. */
-export interface LaneFlags {
+export interface LaneFlags extends InputFlags {
   readonly consumer?: readonly string[] | undefined
   readonly policy?: readonly string[] | undefined
   readonly kernel?: string | undefined
@@ -35,19 +43,29 @@ export function replayOptions(flags: LaneFlags, registry: Registry): ReplayOptio
   }
 }
 
+/** How the traces are read, as the flags say, with the formats of plugins. */
+export function readingOptions(flags: LaneFlags, registry: Registry): OpenOptions {
+  return openOptions(
+    flags,
+    registry.formats().map(({ format }) => format),
+  )
+}
+
 /** Replays each trace by itself and merges the reports, one trace after the other. */
 export async function replayTraces(
   names: readonly string[],
+  reading: OpenOptions,
   options: ReplayOptions,
   progress: Progress | null,
 ): Promise<Report> {
-  const byTrace = await replayTracesEach(openInputs(names), [options], progress)
+  const byTrace = await replayTracesEach(openInputs(names), reading, [options], progress)
   return mergeReports(byTrace.map(([report]) => report))
 }
 
 /** Replays each trace by itself in several ways at once: of each trace a report for each way. */
 export async function replayTracesEach(
   inputs: Iterable<TraceInput>,
+  reading: OpenOptions,
   ways: readonly ReplayOptions[],
   progress: Progress | null,
 ): Promise<Report[][]> {
@@ -55,7 +73,7 @@ export async function replayTracesEach(
   const byTrace: Report[][] = []
   try {
     for (const input of inputs) {
-      const reader = await openTrace(input.bytes, input.name)
+      const reader = await openInputTrace(input, reading)
       const reports = await replayEach(reader, ways, (state) => progress?.update(input, state))
       progress?.inputDone(reports[0].trace.rows)
       byTrace.push(reports)

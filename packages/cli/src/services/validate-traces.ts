@@ -1,6 +1,7 @@
-import { openTrace, TraceError } from '@pinscope/core'
+import { type OpenOptions, TraceError } from '@pinscope/core'
 import { type Failure, failureOf } from './failure.ts'
 import { openInput } from './input.ts'
+import { openInputTrace } from './open-input.ts'
 
 /** One file of `pinscope trace validate`. */
 export interface Validation {
@@ -13,17 +14,16 @@ export interface Validation {
 }
 
 /** Reads each file to its end or its first fault. */
-export async function validateTraces(names: readonly string[]): Promise<Validation[]> {
+export async function validateTraces(names: readonly string[], options: OpenOptions): Promise<Validation[]> {
   const validations: Validation[] = []
-  for (const name of names) validations.push(await validateTrace(name))
+  for (const name of names) validations.push(await validateTrace(name, options))
   return validations
 }
 
-async function validateTrace(file: string): Promise<Validation> {
+async function validateTrace(file: string, options: OpenOptions): Promise<Validation> {
   let rows = 0
   try {
-    const input = openInput(file)
-    const reader = await openTrace(input.bytes, input.name)
+    const reader = await openInputTrace(openInput(file), options)
     for await (const batch of reader.batches()) rows += batch.length
     return { file, ok: true, rows, error: null }
   } catch (error) {

@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args'
 import { Command } from '@oclif/core/command'
-import { json } from '../../flags.ts'
+import { inputFlags, json, laneFlags } from '../../flags.ts'
 
 export default class TraceValidate extends Command {
   static override summary = 'Check traces: the first fault of each file, with its place.'
@@ -17,14 +17,18 @@ export default class TraceValidate extends Command {
       description: 'Trace files; - is standard input.',
     }),
   }
-  static override flags = { json }
+  static override flags = { ...inputFlags, plugin: laneFlags.plugin, json }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(TraceValidate)
+    const { formatsOfPlugins, openOptions } = await import('../../services/open-input.ts')
     const { validateTraces } = await import('../../services/validate-traces.ts')
     const { print } = await import('../../services/print.ts')
     const { faultText, validationText } = await import('../../render/validation.ts')
-    const files = await validateTraces(args.traces)
+    const files = await validateTraces(
+      args.traces,
+      openOptions(flags, await formatsOfPlugins(this.config, flags.plugin)),
+    )
     if (files.some(({ ok }) => !ok)) process.exitCode = 2
     process.stderr.write(faultText(files))
     await print(flags.json, { files }, async () => validationText(files))
