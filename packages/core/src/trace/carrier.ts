@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { TraceError } from './trace-error.ts'
+import { ZSTD_WINDOW_MAX, ZstdFrames } from './zstd-frames.ts'
 
 /** Compressed bytes handed to fzstd at a time. A block of a few bytes may stand for 128 KiB of text. */
 const ZSTD_PIECE_BYTES = 4096
@@ -25,6 +26,7 @@ export async function* gunzip(source: AsyncIterable<Uint8Array>, file: string): 
 /** The text of a zstd stream of any number of frames. Their checksums are not verified: fzstd does not. */
 export async function* unzstd(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
   const { Decompress } = await import('fzstd')
+  const frames = new ZstdFrames()
   let texts: Uint8Array[] = []
   const decompress = new Decompress((text) => {
     texts.push(text)
@@ -43,6 +45,8 @@ export async function* unzstd(source: AsyncIterable<Uint8Array>, file: string): 
     return taken
   }
   for await (const chunk of source) {
+    const window = frames.largeWindowIn(chunk)
+    if (window > 0) throw largeWindow(window, file)
     for (let at = 0; at < chunk.length; at += ZSTD_PIECE_BYTES) {
       push(chunk.subarray(at, at + ZSTD_PIECE_BYTES), false)
       yield* take()
@@ -50,6 +54,12 @@ export async function* unzstd(source: AsyncIterable<Uint8Array>, file: string): 
   }
   push(new Uint8Array(0), true)
   yield* take()
+}
+
+function largeWindow(window: number, file: string): TraceError {
+  const problem = `a frame of the zstd stream has a window of ${Math.ceil(window / 2 ** 20)} MiB, up to ${ZSTD_WINDOW_MAX / 2 ** 20} MiB is read`
+  const hint = `Compress it anew: zstd --long=31 -dc ${file} | zstd -o OTHER.zst`
+  return new TraceError({ file, line: 0, column: 0, problem, hint })
 }
 
 /** The error for a damaged stream, or null when the error says something else (the source could not be read). */
