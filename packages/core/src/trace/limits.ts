@@ -72,6 +72,9 @@ export const PENDING_MAX = 1 << 16
 /** Rows behind an operation whose completion is awaited. Beyond it that operation is given up. */
 export const PENDING_ROWS_MAX = 1 << 18
 
+/** Segments of imported rows that wait to be put in order: with more, fewer rows wait. */
+export const WAITING_SEGMENTS_MAX = 1 << 20
+
 /** Segments of an imported row. */
 export const IMPORT_SEGMENTS_MAX = SEGMENTS_PAGES_MAX
 
@@ -95,6 +98,9 @@ export const SORT_ROWS_MAX = 1 << 23
 
 /** Rows that one line of an imported file stands for, where it has a count of operations. CacheBench keeps such a count in 16 bits. */
 export const REPEAT_ROWS_MAX = 1 << 16
+
+/** The same on average over the lines so far, besides one line that stands for the most. */
+export const REPEAT_ROWS_MEAN_MAX = 1000
 
 /** Metadata of one Arrow message, bytes: a schema with what pandas adds to it has some thousands. */
 export const ARROW_METADATA_BYTES_MAX = 1 << 24

@@ -1,4 +1,11 @@
-import { IMPORT_SEGMENTS_MAX, NAME_BYTES_MAX, PENDING_MAX, PENDING_ROWS_MAX, REORDER_ROWS_MAX } from '../limits.ts'
+import {
+  IMPORT_SEGMENTS_MAX,
+  NAME_BYTES_MAX,
+  PENDING_MAX,
+  PENDING_ROWS_MAX,
+  REORDER_ROWS_MAX,
+  WAITING_SEGMENTS_MAX,
+} from '../limits.ts'
 import { END_NEVER, EVENT_IO } from '../op-batch.ts'
 import { printableMessage } from '../printable.ts'
 import { TraceError } from '../trace-error.ts'
@@ -54,6 +61,8 @@ export class ImportRows {
   private sequence = 0
   private lastTakenNs = Number.NEGATIVE_INFINITY
   private rowsPut = 0
+  /** Segments of the rows that wait to be put in order. */
+  private segmentsWaiting = 0
   private isEnded = false
 
   constructor(format: TraceFormat, file: string, windowRows = REORDER_ROWS_MAX) {
@@ -86,6 +95,7 @@ export class ImportRows {
       this.levels[row.level]! += 1
       this.doubts.add(row)
     }
+    this.segmentsWaiting += row.segmentCount
     this.reorder.push(row)
   }
 
@@ -172,12 +182,14 @@ export class ImportRows {
   /** The next row in order, or null when a later line may still have an earlier one. {@link recycle} it. */
   next(): ImportRow | null {
     const { reorder, pending } = this
-    while (!this.isEnded && reorder.size > PENDING_ROWS_MAX && pending.size > 0 && this.isHeldBack()) {
+    while (!this.isEnded && this.isCrowded() && pending.size > 0 && this.isHeldBack()) {
       this.giveUp(pending.takeOldest()!, AWAITED_LONG)
     }
     if (reorder.size === 0) return null
-    if (!this.isEnded && (reorder.size <= this.windowRows || this.isHeldBack())) return null
+    const isFull = reorder.size > this.windowRows || this.segmentsWaiting > WAITING_SEGMENTS_MAX
+    if (!this.isEnded && (!isFull || this.isHeldBack())) return null
     const row = reorder.pop()
+    this.segmentsWaiting -= row.segmentCount
     if (row.tsNs < this.lastTakenNs) throw this.outOfOrder(row)
     this.lastTakenNs = row.tsNs
     return row
@@ -210,6 +222,11 @@ export class ImportRows {
       assumptions: this.notes.allAssumptions(),
       doubts: [...this.notes.allDoubts(), ...this.doubts.sentences()],
     }
+  }
+
+  /** More waits than a completion may hold back. */
+  private isCrowded(): boolean {
+    return this.reorder.size > PENDING_ROWS_MAX || this.segmentsWaiting > 2 * WAITING_SEGMENTS_MAX
   }
 
   /** An operation under way began before the earliest row that waits. */
