@@ -13,6 +13,8 @@ function csvFiles(): string[] {
   return readdirSync(join(ROOT, 'traces'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.csv'))
     .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    // Files of other formats.
+    .filter((path) => !path.startsWith(join('traces', 'formats')))
     .sort()
 }
 
