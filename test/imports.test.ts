@@ -32,7 +32,7 @@ const FORMAT_CONTRACT = 'packages/core/src/trace/import/trace-format.ts'
 /** The public entry points of core, and the file that gathers them; they may import anything of core. */
 const CORE_ENTRIES = ['index', 'audit', 'formats', 'schema', 'testing']
 
-/** zod and csv-parse take longer to load than a small trace to replay: only these may name them. */
+/** zod, csv-parse and apache-arrow take longer to load than a small trace to replay: only these may name them. */
 const SLOW_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   zod: [
     'report/audit-schema.ts',
@@ -42,6 +42,7 @@ const SLOW_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
     'trace/',
   ],
   'csv-parse': ['trace/'],
+  'apache-arrow': ['trace/arrow/', 'trace/write/arrow-'],
 }
 
 /** Packages that may load the hazard rules: the command does so where it audits, and loads the bugs only when told to. */

@@ -31,7 +31,8 @@ export function openOutput(file: string | undefined): Output {
   }
 }
 
-function created(file: string, temporary: string): number {
+/** Makes the temporary file that a result is written to; a UsageError says why it cannot be made. */
+export function created(file: string, temporary: string): number {
   try {
     return openSync(temporary, 'w')
   } catch (error) {
@@ -43,7 +44,7 @@ function created(file: string, temporary: string): number {
 }
 
 /** What a symbolic link points to: the link itself must stay. */
-function realPath(file: string): string {
+export function realPath(file: string): string {
   try {
     return realpathSync(file)
   } catch {
@@ -51,7 +52,8 @@ function realPath(file: string): string {
   }
 }
 
-function isSpecial(file: string, target: string): boolean {
+/** A device or a pipe, which must not be replaced by a file. */
+export function isSpecial(file: string, target: string): boolean {
   const stat = statSync(target, { throwIfNoEntry: false })
   if (stat?.isDirectory()) throw new UsageError(`cannot write ${file}: it is a folder`)
   return stat !== undefined && !stat.isFile()

@@ -1,4 +1,3 @@
-import type { ReplayProgress } from '@pinscope/core'
 import { counted, grouped } from '../render/text.ts'
 import type { TraceInput } from './input.ts'
 
@@ -7,6 +6,14 @@ export interface ProgressStream {
   readonly isTTY?: boolean
   readonly columns?: number
   write(text: string): unknown
+}
+
+/** How far a job is. */
+export interface JobProgress {
+  /** Rows of the input so far. */
+  readonly rows: number
+  /** Of a replay: pins and references that are held. */
+  readonly pinsOpen?: number
 }
 
 const ERASE_LINE = '\r\u001b[2K'
@@ -42,7 +49,7 @@ export class Progress {
   }
 
   /** Called after each batch of `input`. */
-  update(input: TraceInput, { rows, pinsOpen }: ReplayProgress): void {
+  update(input: TraceInput, { rows, pinsOpen }: JobProgress): void {
     const nowMs = this.now()
     if (nowMs < this.nextMs) return
     this.nextMs = nowMs + (this.live ? REDRAW_MS : LOG_LINE_MS)
@@ -75,7 +82,7 @@ export class Progress {
 interface Pace {
   readonly rows: number
   readonly rowsPerSecond: number
-  readonly pinsOpen: number
+  readonly pinsOpen: number | undefined
   /** Since this input began. */
   readonly seconds: number
 }
@@ -89,7 +96,8 @@ function progressLine(input: TraceInput, { rows, rowsPerSecond, pinsOpen, second
   }
   parts.push(`${grouped(rows)} rows`, `${(read / 1e6).toFixed(1)} MB`, `${grouped(Math.round(rowsPerSecond))} rows/s`)
   // The name last: a long one is cut where the terminal ends.
-  return [...parts, `${counted(pinsOpen, 'pin')} held`, input.name].join(', ')
+  if (pinsOpen !== undefined) parts.push(`${counted(pinsOpen, 'pin')} held`)
+  return [...parts, input.name].join(', ')
 }
 
 /** `1:05` for 65 seconds. */

@@ -8,7 +8,7 @@ export default class TraceConvert extends Command {
   static override description =
     'Reads pinscope’s own format and every format that `pinscope formats` lists. Where a recording has no addresses, --layout says where buffers lie, and the header of what is written says so too. What was read, passed over and taken for granted is told on standard error.'
   static override examples = [
-    '<%= config.bin %> trace convert traces/formats/strace-python.txt -o python.csv',
+    '<%= config.bin %> trace convert traces/formats/strace-raw.txt -o raw.csv',
     '<%= config.bin %> trace convert disk.blktrace.zst -o disk.arrow --layout worst',
     '<%= config.bin %> trace convert recordings/*.txt -o traces/ --to csv.zst',
     '<%= config.bin %> trace convert --sort log.txt -o - | <%= config.bin %> replay -',
@@ -27,7 +27,8 @@ export default class TraceConvert extends Command {
     sort: Flags.boolean({
       default: false,
       summary: 'Put rows in order however far they are from it: all of them are held in memory.',
-      description: 'Without it a recording may be out of order by some thousand rows. Of recordings of other formats only.',
+      description:
+        'Without it a recording may be out of order by some thousand rows. Of recordings of other formats only.',
     }),
     plugin: laneFlags.plugin,
     quiet: Flags.boolean({ char: 'q', default: false, summary: 'Tell nothing on standard error but errors.' }),
