@@ -6,6 +6,8 @@ import type { ImportContext, ImportFormat, LineImporter } from '../import/trace-
 import { perfHead, type TracepointHead } from '../import/tracepoint.ts'
 import { quotedText } from '../printable.ts'
 
+/** How the output of `--header` begins. With hundreds of events the header is longer than what is looked at. */
+const HEADER = /^(?:\xef\xbb\xbf)?# ={8}\r?\n# captured on/
 const RECORD = /^PERF_RECORD_[A-Z0-9_]{1,40}/
 const LOST = /^PERF_RECORD_LOST\w*[ :]{1,4}lost (\d{1,15})/
 const HINT =
@@ -25,7 +27,8 @@ export const perfScript: ImportFormat = {
     "perf record -e 'syscalls:*,block:*' COMMAND; perf script --ns -F comm,pid,tid,cpu,time,event,trace (references: -e 'page_ref:*,netfs:*' -g)",
   clock: "seconds of perf's clock, which begins at boot; to the microsecond, or to the nanosecond with --ns",
   options: TRACEPOINT_OPTIONS,
-  detect: ({ lines }) => {
+  detect: ({ lines, text }) => {
+    if (HEADER.test(text)) return true
     const rest = lines.filter((line) => !line.startsWith('#') && (perfHead(line) !== null || perfFrame(line) === null))
     const heads = rest.map(perfHead)
     return heads.some((head) => head !== null && head.system !== '') && heads.every((head) => head !== null)

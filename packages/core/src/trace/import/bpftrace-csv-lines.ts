@@ -116,22 +116,30 @@ export class BpftraceCsvLines {
     const isOwnLine = name.startsWith('pread64') || name.startsWith('pwrite64')
     // The line has the file's own position, which these two calls do not use: another line follows.
     row.offsetBytes = isOwnLine && !isAppend ? NONE : Math.max(NONE, position)
-    this.addSegments(row)
+    if (!this.addSegments(row)) {
+      rows.cancel(row)
+      this.operations.drop(this.tid(), tsNs, 0)
+      return
+    }
     if (row.segmentCount === 0) row.lengthBytes = 0
     this.operations.begin(this.tid(), row, this.count(10), true)
   }
 
-  private addSegments(row: ImportRow): void {
+  /** False where one of them is none that a trace can have. */
+  private addSegments(row: ImportRow): boolean {
     const text = this.cells[11]!
-    if (text === '') return
+    if (text === '') return true
+    let isWhole = true
     const parts = text.endsWith(';') ? text.slice(0, -1).split(';') : text.split(';')
     for (const part of parts) {
       const colon = part.indexOf(':')
       const address = this.hexadecimal(11, part.slice(0, colon))
-      const length = colon < 0 ? null : countOf(part.slice(colon + 1))
+      const length = colon >= 0 && /^\d{1,20}$/.test(part.slice(colon + 1)) ? Number(part.slice(colon + 1)) : null
       if (length === null) throw this.bad(11, 'ADDRESS:LENGTH; for each segment, the address in hexadecimal')
+      isWhole &&= Number.isSafeInteger(address + length)
       row.addSegment(address, length)
     }
+    return isWhole
   }
 
   private exit(): void {
@@ -159,7 +167,13 @@ export class BpftraceCsvLines {
     row.flags = rowFlagsOfRwf(this.hexadecimal(10, this.field(10, 'rw')))
     this.setDirect(row)
     this.setBuffer(row, code === READV || code === WRITEV)
-    this.operations.begin(`ud ${this.field(8, 'ud')}`, row, NONE, true)
+    const key = `ud ${this.field(8, 'ud')}`
+    if (row.segmentCount === 0 || Number.isSafeInteger(row.segmentAddress[0]! + row.segmentsBytes)) {
+      this.operations.begin(key, row, NONE, true)
+      return
+    }
+    this.operations.drop(key, row.tsNs, 0)
+    rows.cancel(row)
   }
 
   private setBuffer(row: ImportRow, isVector: boolean): void {

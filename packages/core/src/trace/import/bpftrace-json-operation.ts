@@ -86,6 +86,10 @@ export class BpftraceJsonOperation {
     }
     const at = object.seg === undefined ? 0 : this.count(object, 'seg')
     if (at >= SEGMENTS_VECTOR_MAX) throw this.bad('seg', `seg is ${at}, expected 0 to ${SEGMENTS_VECTOR_MAX - 1}`)
+    if (isAbove(object.base) || isAbove(object.len)) {
+      this.operations.drop(tid, tsNs, at)
+      return true
+    }
     const base = this.count(object, 'base')
     const length = this.count(object, 'len')
     if (at > 0) this.operations.segment(tid, tsNs, at, base, length)
@@ -181,6 +185,13 @@ export class BpftraceJsonOperation {
     if (value === undefined) throw this.bad(key, `the line has no "${key}"`)
     throw this.bad(key, `${key} is ${shown(value)}, expected a whole number below 2^53, or a string of one`)
   }
+}
+
+/** A whole number of 64 bits that a double does not hold. */
+function isAbove(value: unknown): boolean {
+  if (typeof value === 'string' && !/^(?:0x[\da-f]{1,16}|\d{1,20})$/i.test(value)) return false
+  if (typeof value !== 'string' && typeof value !== 'number') return false
+  return Number(value) > Number.MAX_SAFE_INTEGER
 }
 
 function shown(value: unknown): string {

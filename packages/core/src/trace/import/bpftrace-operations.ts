@@ -21,6 +21,8 @@ export const TAKEN_AS_FILES =
 const UNENDED_EVENTS_MAX = 1024
 
 const NO_BEGIN = 'returns of operations that are not in the file, or make no row'
+/** A trace holds neither; the kernel refuses the address, and cuts the length. */
+const ABOVE = 'operations with an address or a length above 2^53'
 const NO_BEFORE = 'segments whose first, or the one before, is not in the file'
 
 /**
@@ -65,6 +67,19 @@ export class BpftraceOperations {
       const row = this.underWay(key)
       if (row?.segmentCount === at) row.addSegment(addressBytes, lengthBytes)
       else this.rows.skip(NO_BEFORE)
+    })
+  }
+
+  /** Segment number `at` of an operation is none that a trace can have: the operation is passed over, with its other segments. */
+  drop(key: OperationKey, tsNs: number, at: number): void {
+    if (at === 0) this.began++
+    this.push(tsNs, () => {
+      if (at === 0) this.putUnended(key)
+      const row = this.unended.get(key)?.row ?? this.rows.close(key)
+      this.unended.delete(key)
+      this.wanted.delete(key)
+      if (row !== undefined) this.rows.cancel(row)
+      this.rows.skip(ABOVE)
     })
   }
 

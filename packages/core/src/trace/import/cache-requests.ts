@@ -17,6 +17,8 @@ export interface CacheRecordForm {
 
 const ID = 4
 const SIZE = 12
+/** Direct I/O moves whole ones. */
+const SECTOR_BYTES = 512
 
 /** The options of formats whose records are {@link CacheRecordForm}s. */
 export const CACHE_OPTIONS: readonly ImportOption[] = [
@@ -35,6 +37,9 @@ export const CACHE_OPTIONS: readonly ImportOption[] = [
   },
 ]
 
+const DIRECT_UNKNOWN = 'whether it is direct I/O is not told: --consumer decides'
+const NOT_DIRECT = 'objects are no whole sectors, which direct I/O would refuse: requests are taken as buffered I/O'
+
 /** Turns requests to a cache into rows: what they would read or write if each was one I/O. */
 export class CacheRequests implements RecordImporter {
   readonly kind = 'records'
@@ -43,21 +48,24 @@ export class CacheRequests implements RecordImporter {
   private readonly untold: Direction
   /** Bytes; NONE where ids are no positions. */
   private readonly blockBytes: number
+  /** Name id; NONE: whoever is asked for. */
+  private readonly consumer: number
   /** Bytes before the first record, until they are passed over. */
   private headerBytes: number
 
-  constructor({ rows, option }: ImportContext, form: CacheRecordForm, headerBytes: number) {
+  constructor({ rows, option, head }: ImportContext, form: CacheRecordForm, headerBytes: number) {
     this.rows = rows
     this.form = form
     this.headerBytes = headerBytes
     this.untold = option('op') === 'write' ? ITER_SOURCE : ITER_DEST
     this.blockBytes = option('id-block') === 'none' ? NONE : Number(option('id-block'))
     rows.timeText = (seconds) => String(seconds)
-    // Sizes are of objects, and are not to be refused for being no blocks; where their buffers begin is assumed.
-    rows.attributes.set('logical-block-size', '1')
+    // Where buffers begin is assumed, and not to be refused.
     rows.attributes.set('dma-alignment', '1')
     rows.assume('each request to the cache is taken as one I/O of all of its object, over when it begins')
-    rows.assume('whether it is direct I/O is not told: --consumer decides')
+    const areBlocks = haveWholeSectors(head.bytes, headerBytes, form)
+    this.consumer = areBlocks ? NONE : rows.consumerName('buffered')
+    rows.assume(areBlocks ? DIRECT_UNKNOWN : NOT_DIRECT)
     if (this.blockBytes === NONE) rows.assume('object ids are taken as names: no position in a file is known')
     if (form.operation === NONE) this.assumeDirection()
   }
@@ -75,13 +83,14 @@ export class CacheRequests implements RecordImporter {
       rows.skip('deletes')
       return from + form.bytes
     }
-    const size = form.sizeBytes === 4 ? u32At(bytes, from + SIZE) : u64At(bytes, from + SIZE)
+    const size = sizeAt(bytes, from, form)
     if (size === 0) {
       rows.skip('requests of no bytes')
       return from + form.bytes
     }
     const row = rows.draft()
     row.direction = direction
+    row.consumer = this.consumer
     row.lengthBytes = this.safe('obj_size', size)
     if (this.blockBytes !== NONE) row.offsetBytes = this.safe('obj_id', u64At(bytes, from + ID) * this.blockBytes)
     row.tsNs = rows.time(u32At(bytes, from), 0)
@@ -120,6 +129,18 @@ export class CacheRequests implements RecordImporter {
     if (value <= Number.MAX_SAFE_INTEGER) return value
     throw this.rows.fail(0, `${name} is above 2^53 bytes`, 'Is it a file of another form (--input-option)?')
   }
+}
+
+function sizeAt(bytes: Uint8Array, from: number, form: CacheRecordForm): number {
+  return form.sizeBytes === 4 ? u32At(bytes, from + SIZE) : u64At(bytes, from + SIZE)
+}
+
+/** The objects of the records from `at` on may be blocks of a disk. */
+function haveWholeSectors(bytes: Uint8Array, at: number, form: CacheRecordForm): boolean {
+  for (let from = at; from + form.bytes <= bytes.length; from += form.bytes) {
+    if (sizeAt(bytes, from, form) % SECTOR_BYTES !== 0) return false
+  }
+  return true
 }
 
 /** Number of the next request of an object that has none: -1, or what libCacheSim makes of it. */

@@ -3,6 +3,7 @@ import { bpftraceCsv } from '../../../src/trace/formats/bpftrace-csv.ts'
 import { openTrace } from '../../../src/trace/open-trace.ts'
 import { chunked, columnsOf } from '../columns-as-rows.ts'
 import { claimsOf, importSuite } from './import-suite.ts'
+import { rowsOfText } from './rows-of-text.ts'
 
 const TORN = 'Do two CPUs, or the traced program, print at the same time? bpftrace -o FILE keeps the program out of it.'
 const ENTER = 'tracepoint:syscalls:sys_enter_'
@@ -194,11 +195,6 @@ importSuite({
       message: `t:1:${columnOf(entry(11, ':512;'), ':512;')}: segs_or_ret is ":512;", expected ADDRESS:LENGTH; for each segment, the address in hexadecimal\n${TORN}`,
     },
     {
-      title: 'an address of the kernel',
-      bytes: entry(11, 'ffff888100000000:512;'),
-      message: 't:1: it tells of an address or a length above 2^53 - 1, which no trace can have',
-    },
-    {
       title: 'a result that is none',
       bytes: `X,1000,7,${EXIT}read,,,,,,,,-5000\n`,
       message: `t:1:${columnOf(`X,1000,7,${EXIT}read,,,,,,,,-5000`, '-5000')}: segs_or_ret is "-5000", expected bytes, or -1 to -4095\n${TORN}`,
@@ -260,5 +256,22 @@ describe('bpftrace-csv', () => {
     expect(await claimsOf(Buffer.from(`Attaching 23 probes...\n${entry(0, 'E')}`))).toEqual(['bpftrace-csv'])
     expect(await claimsOf(Buffer.from(request(0, 'U')))).toEqual(['bpftrace-csv'])
     expect(await claimsOf(Buffer.from('E,1,2,3\n'))).toEqual([])
+  })
+
+  it('passes operations over that have an address or a length above 2^53, and their returns', async () => {
+    const text = [
+      entry(11, 'ffffffffffffffff:512;'),
+      `X,2000,7,${EXIT}read,,,,,,,,-14\n`,
+      entry(11, '1000:18446744073709551615;'),
+      `X,3000,7,${EXIT}read,,,,,,,,-22\n`,
+      request(6, 'addr=fffffffffffff000'),
+    ].join('')
+    const { rows, skipped, report } = await rowsOfText(text, 'bpftrace-csv')
+    expect(rows).toEqual([])
+    expect(skipped).toEqual({
+      'operations with an address or a length above 2^53': 3,
+      'returns of operations that are not in the file, or make no row': 2,
+    })
+    expect(report.doubts).toEqual([])
   })
 })

@@ -3,6 +3,7 @@ import { bpftraceJson } from '../../../src/trace/formats/bpftrace-json.ts'
 import { openTrace } from '../../../src/trace/open-trace.ts'
 import { chunked, columnsOf } from '../columns-as-rows.ts'
 import { claimsOf, importSuite } from './import-suite.ts'
+import { rowsOfText } from './rows-of-text.ts'
 
 const HINT = 'docs/formats/bpftrace.md says what a script must print.'
 const NOT_JSON =
@@ -156,11 +157,6 @@ importSuite({
       message: `t:1:${columnOf(line({ len: 'all' }), '"len"')}: len is "all", expected a whole number below 2^53, or a string of one\n${HINT}`,
     },
     {
-      title: 'an address above 2^53',
-      bytes: line({ base: '0xffff888000000000' }),
-      message: `t:1:${columnOf(line({ base: '0xffff888000000000' }), '"base"')}: base is "0xffff888000000000", expected a whole number below 2^53, or a string of one\n${HINT}`,
-    },
-    {
       title: 'no time',
       bytes: line({ ts: undefined }),
       message: `t:1:1: the line has no "ts": nanoseconds, as nsecs has them\n${HINT}`,
@@ -244,5 +240,24 @@ describe('bpftrace-json', () => {
 
   it('reads a million open brackets', async () => {
     await expect(rowsOf(`{"a":${'['.repeat(1_000_000)}\n`)).rejects.toThrow('the line is no JSON object')
+  })
+
+  it('passes operations over that have an address or a length above 2^53, with all their segments and their return', async () => {
+    const lines = [
+      { ts: 10, tid: 1, seg: 0, base: '0x1000', len: 1, call: 'preadv' },
+      { ts: 20, tid: 1, seg: 0, base: '0xffffffffffffffff', len: 512, call: 'preadv' },
+      { ts: 21, tid: 1, seg: 1, base: '0x2000', len: 2, call: 'preadv' },
+      { ts: 30, tid: 1, seg: 0, base: '0x3000', len: 3, call: 'preadv' },
+      { ts: 31, tid: 1, seg: 1, base: '0x4000', len: 1e19, call: 'preadv' },
+      { ts: 32, tid: 1, seg: 2, base: '0x5000', len: 5, call: 'preadv' },
+      { ts: 40, tid: 1, seg: 0, base: '0x6000', len: 6, call: 'preadv' },
+    ]
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+    const { rows, skipped } = await rowsOfText(text, 'bpftrace-json')
+    expect(rows.map(({ segments }) => segments.map(({ length }) => length))).toEqual([[1], [6]])
+    expect(skipped).toEqual({
+      'operations with an address or a length above 2^53': 2,
+      'segments whose first, or the one before, is not in the file': 2,
+    })
   })
 })

@@ -50,8 +50,12 @@ importSuite({
       skipped: { 'requests of no bytes': 6 },
       spanNs: 33e9,
       errors: 0,
-      someRows: { 1: { ts: 0, op: 'read', offset: -1, file: null, flags: ['assumed'], consumer: null } },
-      assumptions: ['taken as reads (--input-option op=write)', 'object ids are taken as names', '--consumer decides'],
+      someRows: { 1: { ts: 0, op: 'read', offset: -1, file: null, flags: ['assumed'], consumer: 'buffered' } },
+      assumptions: [
+        'taken as reads (--input-option op=write)',
+        'object ids are taken as names',
+        'objects are no whole sectors',
+      ],
     },
     {
       file: 'oracle-general.bin',

@@ -1,5 +1,6 @@
+import { describe, expect, it } from 'vitest'
 import { perfScript } from '../../../src/trace/formats/perf-script.ts'
-import { importSuite } from './import-suite.ts'
+import { claimsOf, importSuite } from './import-suite.ts'
 
 const HINT =
   'Expected: comm pid [cpu] seconds: system:event: fields (perf script, or with -F comm,pid,tid,cpu,time,event,trace).'
@@ -213,4 +214,15 @@ importSuite({
       message: 't: input option vmemmap is "yes"\nExpected an address: 0xffffea0000000000.',
     },
   ],
+})
+
+describe('perf-script: telling it apart', () => {
+  it('knows a header of --header with more events than the head of a file has lines', async () => {
+    const event =
+      '# event : name = syscalls:sys_enter_read, , id = { 3571, 3572 }, type = 2, size = 128, config = 0x2cf\n'
+    const header = `# ========\n# captured on    : Sun Nov 22 00:41:11 2026\n${event.repeat(100)}# ========\n#\n`
+    expect(await claimsOf(Buffer.from(`${header}fio 7 [001]     1.000000: syscalls:sys_exit_read: 0x0\n`))).toEqual([
+      'perf-script',
+    ])
+  })
 })
