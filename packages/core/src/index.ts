@@ -22,7 +22,13 @@ export type { Operation } from './consumer/operation.ts'
 export { PageEvent } from './consumer/page-event.ts'
 export { FRAG_NONE, PAGE_FRAG_BYTES, PageFrags } from './consumer/page-frags.ts'
 export { PluginError } from './consumer/plugin-error.ts'
-export { type PluginRegistration, type RegisteredConsumer, type RegisteredFormat, type RegisteredRule, Registry } from './consumer/registry.ts'
+export {
+  type PluginRegistration,
+  type RegisteredConsumer,
+  type RegisteredFormat,
+  type RegisteredRule,
+  Registry,
+} from './consumer/registry.ts'
 export { SgChunks, sgChunkBytes, sgPoolBytes } from './consumer/sg-chunks.ts'
 export { tellScatterlist } from './consumer/tell-scatterlist.ts'
 export { UserBvecs } from './consumer/user-bvecs.ts'
@@ -118,6 +124,14 @@ export { mergeReports } from './report/merge-reports.ts'
 export * from './report/report.ts'
 export { RowPool } from './row-pool.ts'
 export type { Dictionary } from './trace/dictionary.ts'
+export { anonymizeTrace } from './trace/edit/anonymize.ts'
+export { type MergeInput, type MergeOptions, mergeTraces } from './trace/edit/merge.ts'
+export { type Slice, sliceTrace } from './trace/edit/slice.ts'
+export type { ImportReport, SkippedLines } from './trace/import/import-report.ts'
+export type { ImportRow } from './trace/import/import-row.ts'
+export type { ImportRows } from './trace/import/import-rows.ts'
+export type * from './trace/import/trace-format.ts'
+export type { PinsSpread } from './trace/layout/pins-of-row.ts'
 export {
   BACKING_NAMES,
   BATCH_ROWS_MAX,
@@ -145,14 +159,6 @@ export {
   OP_NAMES,
   OpBatch,
 } from './trace/op-batch.ts'
-export { anonymizeTrace } from './trace/edit/anonymize.ts'
-export { type MergeInput, type MergeOptions, mergeTraces } from './trace/edit/merge.ts'
-export { type Slice, sliceTrace } from './trace/edit/slice.ts'
-export type { ImportReport, SkippedLines } from './trace/import/import-report.ts'
-export type * from './trace/import/trace-format.ts'
-export type { ImportRow } from './trace/import/import-row.ts'
-export type { ImportRows } from './trace/import/import-rows.ts'
-export type { PinsSpread } from './trace/layout/pins-of-row.ts'
 export { NATIVE_FORMAT, type OpenOptions, openTrace } from './trace/open-trace.ts'
 export { TraceError, type TraceErrorDetail } from './trace/trace-error.ts'
 export { type SizeBucket, type Spread, type TraceInfo, traceInfo } from './trace/trace-info.ts'

@@ -11,7 +11,7 @@ export function importText(terminal: Terminal, report: ImportReport): string {
   const lines = [
     line('read', `${counted(report.lines, 'line or record', 'lines or records')}, ${counted(report.rows, 'row')} made`),
     ...report.skipped.map(({ reason, count, firstLine }) =>
-      line('passed over', `${grouped(count)} ${reason} (first at ${grouped(firstLine)})`),
+      line('passed over', `${reason}: ${grouped(count)}, first at ${grouped(firstLine)}`),
     ),
     line('clock', clockOf(report)),
     ...(report.reordered === 0 ? [] : [line('order', `${counted(report.reordered, 'time')} earlier than one before`)]),

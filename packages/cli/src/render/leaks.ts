@@ -14,7 +14,7 @@ export function leaksText(terminal: Terminal, report: LeaksReport, top: number):
   const rest = report.groups.length - shown.length
   const sections = [
     header(terminal, report),
-    ...shown.map((group) => groupText(terminal, group)),
+    ...shown.map((group) => groupText(terminal, group, report.framesAndAddresses)),
     ...(rest > 0 ? [`and ${counted(rest, 'more call site')}: --top ${report.groups.length} shows all`] : []),
     ...report.warnings.map((text) => wrapped(`warning: ${text}`, terminal.columns, '  ')),
     summary(terminal, report),
@@ -46,10 +46,11 @@ function header(terminal: Terminal, report: LeaksReport): string {
   return [styled(terminal, 'bold', trace.file), wrapped(facts.join('; '), terminal.columns)].join('\n')
 }
 
-function groupText(terminal: Terminal, group: LeakGroup): string {
+function groupText(terminal: Terminal, group: LeakGroup, isUncertain: boolean): string {
   const [one, many] = NOUNS[group.kind]
-  const held =
-    group.longestHoldNs === null
+  const held = isUncertain
+    ? 'whether they were let go under another name is not known'
+    : group.longestHoldNs === null
       ? 'none that was taken here was ever let go'
       : `${grouped(group.letGo)} of ${grouped(group.taken)} taken here were let go, after ${duration(group.longestHoldNs)} at most`
   const head = `${counted(group.open, one, many)} never let go, the oldest for ${duration(group.oldestAgeNs)} (row ${grouped(group.oldestRow)}, line ${grouped(group.oldestLine)}); ${held}`
@@ -70,7 +71,7 @@ function framesOf({ stack, call }: LeakGroup): readonly string[] {
   return [call ?? 'no stack recorded']
 }
 
-function summary(terminal: Terminal, { open, groups }: LeaksReport): string {
+function summary(terminal: Terminal, { open, groups, framesAndAddresses }: LeaksReport): string {
   if (groups.length === 0) return styled(terminal, 'green', 'nothing is open at the end')
   const kinds = [
     [open.pins, ...NOUNS.pin],
@@ -78,5 +79,9 @@ function summary(terminal: Terminal, { open, groups }: LeaksReport): string {
     [open.objects, ...NOUNS.object],
   ] as const
   const told = kinds.filter(([count]) => count > 0).map(([count, one, many]) => counted(count, one, many))
-  return styled(terminal, 'red', `never let go: ${told.join(', ')}, taken at ${counted(groups.length, 'call site')}`)
+  return styled(
+    terminal,
+    'red',
+    `${framesAndAddresses ? 'not seen to be let go' : 'never let go'}: ${told.join(', ')}, taken at ${counted(groups.length, 'call site')}`,
+  )
 }

@@ -3,6 +3,7 @@ import type { TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
 import { laneReport } from './lane-report.ts'
 import type { LaneSet } from './lane-set.ts'
+import { REFUSED } from './lane-sums.ts'
 import type { TraceSpan } from './trace-span.ts'
 
 /** The report of one trace, once every lane has finished. */
@@ -18,9 +19,14 @@ export function buildReport(trace: TraceReader, span: TraceSpan, set: LaneSet): 
       layout: layoutReport(trace, span),
     },
     lanes: set.lanes.map((lane) => blaming(lane, () => laneReport(lane))),
-    warnings: [...importWarnings(trace), ...set.warnings, ...unheardRows(set, span), ...undeclaredMemory(set), ...unknownKernel(trace, set)].map(
-      (text) => `${trace.header.name}: ${text}`,
-    ),
+    warnings: [
+      ...importWarnings(trace),
+      ...refusedOperations(trace, set),
+      ...set.warnings,
+      ...unheardRows(set, span),
+      ...undeclaredMemory(set),
+      ...unknownKernel(trace, set),
+    ].map((text) => `${trace.header.name}: ${text}`),
   }
 }
 
@@ -31,18 +37,37 @@ function layoutReport({ layout }: TraceReader, span: TraceSpan): Report['trace']
   return layout.assumed === null ? layout : { ...layout, pins: { ...span.pins } }
 }
 
+/** An importer may know too little of an operation, and a consumer is then asked for what it was not. */
+function refusedOperations({ imported }: TraceReader, set: LaneSet): string[] {
+  if (imported === null) return []
+  return set.lanes.flatMap(({ sums, setup }) => {
+    const refused = sums[REFUSED]
+    if (refused === 0) return []
+    const { name } = setup.consumer.definition
+    return [
+      `${refused} operations that moved bytes when they were recorded are refused by ${name} with -EINVAL: were they for another consumer (-c buffered), or of smaller blocks (# logical-block-size)?`,
+    ]
+  })
+}
+
 /** Rows that leave every count as it is, and that no consumer here has its own idea of. */
 function unheardRows(set: LaneSet, span: TraceSpan): string[] {
   return set.lanes.some(({ consumer }) => consumer.event !== undefined) ? [] : span.warnings()
 }
 
 /** What the importer passed over, took for granted or doubts. */
-function importWarnings({ imported }: TraceReader): string[] {
+function importWarnings({ imported, layout }: TraceReader): string[] {
   if (imported === null) return []
+  const references =
+    layout.level === 'R'
+      ? [
+          'its rows are recorded references: `pinscope leaks` matches them page by page, a replay row by row as they were taken',
+        ]
+      : []
   const passedOver = imported.skipped.map(
-    ({ reason, count, firstLine }) => `passed over ${count} ${reason} (first at line ${firstLine})`,
+    ({ reason, count, firstLine }) => `passed over, ${reason}: ${count}, first at ${firstLine}`,
   )
-  return [...imported.doubts, ...imported.assumptions, ...passedOver]
+  return [...references, ...imported.doubts, ...imported.assumptions, ...passedOver]
 }
 
 function undeclaredMemory(set: LaneSet): string[] {

@@ -34,7 +34,7 @@ import { ID_OPERATION, IdTable } from './id-table.ts'
 import { InFlight } from './in-flight.ts'
 import type { LaneAudit } from './lane-audit.ts'
 import { isComparable, isComparableLane, type LaneSetup } from './lane-setup.ts'
-import { BYTES, ERRORS, newLaneSums, OPERATIONS } from './lane-sums.ts'
+import { BYTES, ERRORS, newLaneSums, OPERATIONS, REFUSED } from './lane-sums.ts'
 import { LifetimeEvents } from './lifetime-events.ts'
 import { loadOperation } from './load-operation.ts'
 import { applyMemoryEvent } from './memory-events.ts'
@@ -196,8 +196,10 @@ export class Lane {
     io.result = result
     this.audit?.returned(io, result)
     sums[OPERATIONS]++
-    if (result < 0) sums[ERRORS]++
-    else sums[BYTES] += result
+    if (result < 0) {
+      sums[ERRORS]++
+      if (result === EINVAL && batch.resultBytes[row] > 0) sums[REFUSED]++
+    } else sums[BYTES] += result
     const end = batch.endNs[row]
     if (result < 0 || end === END_SYNCHRONOUS) {
       const pages = batch.id[row] === NONE ? 0 : io.pagesKept()

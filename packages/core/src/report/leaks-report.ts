@@ -49,6 +49,8 @@ export interface LeaksReport {
   readonly wrongKind: number
   /** Releases that may have been of any of several call sites, matched with the last one. */
   readonly ambiguous: number
+  /** Some events name page frames and some user addresses: what is open may have been let go under the other name. */
+  readonly framesAndAddresses: boolean
   /** Oldest first. */
   readonly groups: readonly LeakGroup[]
   readonly warnings: readonly string[]

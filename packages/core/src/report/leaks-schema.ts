@@ -39,6 +39,11 @@ export const leaksSchema = z
     unmatchedReleases: count.describe('of what nobody in this trace took: older than the recording, or once too often'),
     wrongKind: count.describe('pins let go as references, and the other way round'),
     ambiguous: count.describe('releases that may have been of any of several call sites'),
+    framesAndAddresses: z
+      .boolean()
+      .describe(
+        'some events name frames and some user addresses: what is open may have been let go under the other name',
+      ),
     groups: z.array(leakGroupSchema).describe('oldest first'),
     warnings: z.array(z.string()),
   })

@@ -53,12 +53,13 @@ export function checkFirstLine(line: Uint8Array, file: string): void {
 function notATrace(line: Uint8Array, file: string): TraceError {
   const foreign = foreignFormat(line)
   const looks = foreign === null ? '' : `, it is ${foreign.what}`
-  const hint = 'If it is one, put that line first; docs/trace-format.md describes a trace.'
+  const hint =
+    'pinscope formats lists what is read: --input-format insists on one, --columns reads any CSV. Its own begins with "# pinscope-trace 1".'
   return new TraceError({
     file,
     line: 1,
     column: 1,
-    problem: `not a pinscope trace${looks}: the first line is ${quoted(line)}, expected "${FIRST_LINE}"`,
+    problem: `the trace format is not known${looks}: the first line is ${quoted(line)}`,
     hint: foreign?.advice ?? hint,
   })
 }

@@ -141,7 +141,7 @@ async function readHeader(window: ByteWindow, file: string): Promise<TraceReader
   }
 }
 
-const EMPTY_HINT = 'Did the program that wrote it fail? The first line of a trace is "# pinscope-trace 1".'
+const EMPTY_HINT = 'Did the program that wrote it fail? pinscope formats lists what is read.'
 
 function noHeaderRow(file: string, line: number): TraceError {
   const problem = 'the trace ends above its header row'

@@ -2,10 +2,10 @@ import { ITER_BVEC, ITER_MIXED, ITER_SOURCE, ITER_TYPE_NAMES } from '../iter/ite
 import { KVEC_OFFSET } from '../iter/segment-table.ts'
 import { pageOffsetOf, pagesSpanned } from '../units.ts'
 import type { Dictionary } from './dictionary.ts'
-import { InFlight } from './in-flight.ts'
-import { END_NEVER, EVENT_IO, EVENT_NAMES, FLAG_DIRECT, type OpBatch } from './op-batch.ts'
 import type { ImportReport } from './import/import-report.ts'
+import { InFlight } from './in-flight.ts'
 import { addPins, type PinsSpread } from './layout/pins-of-row.ts'
+import { END_NEVER, EVENT_IO, EVENT_NAMES, FLAG_DIRECT, type OpBatch } from './op-batch.ts'
 import type { LayoutLevel, TraceReader } from './trace-reader.ts'
 
 /** Least, mean and most of something counted for each operation; zeros when there were none. */
@@ -203,7 +203,15 @@ class Tally {
 
   result(): Omit<
     TraceInfo,
-    keyof TraceReader['header'] | 'file' | 'layout' | 'layoutAssumed' | 'imported' | 'consumers' | 'calls' | 'files' | 'textBytes'
+    | keyof TraceReader['header']
+    | 'file'
+    | 'layout'
+    | 'layoutAssumed'
+    | 'imported'
+    | 'consumers'
+    | 'calls'
+    | 'files'
+    | 'textBytes'
   > {
     const operations = this.reads + this.writes
     return {

@@ -128,9 +128,9 @@ describe('the stream itself', () => {
         closed++
       }
     }
-    await expect(openTrace(source(Buffer.from('a\n')), 'x')).rejects.toThrow('not a pinscope trace')
-    await expect(openTrace(source(gzipSync('a\n')), 'x')).rejects.toThrow('not a pinscope trace')
-    await expect(openTrace(source(zstdFrame(Buffer.from('a\n'))), 'x')).rejects.toThrow('not a pinscope trace')
+    await expect(openTrace(source(Buffer.from('a\n')), 'x')).rejects.toThrow('the trace format is not known')
+    await expect(openTrace(source(gzipSync('a\n')), 'x')).rejects.toThrow('the trace format is not known')
+    await expect(openTrace(source(zstdFrame(Buffer.from('a\n'))), 'x')).rejects.toThrow('the trace format is not known')
     expect(closed).toBe(3)
   })
 

@@ -26,7 +26,7 @@ describe('limits: the last good value and the first bad one', () => {
 
   it('a line without end, above the rows', async () => {
     const endless = Buffer.alloc(limits.LINE_BYTES_MAX * 2, 'a')
-    await expect(scan(endless)).rejects.toThrow('not a pinscope trace')
+    await expect(scan(endless)).rejects.toThrow('the trace format is not known')
     await expect(scan(Buffer.concat([Buffer.from('# pinscope-trace 1\n# x '), endless]))).rejects.toThrow(
       'test:2:1: the line has more than',
     )

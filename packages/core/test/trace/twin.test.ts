@@ -10,12 +10,14 @@ import { readSimply } from './simple-reader.ts'
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 
 function csvFiles(): string[] {
-  return readdirSync(join(ROOT, 'traces'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.csv'))
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
-    // Files of other formats.
-    .filter((path) => !path.startsWith(join('traces', 'formats')))
-    .sort()
+  return (
+    readdirSync(join(ROOT, 'traces'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.csv'))
+      .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+      // Files of other formats.
+      .filter((path) => !path.startsWith(join('traces', 'formats')))
+      .sort()
+  )
 }
 
 function isTrace(path: string): boolean {
@@ -52,7 +54,7 @@ describe('the scanner and its slow twin read the same', () => {
   })
 
   it.each(tables)('%s is another table, and refused', async (path) => {
-    await expect(scan(readFileSync(join(ROOT, path)))).rejects.toThrow('not a pinscope trace')
+    await expect(scan(readFileSync(join(ROOT, path)))).rejects.toThrow('the trace format is not known')
   })
 
   it('a batch border, with segments in every row', async () => {

@@ -147,6 +147,7 @@ class Matcher {
       unmatchedReleases: this.open.unmatched,
       wrongKind: this.open.wrongKind,
       ambiguous: this.open.ambiguous,
+      framesAndAddresses: this.sawFrames && this.sawAddresses,
       groups: this.groups(open),
       warnings: this.warnings(),
     }

@@ -24,11 +24,14 @@ import type { ImportRow } from './import-row.ts'
 export class BatchWriter {
   readonly batch = new OpBatch()
   private readonly file: string
+  /** Rows are of records, not of lines. */
+  private readonly isBinary: boolean
   private readonly sumBytes = new Float64Array(1)
   private readonly rules = new RowRules(this.batch, this.sumBytes)
 
-  constructor(file: string) {
+  constructor(file: string, isBinary: boolean) {
     this.file = file
+    this.isBinary = isBinary
   }
 
   /** `originNs`: time of the trace's first row. Throws a TraceError for a row that no trace can have. */
@@ -97,7 +100,12 @@ export class BatchWriter {
 
   private refuse(row: ImportRow, what: string): TraceError {
     const problem = `it tells of ${what}, which no trace can have`
-    return new TraceError({ file: this.file, line: row.line, column: 0, problem, hint: '' })
+    return this.errorAt(row, problem, '')
+  }
+
+  private errorAt({ line }: ImportRow, what: string, hint: string): TraceError {
+    const problem = this.isBinary ? `record ${line}: ${what}` : what
+    return new TraceError({ file: this.file, line: this.isBinary ? 0 : line, column: 0, problem, hint })
   }
 
   private writeSegments(row: ImportRow, at: number): void {
@@ -129,13 +137,7 @@ export class BatchWriter {
       cellCount: 0,
       columnCount: 0,
     })
-    return new TraceError({
-      file: this.file,
-      line: row.line,
-      column: 0,
-      problem: `what it tells is no row of a trace: ${problem}`,
-      hint,
-    })
+    return this.errorAt(row, `what it tells is no row of a trace: ${problem}`, hint)
   }
 }
 

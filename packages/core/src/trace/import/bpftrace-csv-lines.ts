@@ -191,6 +191,7 @@ export class BpftraceCsvLines {
 
   private setDirect(row: ImportRow): void {
     if (this.direct === 'unknown') {
+      this.rows.takesRefusedAsBuffered = true
       this.rows.assume(UNKNOWN_DIRECT)
       return
     }

@@ -142,6 +142,7 @@ export class BpftraceJsonOperation {
     if (object.flags !== undefined) return this.count(object, 'flags')
     if (this.choices.direct === 'yes') return O_DIRECT
     if (this.choices.direct === 'no') return 0
+    this.rows.takesRefusedAsBuffered = true
     this.rows.assume(NO_FLAGS)
     return NONE
   }

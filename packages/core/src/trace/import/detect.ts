@@ -2,14 +2,12 @@ import type { ByteWindow } from '../byte-window.ts'
 import { DETECT_BYTES_MAX, DETECT_LINES_MAX } from '../limits.ts'
 import type { FileHead, TraceFormat } from './trace-format.ts'
 
-const UTF8_BOM = '\xef\xbb\xbf'
-
 /** The first bytes of the file, from the start of the window, which must hold them. */
 export function headOf(window: ByteWindow): FileHead {
   const end = Math.min(window.start + DETECT_BYTES_MAX, window.dataEnd)
   const bytes = window.bytes.slice(window.start, end)
   const text = Buffer.from(bytes).toString('latin1')
-  const all = (text.startsWith(UTF8_BOM) ? text.slice(UTF8_BOM.length) : text).split('\n')
+  const all = text.split('\n')
   const isWhole = window.ended && end === window.dataEnd
   const lines = (isWhole ? all : all.slice(0, -1))
     .map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
@@ -24,5 +22,17 @@ export async function fillHead(window: ByteWindow): Promise<void> {
 
 /** The formats that the head fits: one, unless formats are too alike, or none knows it. */
 export function formatsOf(head: FileHead, formats: readonly TraceFormat[]): TraceFormat[] {
-  return formats.filter((format) => format.detect(head))
+  const found = formats.filter((format) => format.detect(head))
+  return found.length === 0 && hasCutLine(head) ? formatsOf(withoutLastLine(head), formats) : found
+}
+
+/** Its last line has no end, as a recorder leaves it that was killed, and it is not the only one. */
+function hasCutLine({ text, lines }: FileHead): boolean {
+  return lines.length > 1 && !text.endsWith('\n') && text.length < DETECT_BYTES_MAX && !text.includes('\0')
+}
+
+function withoutLastLine({ bytes, text, lines }: FileHead): FileHead {
+  const end = text.lastIndexOf('\n') + 1
+  const isLast = lines.at(-1) === text.slice(end).replace(/\r$/, '')
+  return { bytes: bytes.subarray(0, end), text: text.slice(0, end), lines: isLast ? lines.slice(0, -1) : lines }
 }

@@ -47,7 +47,7 @@ export class ImportReader implements TraceReader {
     this.importer = importer
     this.rows = rows
     this.placing = layout
-    this.writer = new BatchWriter(header.name)
+    this.writer = new BatchWriter(header.name, importer.kind === 'records')
   }
 
   get files(): Dictionary {

@@ -1,3 +1,4 @@
+import { FLAG_DIRECT } from '../../iter/row-flags.ts'
 import {
   IMPORT_SEGMENTS_MAX,
   NAME_BYTES_MAX,
@@ -6,7 +7,7 @@ import {
   REORDER_ROWS_MAX,
   WAITING_SEGMENTS_MAX,
 } from '../limits.ts'
-import { END_NEVER, EVENT_IO } from '../op-batch.ts'
+import { END_NEVER, EVENT_IO, NONE } from '../op-batch.ts'
 import { printableMessage } from '../printable.ts'
 import { TraceError } from '../trace-error.ts'
 import { Clock } from './clock.ts'
@@ -22,6 +23,9 @@ import type { TraceFormat } from './trace-format.ts'
 /** Reason of {@link ImportRows.open}: a second operation under the same key. */
 const OVERTAKEN = 'operations without a recorded completion: another one began in their place'
 const HALF = 'calls whose second half was not recorded'
+const SECTOR_BYTES = 512
+const NOT_DIRECT =
+  'operations that succeeded, although their position, length or address is no multiple of 512 as direct I/O asks, are taken as buffered where the file tells nothing'
 const AWAITED_LONG = 'operations without a recorded completion: none came in the rows that followed'
 
 /**
@@ -39,6 +43,11 @@ export class ImportRows {
   timeText: (seconds: number, ns: number) => string = secondsText
   /** Time that the trace counts from; null: its first row. */
   originNs: number | null = null
+  /**
+   * Set by importers of system calls: an operation that succeeded, of which it is not known whether it was direct, and that direct
+   * I/O refuses (no whole sectors), was buffered.
+   */
+  takesRefusedAsBuffered = false
   /** Where an importer says how sure its directions and units are. */
   readonly doubts = new Doubts()
   /** Line, or record, at work: from 1. */
@@ -92,6 +101,7 @@ export class ImportRows {
     row.sequence = this.sequence++
     this.rowsPut++
     if (row.event === EVENT_IO) {
+      if (this.takesRefusedAsBuffered) this.settleConsumer(row)
       this.levels[row.level]! += 1
       this.doubts.add(row)
     }
@@ -220,13 +230,25 @@ export class ImportRows {
       reordered: this.clock.backwards,
       levels: Object.fromEntries(levels.filter(([, count]) => count > 0)),
       assumptions: this.notes.allAssumptions(),
-      doubts: [...this.notes.allDoubts(), ...this.doubts.sentences()],
+      doubts: this.allDoubts(lines),
     }
+  }
+
+  private settleConsumer(row: ImportRow): void {
+    if (row.consumer !== NONE || (row.flags & FLAG_DIRECT) !== 0 || !(row.resultBytes > 0) || isOfSectors(row)) return
+    row.consumer = this.consumerName('buffered')
+    this.assume(NOT_DIRECT)
   }
 
   /** More waits than a completion may hold back. */
   private isCrowded(): boolean {
     return this.reorder.size > PENDING_ROWS_MAX || this.segmentsWaiting > 2 * WAITING_SEGMENTS_MAX
+  }
+
+  private allDoubts(lines: number): string[] {
+    const doubts = [...this.notes.allDoubts(), ...this.doubts.sentences()]
+    if (doubts.length > 0 || this.rowsPut > 0 || lines === 0 || !this.isEnded) return doubts
+    return [`no row came of this file: is it ${this.format.title}? --input-format insists on another`]
   }
 
   /** An operation under way began before the earliest row that waits. */
@@ -263,6 +285,13 @@ export class ImportRows {
     if (names.isTooLong(id)) throw this.fail(0, `a name has more than ${NAME_BYTES_MAX} bytes`, '')
     throw this.fail(0, `more different names of ${what} than a trace can have`, 'Split the file.')
   }
+}
+
+/** What direct I/O takes on any disk: positions, lengths and addresses that are multiples of a sector. */
+function isOfSectors(row: ImportRow): boolean {
+  const parts = [Math.max(0, row.offsetBytes), Math.max(0, row.lengthBytes)]
+  for (let i = 0; i < row.segmentCount; i++) parts.push(row.segmentAddress[i]!, row.segmentLength[i]!)
+  return parts.every((bytes) => bytes % SECTOR_BYTES === 0)
 }
 
 function secondsText(seconds: number, ns: number): string {

@@ -15,12 +15,14 @@ import { ImportRows } from './import-rows.ts'
 import type { FileHead, ImportFormat, TraceFormat } from './trace-format.ts'
 
 const DEFAULT_LAYOUT = 'aligned'
+const UTF8_BOM = [0xef, 0xbb, 0xbf]
 const TAR_MAGIC_AT = 257
 const TAR_HINT = 'Unpack it into a pipe: tar xOzf FILE | pinscope replay - --input-format NAME'
 
 /** Opens a file that is not in pinscope's own text format; null when no format knows it and none was named. */
 export async function openForeign(window: ByteWindow, name: string, options: OpenOptions): Promise<TraceReader | null> {
   await fillHead(window)
+  if (UTF8_BOM.every((byte, index) => window.bytes[window.start + index] === byte)) window.start += UTF8_BOM.length
   const head = headOf(window)
   const formats = [...TRACE_FORMATS, ...(options.formats ?? [])]
   const format = chosenFormat(head, formats, name, options.format)
@@ -42,7 +44,6 @@ async function importReader(
   const values = optionValues(format, options.formatOptions ?? {}, name)
   const importer = await format.open({ rows, head, option: (option) => values.get(option) ?? '' })
   const header = { ...traceHeader(name, rows.attributes, COLUMN_NAMES), format: format.name }
-  if (head.text.startsWith('\xef\xbb\xbf')) window.start += 3
   return new ImportReader(header, window, importer, rows, layout)
 }
 

@@ -171,8 +171,10 @@ export class TracedTasks implements Descriptors {
       this.rows.assume(GIVEN_DIRECT)
       isDirect = this.direct === 'yes'
     }
-    if (isDirect === null) this.rows.assume(UNKNOWN_DIRECT)
-    else {
+    if (isDirect === null) {
+      this.rows.takesRefusedAsBuffered = true
+      this.rows.assume(UNKNOWN_DIRECT)
+    } else {
       if (isDirect) row.flags |= FLAG_DIRECT
       row.consumer = this.rows.consumerName(isDirect ? 'bio' : 'buffered')
     }

@@ -247,9 +247,9 @@ describe('bpftrace-csv', () => {
   it('says when nothing in it is an operation', async () => {
     const { rows, report } = await rowsOf('Attaching 23 probes...\n\n@x: 1\n')
     expect(rows).toEqual([])
-    expect(report.doubts).toEqual([
+    expect(report.doubts).toContain(
       'no line tells of an operation: docs/formats/bpftrace.md says what a script must print',
-    ])
+    )
   })
 
   it('is told apart by one line', async () => {
@@ -265,13 +265,13 @@ describe('bpftrace-csv', () => {
       entry(11, '1000:18446744073709551615;'),
       `X,3000,7,${EXIT}read,,,,,,,,-22\n`,
       request(6, 'addr=fffffffffffff000'),
+      entry(2, '8'),
     ].join('')
-    const { rows, skipped, report } = await rowsOfText(text, 'bpftrace-csv')
-    expect(rows).toEqual([])
+    const { rows, skipped } = await rowsOfText(text, 'bpftrace-csv')
+    expect(rows.map(({ line, call }) => [line, call])).toEqual([[6, 'read']])
     expect(skipped).toEqual({
       'operations with an address or a length above 2^53': 3,
       'returns of operations that are not in the file, or make no row': 2,
     })
-    expect(report.doubts).toEqual([])
   })
 })
