@@ -104,7 +104,7 @@ export const writeFlags = {
     helpValue: 'FILE',
     summary: 'Write to this file, whole or not at all; - is standard output, as is no -o.',
     description:
-      'Its name tells the format: .csv (pinscope’s own), .jsonl, .arrow (a file) or .arrows (a stream); .gz or .zst behind it compresses.',
+      'Its name tells the format: .csv (the format of pinscope), .jsonl, .arrow (a file) or .arrows (a stream); .gz or .zst behind it compresses.',
   }),
   to: Flags.string({
     helpValue: 'FORMAT',

@@ -27,7 +27,8 @@ export async function editTrace(
     for (const input of inputs) readers.push(await openInputTrace(input, options))
     const [first, ...rest] = readers
     const edited = edit([first, ...rest])
-    await writeTraceTo(target, edited, (rows) => progress?.update(inputs[0], { rows }))
+    const { rows } = await writeTraceTo(target, edited, (done) => progress?.update(inputs[0], { rows: done }))
+    if (rows === 0) process.stderr.write('no row is in it: the trace that was written is empty\n')
   } finally {
     progress?.erase()
   }

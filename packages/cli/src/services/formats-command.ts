@@ -32,7 +32,7 @@ export interface ListedLayout {
 const CORE = '@pinscope/core'
 const NATIVE: ListedFormat = {
   name: NATIVE_FORMAT,
-  title: 'pinscope’s own text',
+  title: 'the text format of pinscope',
   level: 'L3',
   record: 'pinscope trace record -- COMMAND; docs/trace-format.md describes it',
   clock: 'ns since the trace began',

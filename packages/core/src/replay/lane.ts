@@ -196,10 +196,9 @@ export class Lane {
     io.result = result
     this.audit?.returned(io, result)
     sums[OPERATIONS]++
-    if (result < 0) {
-      sums[ERRORS]++
-      if (result === EINVAL && batch.resultBytes[row] > 0) sums[REFUSED]++
-    } else sums[BYTES] += result
+    if (result < 0) sums[ERRORS]++
+    else sums[BYTES] += result
+    if (result === EINVAL && batch.resultBytes[row] > 0) sums[REFUSED]++
     const end = batch.endNs[row]
     if (result < 0 || end === END_SYNCHRONOUS) {
       const pages = batch.id[row] === NONE ? 0 : io.pagesKept()

@@ -4,9 +4,9 @@ import * as Flags from '@oclif/core/flags'
 import { inputFlags, json, laneFlags, writeFlags } from '../../flags.ts'
 
 export default class TraceConvert extends Command {
-  static override summary = 'Write a trace in another format: pinscope’s own text, JSON Lines or Arrow.'
+  static override summary = 'Write a trace in another format: the text format of pinscope, JSON Lines or Arrow.'
   static override description =
-    'Reads pinscope’s own format and every format that `pinscope formats` lists. Where a recording has no addresses, --layout says where buffers lie, and the header of what is written says so too. What was read, passed over and taken for granted is told on standard error.'
+    'Reads the format of pinscope and every format that `pinscope formats` lists. Where a recording has no addresses, --layout says where buffers lie, and the header of what is written says so too. What was read, passed over and taken for granted is told on standard error.'
   static override examples = [
     '<%= config.bin %> trace convert traces/formats/strace-raw.txt -o raw.csv',
     '<%= config.bin %> trace convert disk.blktrace.zst -o disk.arrow --layout worst',

@@ -16,7 +16,7 @@ export default class TraceRecord extends Command {
       helpValue: 'FILE',
       summary: 'Write the trace to this file, whole or not at all; - is standard output.',
       description:
-        'Without it: COMMAND.trace.csv in this folder, if no such file is there. Its name tells the format: .csv (pinscope’s own), .jsonl, .arrow or .arrows; .gz or .zst behind it compresses.',
+        'Without it: COMMAND.trace.csv in this folder, if no such file is there. Its name tells the format: .csv (the format of pinscope), .jsonl, .arrow or .arrows; .gz or .zst behind it compresses.',
     }),
     to: Flags.string({
       helpValue: 'FORMAT',

@@ -6,6 +6,7 @@ import { fault, readBuffer, readVector } from './buffer.ts'
 import type { CallFault, StraceCall } from './call-line.ts'
 
 /** Why a call whose memory no program can have makes no row. */
+const LARGE_COUNT = /^(\d{16,20}|0x[0-9a-f]{14,16})$/
 export const IMPOSSIBLE = 'calls with an address or a length that no memory has'
 
 const CUT_ASSUMED =
@@ -34,6 +35,8 @@ export function fillIoRow(
   const memory = args[ARGUMENT_BUFFER]!
   const countPiece = args[ARGUMENT_COUNT]!
   const count = numberOf(countPiece.text)
+  // Above 2^53: read(2) takes it (SSIZE_MAX) and moves less, which is not told here.
+  if (count === null && LARGE_COUNT.test(countPiece.text)) return IMPOSSIBLE
   if (count === null) return fault(countPiece, call.isVector ? 'the number of segments' : 'the count', 'a number')
   const told = call.isVector ? readVector(row, line, memory, count) : readBuffer(row, memory, count)
   if (typeof told === 'object') return told
