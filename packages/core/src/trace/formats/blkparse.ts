@@ -8,11 +8,11 @@ import {
   MINOR_MAX,
   PASSTHROUGH,
   readRwbs,
-} from '../import/block-event.ts'
-import { BlockOperations } from '../import/block-operations.ts'
-import { BLOCK_OPTIONS, blockChoice } from '../import/block-options.ts'
-import { CPUS, doubtGaps, SequenceGaps } from '../import/sequence-gaps.ts'
-import { latin1 } from '../import/text.ts'
+} from '../import/block/block-event.ts'
+import { BlockOperations } from '../import/block/block-operations.ts'
+import { BLOCK_OPTIONS, blockChoice } from '../import/block/block-options.ts'
+import { CPUS, doubtGaps, SequenceGaps } from '../import/block/sequence-gaps.ts'
+import { latin1 } from '../import/text/text.ts'
 import type { ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
 import { MM_MAX } from '../limits.ts'
 import { quotedText } from '../printable.ts'

@@ -16,7 +16,7 @@ import {
   TN_MESSAGE,
   TN_PROCESS,
   TN_TIMESTAMP,
-} from '../import/blktrace-record.ts'
+} from '../import/block/blktrace-record.ts'
 import {
   BlockEvent,
   DISCARDS,
@@ -26,10 +26,10 @@ import {
   PASSTHROUGH,
   WRITE_ZEROES,
   ZONE_COMMANDS,
-} from '../import/block-event.ts'
-import { BlockOperations } from '../import/block-operations.ts'
-import { BLOCK_OPTIONS, blockChoice } from '../import/block-options.ts'
-import { CPUS, doubtGaps, SequenceGaps } from '../import/sequence-gaps.ts'
+} from '../import/block/block-event.ts'
+import { BlockOperations } from '../import/block/block-operations.ts'
+import { BLOCK_OPTIONS, blockChoice } from '../import/block/block-options.ts'
+import { CPUS, doubtGaps, SequenceGaps } from '../import/block/sequence-gaps.ts'
 import type { ImportContext, ImportFormat, RecordImporter } from '../import/trace-format.ts'
 import { MM_MAX } from '../limits.ts'
 

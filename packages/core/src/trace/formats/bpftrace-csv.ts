@@ -1,7 +1,7 @@
-import { BpftraceCsvLines, isBpftraceCsvLine } from '../import/bpftrace-csv-lines.ts'
-import { BpftraceOperations, TAKEN_AS_FILES } from '../import/bpftrace-operations.ts'
-import { DIRECT_OPTION } from '../import/tasks.ts'
-import { latin1 } from '../import/text.ts'
+import { BpftraceCsvLines, isBpftraceCsvLine } from '../import/bpftrace/bpftrace-csv-lines.ts'
+import { BpftraceOperations, TAKEN_AS_FILES } from '../import/bpftrace/bpftrace-operations.ts'
+import { DIRECT_OPTION } from '../import/calls/tasks.ts'
+import { latin1 } from '../import/text/text.ts'
 import type { ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
 
 const LOST = /^Lost (\d{1,15}) events$/

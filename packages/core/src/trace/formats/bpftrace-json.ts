@@ -1,8 +1,8 @@
-import { BpftraceCsvLines, isBpftraceCsvLine } from '../import/bpftrace-csv-lines.ts'
-import { BpftraceJsonOperation, type JsonObject } from '../import/bpftrace-json-operation.ts'
-import { BpftraceOperations, TAKEN_AS_FILES } from '../import/bpftrace-operations.ts'
-import { DIRECT_OPTION } from '../import/tasks.ts'
-import { latin1 } from '../import/text.ts'
+import { BpftraceCsvLines, isBpftraceCsvLine } from '../import/bpftrace/bpftrace-csv-lines.ts'
+import { BpftraceJsonOperation, type JsonObject } from '../import/bpftrace/bpftrace-json-operation.ts'
+import { BpftraceOperations, TAKEN_AS_FILES } from '../import/bpftrace/bpftrace-operations.ts'
+import { DIRECT_OPTION } from '../import/calls/tasks.ts'
+import { latin1 } from '../import/text/text.ts'
 import type { ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
 import { LINE_BYTES_MAX } from '../limits.ts'
 

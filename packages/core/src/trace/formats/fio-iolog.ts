@@ -1,6 +1,6 @@
 import { ITER_DEST, ITER_SOURCE } from '../../iter/iter-type.ts'
 import { FLAG_DIRECT } from '../../iter/row-flags.ts'
-import { countOf, latin1 } from '../import/text.ts'
+import { countOf, latin1 } from '../import/text/text.ts'
 import type { ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
 import { quotedText } from '../printable.ts'
 

@@ -1,9 +1,9 @@
 import type { ImportRows } from '../import/import-rows.ts'
-import { ftraceFrame } from '../import/stack-text.ts'
-import { latin1 } from '../import/text.ts'
-import { TRACEPOINT_OPTIONS, TraceEvents } from '../import/trace-events.ts'
+import { latin1 } from '../import/text/text.ts'
 import type { FileHead, ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
-import { ftraceHead } from '../import/tracepoint.ts'
+import { ftraceFrame } from '../import/tracepoints/stack-text.ts'
+import { TRACEPOINT_OPTIONS, TraceEvents } from '../import/tracepoints/trace-events.ts'
+import { ftraceHead } from '../import/tracepoints/tracepoint.ts'
 import { quotedText } from '../printable.ts'
 
 /** @kernel kernel/trace/trace.c: print_trace_header, test_cpu_buff_start; trace-cmd: tracecmd.c, trace-read.c */

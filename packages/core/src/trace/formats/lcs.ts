@@ -1,5 +1,5 @@
-import { CACHE_OPTIONS, type CacheRecordForm, CacheRequests } from '../import/cache-requests.ts'
-import { u32At, u64At } from '../import/little-endian.ts'
+import { CACHE_OPTIONS, type CacheRecordForm, CacheRequests } from '../import/cache/cache-requests.ts'
+import { u32At, u64At } from '../import/text/little-endian.ts'
 import type { FileHead, ImportContext, ImportFormat } from '../import/trace-format.ts'
 import { NONE } from '../op-batch.ts'
 

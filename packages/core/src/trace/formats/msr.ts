@@ -1,9 +1,9 @@
 import { ITER_DEST, ITER_SOURCE } from '../../iter/iter-type.ts'
 import { FLAG_DIRECT } from '../../iter/row-flags.ts'
-import { assumeBlockRequests } from '../import/block-requests.ts'
-import { type CellCodes, fileCodes } from '../import/cell-codes.ts'
-import { DataSetLine } from '../import/data-set-line.ts'
-import { nsOf, TIME_FILETIME } from '../import/decimal-time.ts'
+import { assumeBlockRequests } from '../import/block/block-requests.ts'
+import { type CellCodes, fileCodes } from '../import/text/cell-codes.ts'
+import { DataSetLine } from '../import/text/data-set-line.ts'
+import { nsOf, TIME_FILETIME } from '../import/text/decimal-time.ts'
 import type { ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
 
 const NAMES = ['Timestamp', 'Hostname', 'DiskNumber', 'Type', 'Offset', 'Size', 'ResponseTime']

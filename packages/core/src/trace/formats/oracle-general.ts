@@ -1,4 +1,9 @@
-import { CACHE_OPTIONS, type CacheRecordForm, CacheRequests, mayBeCacheRecords } from '../import/cache-requests.ts'
+import {
+  CACHE_OPTIONS,
+  type CacheRecordForm,
+  CacheRequests,
+  mayBeCacheRecords,
+} from '../import/cache/cache-requests.ts'
 import type { FileHead, ImportFormat } from '../import/trace-format.ts'
 import { NONE } from '../op-batch.ts'
 

@@ -1,9 +1,9 @@
 import type { ImportRows } from '../import/import-rows.ts'
-import { perfFrame } from '../import/stack-text.ts'
-import { latin1 } from '../import/text.ts'
-import { TRACEPOINT_OPTIONS, TraceEvents } from '../import/trace-events.ts'
+import { latin1 } from '../import/text/text.ts'
 import type { ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
-import { perfHead, type TracepointHead } from '../import/tracepoint.ts'
+import { perfFrame } from '../import/tracepoints/stack-text.ts'
+import { TRACEPOINT_OPTIONS, TraceEvents } from '../import/tracepoints/trace-events.ts'
+import { perfHead, type TracepointHead } from '../import/tracepoints/tracepoint.ts'
 import { quotedText } from '../printable.ts'
 
 /** How the output of `--header` begins. With hundreds of events the header is longer than what is looked at. */

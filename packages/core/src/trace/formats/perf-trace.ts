@@ -1,7 +1,9 @@
-import { decorationOf, numberOf } from '../import/call-arguments.ts'
-import { errnoOf } from '../import/errno-names.ts'
+import { decorationOf, numberOf } from '../import/calls/call-arguments.ts'
+import { errnoOf } from '../import/calls/errno-names.ts'
+import { ARGUMENT_COUNT, type IoCall, ioCallOf, passedOverCall } from '../import/calls/io-calls.ts'
+import { SystemCalls, type Task } from '../import/calls/system-calls.ts'
+import { DIRECT_OPTION, TracedTasks } from '../import/calls/tasks.ts'
 import type { ImportRows } from '../import/import-rows.ts'
-import { ARGUMENT_COUNT, type IoCall, ioCallOf, passedOverCall } from '../import/io-calls.ts'
 import {
   type CallHead,
   callHead,
@@ -11,9 +13,7 @@ import {
   perfArguments,
 } from '../import/perf-trace/call-line.ts'
 import { withoutColours } from '../import/strace/line-head.ts'
-import { SystemCalls, type Task } from '../import/system-calls.ts'
-import { DIRECT_OPTION, TracedTasks } from '../import/tasks.ts'
-import { latin1 } from '../import/text.ts'
+import { latin1 } from '../import/text/text.ts'
 import type { FileHead, ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
 import { NONE } from '../op-batch.ts'
 import { quotedText } from '../printable.ts'

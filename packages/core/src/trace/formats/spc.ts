@@ -1,9 +1,9 @@
 import { FLAG_DIRECT } from '../../iter/row-flags.ts'
-import { assumeBlockRequests } from '../import/block-requests.ts'
-import { type CellCodes, FILE_UNWANTED, fileCodes, onlyOption, wantedOf } from '../import/cell-codes.ts'
-import { DataSetLine } from '../import/data-set-line.ts'
-import { TIME_SECONDS } from '../import/decimal-time.ts'
-import { SECTOR_BYTES } from '../import/size-units.ts'
+import { assumeBlockRequests } from '../import/block/block-requests.ts'
+import { type CellCodes, FILE_UNWANTED, fileCodes, onlyOption, wantedOf } from '../import/text/cell-codes.ts'
+import { DataSetLine } from '../import/text/data-set-line.ts'
+import { TIME_SECONDS } from '../import/text/decimal-time.ts'
+import { SECTOR_BYTES } from '../import/text/size-units.ts'
 import type { ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
 
 const NAMES = ['ASU', 'LBA', 'Size', 'Opcode', 'Timestamp']

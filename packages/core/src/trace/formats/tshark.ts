@@ -1,7 +1,7 @@
-import { type QuotedCells, quotedCells } from '../import/quoted-cells.ts'
-import { type RdmaOperation, rdmaOperation } from '../import/rdma-opcode.ts'
-import { integerOf, latin1, secondsOf } from '../import/text.ts'
+import { type QuotedCells, quotedCells } from '../import/text/quoted-cells.ts'
+import { integerOf, latin1, secondsOf } from '../import/text/text.ts'
 import type { ImportContext, ImportFormat, LineImporter } from '../import/trace-format.ts'
+import { type RdmaOperation, rdmaOperation } from '../import/tshark/rdma-opcode.ts'
 import { quotedText } from '../printable.ts'
 
 const TIME = 'frame.time_epoch'

@@ -1,7 +1,7 @@
 import { FLAG_DIRECT } from '../../iter/row-flags.ts'
-import { assumeBlockRequests } from '../import/block-requests.ts'
-import { u16At, u32At, u64At } from '../import/little-endian.ts'
-import { directionOfCommand, passedOverCommand } from '../import/scsi-commands.ts'
+import { assumeBlockRequests } from '../import/block/block-requests.ts'
+import { directionOfCommand, passedOverCommand } from '../import/scsi/scsi-commands.ts'
+import { u16At, u32At, u64At } from '../import/text/little-endian.ts'
 import type { FileHead, ImportContext, ImportFormat, RecordImporter } from '../import/trace-format.ts'
 
 /** A record of one version: its bytes, and where the fields begin in it. */

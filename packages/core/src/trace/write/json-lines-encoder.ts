@@ -1,7 +1,7 @@
 import { ITER_BVEC, ITER_FOLIOQ, ITER_MIXED, ITER_TYPE_NAMES, ITER_XARRAY } from '../../iter/iter-type.ts'
 import { KVEC_OFFSET } from '../../iter/segment-table.ts'
 import type { Dictionary } from '../dictionary.ts'
-import { JSON_LINES_FORMAT } from '../import/json-header.ts'
+import { JSON_LINES_FORMAT } from '../import/json/json-header.ts'
 import {
   BACKING_NAMES,
   END_NEVER,

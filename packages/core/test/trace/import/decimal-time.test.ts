@@ -8,7 +8,7 @@ import {
   TIME_US,
   timeInto,
   timeText,
-} from '../../../src/trace/import/decimal-time.ts'
+} from '../../../src/trace/import/text/decimal-time.ts'
 
 /** Seconds and ns of the text, or null when it is refused. */
 function read(text: string, unit: number): [number, number] | null {

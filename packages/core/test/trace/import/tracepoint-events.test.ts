@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { foldStack, ftraceFrame, perfFrame } from '../../../src/trace/import/stack-text.ts'
+import { foldStack, ftraceFrame, perfFrame } from '../../../src/trace/import/tracepoints/stack-text.ts'
 import {
   argumentsOf,
   fieldsOf,
@@ -7,7 +7,7 @@ import {
   perfHead,
   resultOf,
   stringArgument,
-} from '../../../src/trace/import/tracepoint.ts'
+} from '../../../src/trace/import/tracepoints/tracepoint.ts'
 import { openTrace } from '../../../src/trace/open-trace.ts'
 import { chunked, columnsOf } from '../columns-as-rows.ts'
 import { claimsOf } from '../formats/import-suite.ts'

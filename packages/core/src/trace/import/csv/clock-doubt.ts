@@ -1,4 +1,4 @@
-import { TIME_FILETIME } from '../decimal-time.ts'
+import { TIME_FILETIME } from '../text/decimal-time.ts'
 import { TIME_UNITS, type UnitColumn } from './column-part.ts'
 
 /** Recordings are of these years; beyond the last a clock that counts from 1970 is in the wrong unit. */

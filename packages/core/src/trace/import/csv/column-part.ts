@@ -3,8 +3,8 @@ import { FLAG_NAMES, type FlagName } from '../../../iter/row-flags.ts'
 import { closestWord } from '../../did-you-mean.ts'
 import { COLUMNS_MAX } from '../../limits.ts'
 import { quotedText } from '../../printable.ts'
-import { TIME_FILETIME, TIME_MS, TIME_NS, TIME_SECONDS, TIME_US } from '../decimal-time.ts'
-import { SIZE_UNITS } from '../size-units.ts'
+import { TIME_FILETIME, TIME_MS, TIME_NS, TIME_SECONDS, TIME_US } from '../text/decimal-time.ts'
+import { SIZE_UNITS } from '../text/size-units.ts'
 
 /** Units of time by the name that `--columns` takes. */
 export const TIME_UNITS: ReadonlyMap<string, number> = new Map([

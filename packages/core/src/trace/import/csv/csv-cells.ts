@@ -1,6 +1,6 @@
 import { QUOTE } from '../../text-cell.ts'
 import type { ImportRows } from '../import-rows.ts'
-import { LineCells } from '../line-cells.ts'
+import { LineCells } from '../text/line-cells.ts'
 import { type ParseRecords, QuotedRecord } from './quoted-record.ts'
 
 const SPACE = 32

@@ -2,7 +2,7 @@ import { LINE_BYTES_MAX } from '../../limits.ts'
 import { LINE_FEED, QUOTE } from '../../text-cell.ts'
 import type { TraceError } from '../../trace-error.ts'
 import type { ImportRows } from '../import-rows.ts'
-import type { LineCells } from '../line-cells.ts'
+import type { LineCells } from '../text/line-cells.ts'
 
 /** Cells of CSV records out of their quotes, as csv-parse finds them; null when a quote stands where none may. */
 export type ParseRecords = (bytes: Uint8Array, delimiter: string) => Uint8Array[][] | null

@@ -1,6 +1,6 @@
 import { NONE } from '../../op-batch.ts'
 import type { ImportRow } from '../import-row.ts'
-import { SECTOR_BYTES } from '../size-units.ts'
+import { SECTOR_BYTES } from '../text/size-units.ts'
 import { type ColumnsHint, counted } from './columns-hint.ts'
 
 /** Fewer operations tell nothing. */

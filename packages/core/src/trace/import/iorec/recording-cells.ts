@@ -1,7 +1,7 @@
 import { quotedText } from '../../printable.ts'
 import type { TraceError } from '../../trace-error.ts'
-import { cellColumn, cellsOfLine } from '../csv-line.ts'
 import type { ImportRows } from '../import-rows.ts'
+import { cellColumn, cellsOfLine } from '../text/csv-line.ts'
 import { RECORDING_COLUMNS } from './recording-head.ts'
 
 /** The cells of one row of a recording, by the names of its columns. */

@@ -1,6 +1,6 @@
-import { type BlockEvent, DISCARDS, EMPTY_REQUESTS, errnoOf, FLUSHES } from '../block-event.ts'
-import { LETTERS } from '../block-tracepoints.ts'
-import { numberOf } from '../call-arguments.ts'
+import { type BlockEvent, DISCARDS, EMPTY_REQUESTS, errnoOf, FLUSHES } from '../block/block-event.ts'
+import { numberOf } from '../calls/call-arguments.ts'
+import { LETTERS } from '../tracepoints/block-tracepoints.ts'
 
 const SECTOR_BYTES = 512
 const OFFSET_MAX = Number.MAX_SAFE_INTEGER

@@ -1,11 +1,11 @@
 import { PENDING_MAX } from '../../limits.ts'
 import { NONE } from '../../op-batch.ts'
-import { numberOf } from '../call-arguments.ts'
+import { numberOf } from '../calls/call-arguments.ts'
+import { ioCallOf, passedOverCall } from '../calls/io-calls.ts'
+import { SystemCalls, type Task } from '../calls/system-calls.ts'
+import { TracedTasks } from '../calls/tasks.ts'
 import type { ImportRow } from '../import-row.ts'
 import type { ImportRows } from '../import-rows.ts'
-import { ioCallOf, passedOverCall } from '../io-calls.ts'
-import { SystemCalls, type Task } from '../system-calls.ts'
-import { TracedTasks } from '../tasks.ts'
 import { elementsOf } from './event-line.ts'
 
 type Fields = ReadonlyMap<string, string>

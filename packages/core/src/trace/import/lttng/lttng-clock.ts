@@ -1,5 +1,5 @@
-import { secondsOf, ticksOf } from '../text.ts'
-import { type SplitTime, TimeOfDay, timeOfDayText } from '../time-of-day.ts'
+import { secondsOf, ticksOf } from '../text/text.ts'
+import { type SplitTime, TimeOfDay, timeOfDayText } from '../text/time-of-day.ts'
 
 /** The forms that babeltrace2 writes times in. */
 type TimeForm = 'day' | 'date' | 'seconds' | 'cycles'

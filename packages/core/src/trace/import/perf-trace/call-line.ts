@@ -1,5 +1,5 @@
-import { followedArguments } from '../followed-arguments.ts'
-import { ioCallOf } from '../io-calls.ts'
+import { followedArguments } from '../calls/followed-arguments.ts'
+import { ioCallOf } from '../calls/io-calls.ts'
 
 /** Head of a line: when a call began, and whose it is. */
 export interface CallHead {

@@ -1,5 +1,5 @@
 import { quotedText } from '../../printable.ts'
-import { numberOf } from '../call-arguments.ts'
+import { numberOf } from '../calls/call-arguments.ts'
 import type { ImportRow } from '../import-row.ts'
 import type { CallFault } from './call-line.ts'
 import { innerPieces, type Piece } from './split-arguments.ts'

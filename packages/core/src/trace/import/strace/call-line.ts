@@ -1,6 +1,6 @@
 import { quotedText } from '../../printable.ts'
-import { errnoOf } from '../errno-names.ts'
-import { integerOf } from '../text.ts'
+import { errnoOf } from '../calls/errno-names.ts'
+import { integerOf } from '../text/text.ts'
 import { type Piece, splitPieces } from './split-arguments.ts'
 
 /** A system call that has returned, as a line of strace has it. */

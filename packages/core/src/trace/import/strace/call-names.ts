@@ -1,6 +1,6 @@
-import type { CallArguments } from '../call-arguments.ts'
-import { followedArguments } from '../followed-arguments.ts'
-import { unescaped } from '../quoted.ts'
+import type { CallArguments } from '../calls/call-arguments.ts'
+import { followedArguments } from '../calls/followed-arguments.ts'
+import { unescaped } from '../text/quoted.ts'
 import type { Piece } from './split-arguments.ts'
 
 /** The arguments of a call that is followed, by the kernel's names: strace prints them in its order. Of any other call, none. */

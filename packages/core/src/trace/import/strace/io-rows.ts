@@ -1,7 +1,14 @@
-import { hasFlag, numberOf } from '../call-arguments.ts'
+import { hasFlag, numberOf } from '../calls/call-arguments.ts'
+import {
+  ARGUMENT_BUFFER,
+  ARGUMENT_COUNT,
+  type IoCall,
+  positionOf,
+  RWF_NOWAIT,
+  rowFlagsOfRwf,
+} from '../calls/io-calls.ts'
 import type { ImportRow } from '../import-row.ts'
 import type { ImportRows } from '../import-rows.ts'
-import { ARGUMENT_BUFFER, ARGUMENT_COUNT, type IoCall, positionOf, RWF_NOWAIT, rowFlagsOfRwf } from '../io-calls.ts'
 import { fault, readBuffer, readVector } from './buffer.ts'
 import type { CallFault, StraceCall } from './call-line.ts'
 

@@ -1,5 +1,5 @@
-import { secondsOf } from '../text.ts'
-import { type SplitTime, TimeOfDay, timeOfDayText } from '../time-of-day.ts'
+import { secondsOf } from '../text/text.ts'
+import { type SplitTime, TimeOfDay, timeOfDayText } from '../text/time-of-day.ts'
 
 /** The forms that times of strace come in. */
 type TimeForm = 'unix' | 'day' | 'delta' | 'none'
