@@ -60,7 +60,7 @@ describe('progress', () => {
     }
     const at = (ms: number) => {
       clock.ms = ms
-      progress.update(input, { rows: 500_000, bytesRead: 25e6, pinsOpen: 64 })
+      progress.update(input, { rows: 500_000, pinsOpen: 64 })
     }
     return { written, at, progress }
   }
