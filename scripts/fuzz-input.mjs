@@ -60,7 +60,8 @@ const INTEGERS = [0, 1, 2, 7, 8, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000
 /** One to eight changes of `bytes`; `other` is a file that pieces are taken from. */
 export function mutated(bytes, other, random) {
   let data = Buffer.from(bytes)
-  for (let changes = 1 + random(1 + random(6)); changes > 0; changes--) data = CHANGES[random(CHANGES.length)](data, other, random)
+  for (let changes = 1 + random(1 + random(6)); changes > 0; changes--)
+    data = CHANGES[random(CHANGES.length)](data, other, random)
   return data
 }
 

@@ -51,7 +51,7 @@ export class BpftraceRows {
   take(event: BpftraceEvent): void {
     if (event.kind !== 'N') {
       this.firstNs ??= event.ns
-      this.nowNs = event.ns - this.firstNs
+      this.nowNs = Math.max(this.nowNs, event.ns - this.firstNs) // one that came too late is told as of now
     }
     this.handle(event)
     this.flush()

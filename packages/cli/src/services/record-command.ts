@@ -5,7 +5,7 @@ import { openTrace, type TraceReader, UsageError } from '@pinscope/core'
 import { counted } from '../render/text.ts'
 import { openByteOutput } from './byte-output.ts'
 import { didYouMean } from './did-you-mean.ts'
-import { realPath } from './output.ts'
+import { isSpecial, realPath } from './output.ts'
 import { recorderProgram } from './record-build.ts'
 import { type Ended, type Recorder, startRecorder } from './record-run.ts'
 import { passSignalsTo } from './record-signals.ts'
@@ -33,8 +33,7 @@ export async function recordCommand(
   checkMachine()
   const output = outputOf(command[0], flags)
   const keep = flags.raw ? keepRaw(output) : keepTrace(output, flags.to)
-  const folder = output === '-' ? tmpdir() : dirname(realPath(output))
-  const recorder = await start(cacheDir, command, flags, folder)
+  const recorder = await start(cacheDir, command, flags, folderFor(output))
   const ended = await endOf(recorder)
   await keep(recorder, ended)
   return ended.status
@@ -62,6 +61,12 @@ async function start(
   return startBpftrace(command, { pins: flags.pins, folder })
 }
 
+/** Where the recorder keeps what is not sorted yet: where the trace will be, as far as there is such a place. */
+function folderFor(output: string): string {
+  const target = realPath(output)
+  return output === '-' || isSpecial(output, target) ? tmpdir() : dirname(target)
+}
+
 function checkBackend({ backend, pages }: RecordFlags): void {
   if (backend === 'bpftrace' && pages) {
     throw new UsageError('--pages goes with --backend ptrace', 'bpftrace does not see what backs a buffer.')
@@ -83,11 +88,14 @@ export function checkMachine(platform: string = process.platform, arch: string =
 }
 
 /** Where the trace goes. A name that nobody chose takes the place of no file. */
-export function outputOf(program: string, { output, raw }: Pick<RecordFlags, 'output' | 'raw'>): string {
+export function outputOf(
+  program: string,
+  { output, raw }: Pick<RecordFlags, 'output' | 'raw'>,
+  exists: (name: string) => boolean = existsSync,
+): string {
   if (output !== undefined) return output
   const name = `${basename(program)}.${raw ? 'iorec' : 'trace'}.csv`
-  if (existsSync(name))
-    throw new UsageError(`${name} is there already`, `Say -o ${name} to replace it, or another name.`)
+  if (exists(name)) throw new UsageError(`${name} is there already`, `Say -o ${name} to replace it, or another name.`)
   return name
 }
 

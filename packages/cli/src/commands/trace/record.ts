@@ -42,6 +42,8 @@ export default class TraceRecord extends Command {
       summary: 'ptrace (all there is to see), or bpftrace (root; disturbs hot programs less).',
     }),
   }
+
+  // A word that is no flag is not part of the command's own name.
   static override strict = false
 
   async run(): Promise<void> {
