@@ -12,3 +12,9 @@ export function commandOf(words: readonly string[]): { flagWords: string[]; comm
   }
   return { flagWords: words.slice(0, at), command: [program, ...rest] }
 }
+
+/** Words before the `--` that are no flags. @throws UsageError */
+export function refuseWords(words: readonly unknown[]): void {
+  if (words.length === 0) return
+  throw new UsageError(`unexpected argument: ${words[0]}`, 'The command stands behind the two dashes.')
+}

@@ -47,9 +47,10 @@ export default class TraceRecord extends Command {
   static override strict = false
 
   async run(): Promise<void> {
-    const { commandOf } = await import('../../services/record-words.ts')
+    const { commandOf, refuseWords } = await import('../../services/record-words.ts')
     const { flagWords, command } = commandOf(this.argv)
-    const { flags } = await this.parse(TraceRecord, flagWords)
+    const { flags, argv } = await this.parse(TraceRecord, flagWords)
+    refuseWords(argv)
     const { recordCommand } = await import('../../services/record-command.ts')
     process.exitCode = await recordCommand(this.config.cacheDir, command, flags)
   }
