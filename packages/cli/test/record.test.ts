@@ -236,6 +236,7 @@ describe('what cannot be recorded', () => {
     [['dd', ...nothing], 'unexpected argument: dd', ''],
     [['--pin', ...nothing], 'unknown flag --pin', 'Did you mean --pins?'],
     [['--backend', 'dtrace', ...nothing], 'unknown backend "dtrace"', 'There are: ptrace, bpftrace.'],
+    [['--raw', '--to', 'csv', ...nothing], '--to and --raw exclude each other', 'trace convert'],
     [['-o', 'nowhere/x.csv', ...nothing], 'there is no folder nowhere', ''],
     [['-o', 'x.trace', ...nothing], '-o x.trace: its name does not tell a format', '--to csv'],
   ])('%j', async (words, problem, hint) => {

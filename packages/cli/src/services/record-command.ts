@@ -29,7 +29,7 @@ export async function recordCommand(
   command: readonly [string, ...string[]],
   flags: RecordFlags,
 ): Promise<number> {
-  checkBackend(flags)
+  checkFlags(flags)
   checkMachine()
   const output = outputOf(command[0], flags)
   const keep = flags.raw ? keepRaw(output) : keepTrace(output, flags.to)
@@ -67,7 +67,10 @@ function folderFor(output: string): string {
   return output === '-' || isSpecial(output, target) ? tmpdir() : dirname(target)
 }
 
-function checkBackend({ backend, pages }: RecordFlags): void {
+function checkFlags({ backend, pages, raw, to }: RecordFlags): void {
+  if (raw && to !== undefined) {
+    throw new UsageError('--to and --raw exclude each other', 'Record with --raw, and then `trace convert` it.')
+  }
   if (backend === 'bpftrace' && pages) {
     throw new UsageError('--pages goes with --backend ptrace', 'bpftrace does not see what backs a buffer.')
   }
