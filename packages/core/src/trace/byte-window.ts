@@ -4,6 +4,7 @@ import { LINE_FEED } from './text-cell.ts'
 
 /** Most bytes added at a time; a longer chunk is taken in pieces. */
 const PIECE_BYTES = 1 << 18
+const UTF8_BOM = [0xef, 0xbb, 0xbf]
 
 /**
  * The part of a byte stream that is being read: whole lines and the beginning of the next. One buffer, which grows to
@@ -57,6 +58,12 @@ export class ByteWindow {
   async close(): Promise<void> {
     this.ended = true
     await this.chunks.return?.()
+  }
+
+  /** Passes over a byte order mark, if one stands at the start. It must be filled that far. */
+  passByteOrderMark(): void {
+    const isThere = UTF8_BOM.every((byte, index) => this.bytes[this.start + index] === byte)
+    if (isThere && this.dataEnd - this.start >= UTF8_BOM.length) this.start += UTF8_BOM.length
   }
 
   /** What is not read yet, as a stream. */

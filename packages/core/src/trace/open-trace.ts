@@ -13,7 +13,6 @@ const GZIP_MAGIC = [0x1f, 0x8b]
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd]
 /** A zstd file may begin with a skippable frame: 0x184d2a5? in little endian. */
 const ZSTD_SKIPPABLE_MAGIC = [0x2a, 0x4d, 0x18]
-const UTF8_BOM = [0xef, 0xbb, 0xbf]
 /** Enough to tell the carriers apart. */
 const MAGIC_BYTES = 4
 
@@ -105,7 +104,7 @@ async function* rest(head: Uint8Array, source: AsyncIterator<Uint8Array>): Async
 /** Reads up to the header row and leaves the window at the first row. */
 async function readHeader(window: ByteWindow, file: string): Promise<TraceReader> {
   await fillLine(window, file, 1)
-  if (begins(window.bytes.subarray(window.start, window.end), UTF8_BOM)) window.start += UTF8_BOM.length
+  window.passByteOrderMark()
   if (window.start === window.end) {
     throw new TraceError({ file, line: 1, column: 1, problem: 'the trace is empty', hint: EMPTY_HINT })
   }

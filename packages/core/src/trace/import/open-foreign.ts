@@ -15,14 +15,13 @@ import { ImportRows } from './import-rows.ts'
 import type { FileHead, ImportFormat, TraceFormat } from './trace-format.ts'
 
 const DEFAULT_LAYOUT = 'aligned'
-const UTF8_BOM = [0xef, 0xbb, 0xbf]
 const TAR_MAGIC_AT = 257
 const TAR_HINT = 'Unpack it into a pipe: tar xOzf FILE | pinscope replay - --input-format NAME'
 
 /** Opens a file that is not in pinscope's own text format; null when no format knows it and none was named. */
 export async function openForeign(window: ByteWindow, name: string, options: OpenOptions): Promise<TraceReader | null> {
   await fillHead(window)
-  if (UTF8_BOM.every((byte, index) => window.bytes[window.start + index] === byte)) window.start += UTF8_BOM.length
+  window.passByteOrderMark()
   const head = headOf(window)
   const formats = [...TRACE_FORMATS, ...(options.formats ?? [])]
   const format = chosenFormat(head, formats, name, options.format)

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { TRACE_FORMATS } from '../../../src/trace/formats/formats.ts'
 import type { ImportReport } from '../../../src/trace/import/import-report.ts'
 import type { TraceFormat } from '../../../src/trace/import/trace-format.ts'
-import { NATIVE_FORMAT, type OpenOptions, openTrace } from '../../../src/trace/open-trace.ts'
+import { type OpenOptions, openTrace } from '../../../src/trace/open-trace.ts'
 import { TraceError } from '../../../src/trace/trace-error.ts'
 import { type TraceInfo, traceInfo } from '../../../src/trace/trace-info.ts'
 import type { LayoutLevel } from '../../../src/trace/trace-reader.ts'
@@ -162,5 +162,3 @@ export async function claimsOf(bytes: Uint8Array): Promise<string[]> {
   await fillHead(window)
   return formatsOf(headOf(window), TRACE_FORMATS).map(({ name }) => name)
 }
-
-export { NATIVE_FORMAT }
