@@ -59,6 +59,20 @@ export interface ConsumerEnvironment {
   readonly pages: PageStore
 }
 
+/** Pages up to which a consumer tells by {@link OperationShape} how far the place in a page matters. @kernel include/linux/bio.h: BIO_MAX_VECS */
+export const SHAPE_PAGES_MAX = 256
+
+/**
+ * What decides the work on an operation besides its length, direction and flags, and the number and kind of its pages.
+ * @kernel what a direct I/O path looks at before it takes a page, such as block/fops.c: blkdev_dio_invalid
+ */
+export interface OperationShape {
+  /** Whether the position in the file is a multiple of this many bytes, a power of two up to a page; 1: it does not matter. */
+  readonly positionAlignmentBytes: number
+  /** The same of the address, for operations of at most {@link SHAPE_PAGES_MAX} pages; 0: the place in the page itself matters. */
+  readonly addressAlignmentBytes: number
+}
+
 /**
  * A kernel subsystem that takes pages out of an iterator, builds its own list and must let go exactly once. One object
  * serves one lane. Its methods run once per operation: they allocate nothing and throw only InvariantError.
@@ -97,6 +111,13 @@ export interface Consumer {
    * `io.audit` of it; false: the row means what it means everywhere.
    */
   event?(io: Operation, event: PageEvent): boolean
+  /**
+   * Said by a consumer that keeps nothing from one operation to the next: over user memory in one piece, operations of the
+   * same shape do the same work and add the same to every sum, whatever file it is, and whatever came before. Every counter
+   * is a sum or the most of one operation, and none depends on pages being clean or touched the first time. A replay may
+   * then count such operations instead of doing them. Left out: each is done.
+   */
+  readonly operationShape?: OperationShape
   /** Values of the declared counters. */
   counters(): Readonly<Record<string, number>>
 }

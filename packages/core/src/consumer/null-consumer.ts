@@ -2,11 +2,13 @@ import { EFAULT } from '../errno.ts'
 import { PAGE_LIST_MAX } from '../extract/page-list.ts'
 import { KERNEL_ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { MAX_RW_COUNT } from '../units.ts'
-import { CONSUMER_API_VERSION, type Consumer, defineConsumer } from './consumer.ts'
+import { CONSUMER_API_VERSION, type Consumer, defineConsumer, type OperationShape } from './consumer.ts'
 import type { Operation } from './operation.ts'
 
 /** Takes every page and lets go at completion: measures extraction and ledger alone, as fio's null engine does. */
 class NullConsumer implements Consumer {
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 1 }
+
   submit(io: Operation): number {
     let bytes = 0
     let error = 0

@@ -19,15 +19,20 @@ export function buildReport(trace: TraceReader, span: TraceSpan, set: LaneSet): 
       layout: layoutReport(trace, span),
     },
     lanes: set.lanes.map((lane) => blaming(lane, () => laneReport(lane))),
-    warnings: [
-      ...importWarnings(trace),
-      ...refusedOperations(trace, set),
-      ...set.warnings,
-      ...unheardRows(set, span),
-      ...undeclaredMemory(set),
-      ...unknownKernel(trace, set),
-    ].map((text) => `${trace.header.name}: ${text}`),
+    warnings: warningsByKind(trace, span, set).flat(),
   }
+}
+
+/** The warnings of a replay, those of one kind together. */
+export function warningsByKind(trace: TraceReader, span: TraceSpan, set: LaneSet): string[][] {
+  return [
+    importWarnings(trace),
+    refusedOperations(trace, set),
+    set.warnings,
+    unheardRows(set, span),
+    undeclaredMemory(set),
+    unknownKernel(trace, set),
+  ].map((texts) => texts.map((text) => `${trace.header.name}: ${text}`))
 }
 
 /** What was known of the buffers, and what pinning them would take at least and at most where that was not enough. */

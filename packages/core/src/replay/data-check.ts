@@ -88,7 +88,7 @@ export class DataCheck implements OperationObserver {
   private write(pieces: readonly Piece[], bytes: number): void {
     let at = 0
     for (const view of this.viewsOf(pieces, bytes)) {
-      view.set(patternFrom(at, view.length))
+      fillPattern(at, view)
       at += view.length
     }
   }
@@ -150,21 +150,18 @@ function bytesOf(pieces: readonly Piece[]): number {
 const PATTERN_BYTES = 65521
 const EMPTY: Uint8Array = new Uint8Array(0)
 
-/** Bytes of no order, and a page of them more. */
-const PATTERN = Uint8Array.from(
-  { length: PATTERN_BYTES + PAGE_SIZE },
-  (_, at) => Math.imul((at % PATTERN_BYTES) + 1, 0x9e3779b1) >>> 24,
-)
-
-/** `length` bytes, at most a page, of the endless pattern. */
-function patternFrom(at: number, length: number): Uint8Array {
-  const from = at % PATTERN_BYTES
-  return PATTERN.subarray(from, from + length)
+/** Fills `bytes` with the endless pattern from its byte `at` on: bytes of no order. */
+function fillPattern(at: number, bytes: Uint8Array): void {
+  let from = at % PATTERN_BYTES
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = Math.imul(++from, 0x9e3779b1) >>> 24
+    if (from === PATTERN_BYTES) from = 0
+  }
 }
 
 /** No two pages hold the same, unless 65,521 rows lie between them. */
 function fillPage(page: number, bytes: Uint8Array): void {
-  bytes.set(patternFrom(page * 4099, PAGE_SIZE))
+  fillPattern(page * 4099, bytes.subarray(0, PAGE_SIZE))
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

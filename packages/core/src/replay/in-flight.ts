@@ -2,14 +2,12 @@ import type { Operation } from '../consumer/operation.ts'
 import { grown } from '../grown.ts'
 import { invariant } from '../invariant.ts'
 import type { Direction, IterType } from '../iter/iter-type.ts'
+import { CompletionOrder } from './completion-order.ts'
 
 /** Operations in flight at one time, at most. */
 export const IN_FLIGHT_MAX = 1 << 20
 
-/**
- * Operations submitted and not completed, as columns, and the order in which they complete: a binary heap by completion
- * time, first submitted first where two are equal. Slot 0 is never used.
- */
+/** Operations submitted and not completed, as columns. Slot 0 is never used. */
 export class InFlight {
   row = new Float64Array(256)
   line = new Float64Array(256)
@@ -44,9 +42,14 @@ export class InFlight {
   earlyRetention = new Uint8Array(256)
   earlyPages = new Float64Array(256)
 
-  private endNs = new Float64Array(256)
-  private heap = new Int32Array(256)
-  private heapLength = 0
+  /** Shape of an operation that was only counted, plus one; less than 0: its completion shows what the shape does. */
+  shape = new Int32Array(256)
+
+  /** When they complete. */
+  readonly order = new CompletionOrder()
+  /** The slot that was taken last. */
+  lastTaken = 0
+
   private free = new Int32Array(256)
   private freeCount = 0
   private used = 1
@@ -55,14 +58,16 @@ export class InFlight {
 
   take(): number {
     this.size++
-    if (this.freeCount > 0) return this.free[--this.freeCount]
-    if (this.used === this.row.length) this.grow()
-    return this.used++
+    if (this.freeCount === 0 && this.used === this.row.length) this.grow()
+    const slot = this.freeCount > 0 ? this.free[--this.freeCount] : this.used++
+    this.lastTaken = slot
+    return slot
   }
 
   give(slot: number): void {
     this.size--
     this.number[slot] = 0
+    this.shape[slot] = 0
     this.free[this.freeCount++] = slot
   }
 
@@ -115,52 +120,6 @@ export class InFlight {
     return 0
   }
 
-  /** Completion of `slot` is due at `times[index]` ns (a column and an index, since a double argument is allocated for). */
-  schedule(slot: number, times: Float64Array, index: number): void {
-    this.endNs[slot] = times[index]
-    let at = this.heapLength++
-    const { heap } = this
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (!this.before(slot, heap[parent])) break
-      heap[at] = heap[parent]
-      at = parent
-    }
-    heap[at] = slot
-  }
-
-  /** Takes out the operation that completes first, if it does by `times[index]` ns; 0 when none is due. */
-  due(times: Float64Array, index: number): number {
-    if (this.heapLength === 0 || this.endNs[this.heap[0]] > times[index]) return 0
-    const first = this.heap[0]
-    const last = this.heap[--this.heapLength]
-    if (this.heapLength > 0) this.sink(last)
-    return first
-  }
-
-  /** Completion time of each slot, ns. */
-  get completionNs(): Float64Array {
-    return this.endNs
-  }
-
-  private sink(slot: number): void {
-    const { heap, heapLength } = this
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heapLength) break
-      if (child + 1 < heapLength && this.before(heap[child + 1], heap[child])) child++
-      if (!this.before(heap[child], slot)) break
-      heap[at] = heap[child]
-      at = child
-    }
-    heap[at] = slot
-  }
-
-  private before(a: number, b: number): boolean {
-    return this.endNs[a] < this.endNs[b] || (this.endNs[a] === this.endNs[b] && this.number[a] < this.number[b])
-  }
-
   private grow(): void {
     const capacity = this.row.length * 2
     invariant(capacity <= IN_FLIGHT_MAX, 'more operations are in flight at one time than IN_FLIGHT_MAX')
@@ -189,8 +148,7 @@ export class InFlight {
     this.earlyRetention = grown(this.earlyRetention, capacity)
     this.earlyPages = grown(this.earlyPages, capacity)
     this.undetermined = grown(this.undetermined, capacity)
-    this.endNs = grown(this.endNs, capacity)
-    this.heap = grown(this.heap, capacity)
+    this.shape = grown(this.shape, capacity)
     this.free = grown(this.free, capacity)
   }
 }

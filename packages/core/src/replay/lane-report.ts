@@ -77,7 +77,7 @@ export function laneReport(lane: Lane): LaneReport {
     },
     ...allocatedAndMapped(lane),
     ...lane.mixed.report(),
-    counters: { ...lane.consumer.counters() },
+    counters: { ...lane.counters() },
     leaksTotal,
     leaks,
     ...(longTerm.length === 0 ? {} : { longTermTotal: longTerm.length, longTerm: longTerm.slice(0, LEAKS_LISTED_MAX) }),
@@ -134,7 +134,10 @@ function openHolds(lane: Lane) {
     if (known !== undefined) known.pages += pages
     else byOperation.set(key, leakOf(lane, slot))
   }
-  const all = [...byOperation.values()].sort((a, b) => a.row - b.row)
+  // The table's rows are used again: those of one operation stand in any order there.
+  const all = [...byOperation.values()].sort(
+    (a, b) => a.row - b.row || order(a.retention, b.retention) || order(a.reason, b.reason),
+  )
   return {
     leaks: all.slice(0, LEAKS_LISTED_MAX),
     leaksTotal: all.length,
@@ -143,6 +146,8 @@ function openHolds(lane: Lane) {
     longTerm: [...longTermOfRow.values()].sort((a, b) => a.row - b.row),
   }
 }
+
+const order = (a: string, b: string): number => Number(a > b) - Number(a < b)
 
 function longTermOf(lane: Lane, slot: number): LongTermReport {
   const { line, row, retention, pages, sinceNs, file, consumer } = leakOf(lane, slot)

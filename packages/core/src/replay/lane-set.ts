@@ -5,6 +5,7 @@ import { isModelledSeries, KERNEL_VERSIONS, type KernelVersion, kernelVersionOf 
 import { PINS_OPEN } from '../ledger/totals.ts'
 import { AddressSpaces } from '../memory/address-spaces.ts'
 import { PageStore } from '../memory/page-store.ts'
+import { COLUMN_CONSUMER, COLUMN_EVENT } from '../trace/columns.ts'
 import {
   EVENT_FORK,
   EVENT_IO,
@@ -22,6 +23,7 @@ import { consumerOptions } from './consumer-options.ts'
 import { FileMappings } from './file-mappings.ts'
 import { Lane } from './lane.ts'
 import { applyMemoryEvent } from './memory-events.ts'
+import { PlainRows } from './plain-rows.ts'
 import type { ReplayOptions } from './replay-options.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -66,6 +68,8 @@ export class LaneSet {
   private readonly trace: TraceReader
   private readonly options: ReplayOptions
   private readonly policies: readonly ExtractionPolicy[] | null
+  /** Of the batch at work. */
+  readonly plain = new PlainRows()
   /** Mappings so far, for lanes that come later; it never faults a page in. */
   private readonly mappings = new AddressSpaces(new PageStore())
   private readonly fileMappings = new FileMappings()
@@ -101,6 +105,22 @@ export class LaneSet {
     const lanes =
       this.options.consumers !== null ? this.lanes : (this.byConsumer[batch.consumer[row] + 1] ?? this.open(batch, row))
     if (event === EVENT_IO) this.operationsBefore++
+    return lanes
+  }
+
+  /**
+   * The lanes of every row of the batch, where all of its rows are operations that name no consumer; null where they are to
+   * be asked for row by row. To be called instead of {@link lanesOf}.
+   */
+  lanesOfAll(batch: OpBatch): readonly Lane[] | null {
+    const { length, columns, event, consumer } = batch
+    const has = (column: number) => (columns & (1 << column)) !== 0
+    if (has(COLUMN_EVENT)) for (let row = 0; row < length; row++) if (event[row] !== EVENT_IO) return null
+    if (this.options.consumers === null && has(COLUMN_CONSUMER)) {
+      for (let row = 0; row < length; row++) if (consumer[row] !== NONE) return null
+    }
+    const lanes = this.options.consumers !== null ? this.lanes : (this.byConsumer[0] ?? this.open(batch, 0))
+    this.operationsBefore += length
     return lanes
   }
 
@@ -140,6 +160,7 @@ export class LaneSet {
         options: consumerOptions(definition, header, this.options.consumerOptions),
         inFlight: this.options.inFlight,
         verifyData: this.options.verifyData ?? false,
+        everyOperation: this.options.everyOperation ?? false,
         faults: this.options.faults ?? null,
         audit: this.options.audit ?? null,
         calls: this.trace.calls,

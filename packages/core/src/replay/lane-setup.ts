@@ -21,6 +21,8 @@ export interface LaneSetup {
   readonly options: Readonly<Record<string, number>>
   readonly inFlight: boolean
   readonly verifyData: boolean
+  /** Every operation is done, also those that repeat. */
+  readonly everyOperation: boolean
   readonly faults: FaultInjection | null
   /** Makes what listens to the lane; null: nobody does. */
   readonly audit: AuditFactory | null
@@ -37,6 +39,11 @@ export interface LaneSetup {
 export function isComparableLane({ isRecordedKernel, kernel, consumer, policy, faults }: LaneSetup): boolean {
   const isUnchanged = isRecordedKernel && kernel.changes.length === 0 && faults === null
   return isUnchanged && consumer.definition.kernelPolicy(kernel.version) === policy.name
+}
+
+/** Nobody listens to single operations, makes one of them fail or looks at its data: they may be counted instead of done. */
+export function isRepeatableLane({ everyOperation, audit, faults, verifyData }: LaneSetup): boolean {
+  return !everyOperation && audit === null && faults === null && !verifyData
 }
 
 /** The row says what the kernel counted, for the lane's consumer or for none in particular. */

@@ -10,40 +10,23 @@ import { PINS_ACQUIRED, PINS_RELEASED } from '../ledger/totals.ts'
 import type { AddressSpaces } from '../memory/address-spaces.ts'
 import { gupRules } from '../memory/gup-rules.ts'
 import { Memory } from '../memory/memory.ts'
-import {
-  END_NEVER,
-  END_SYNCHRONOUS,
-  EVENT_FORK,
-  EVENT_FREE,
-  EVENT_GET,
-  EVENT_IO,
-  EVENT_MAP,
-  EVENT_PIN,
-  EVENT_PUT,
-  EVENT_REGISTER,
-  EVENT_UNMAP,
-  EVENT_UNPIN,
-  EVENT_UNREGISTER,
-  NONE,
-  type OpBatch,
-} from '../trace/op-batch.ts'
+import { END_NEVER, END_SYNCHRONOUS, EVENT_IO, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { DataCheck } from './data-check.ts'
 import { FileMappings } from './file-mappings.ts'
 import { GroundTruth } from './ground-truth.ts'
 import { ID_OPERATION, IdTable } from './id-table.ts'
 import { InFlight } from './in-flight.ts'
 import type { LaneAudit } from './lane-audit.ts'
-import { isComparable, isComparableLane, type LaneSetup } from './lane-setup.ts'
+import { LaneEvents } from './lane-events.ts'
+import { isComparable, isComparableLane, isRepeatableLane, type LaneSetup } from './lane-setup.ts'
 import { BYTES, ERRORS, newLaneSums, OPERATIONS, REFUSED } from './lane-sums.ts'
-import { LifetimeEvents } from './lifetime-events.ts'
 import { loadOperation } from './load-operation.ts'
-import { applyMemoryEvent } from './memory-events.ts'
 import { MixedBuffers } from './mixed-buffers.ts'
-import { PageEvents } from './page-events.ts'
-import { ReferenceEvents } from './reference-events.ts'
+import type { PlainRows } from './plain-rows.ts'
 import { RegisteredBuffers } from './registered-buffers.ts'
 import { Registrations } from './registrations.ts'
 import { RowPages } from './row-pages.ts'
+import { ShapeMemo } from './shape-memo.ts'
 import { faultSteps, tellFault } from './tell-fault.ts'
 import type { Watcher } from './watcher.ts'
 
@@ -63,12 +46,11 @@ export class Lane {
   /** Moves the data too, where asked for. */
   readonly check: DataCheck | null
   private watched: Watcher | null = null
-  private readonly inFlight = new InFlight()
+  readonly inFlight = new InFlight()
+  /** Counts operations that were seen to do the same work before; null where each is done. */
+  private readonly shapes: ShapeMemo | null
   private readonly ids = new IdTable()
-  private readonly events: ReferenceEvents
-  private readonly lifetime: LifetimeEvents
-  private readonly pageEvents: PageEvents
-  private readonly fileMappings = new FileMappings()
+  private readonly events: LaneEvents
   /** The hazard rules that listen; null while none does. */
   readonly audit: LaneAudit | null
   readonly mixed = new MixedBuffers()
@@ -86,7 +68,6 @@ export class Lane {
     this.setup = setup
     this.operationNumber = operations
     this.spaces.copyMappings(mappings)
-    this.fileMappings.copy(files)
     this.memory.cache.order = setup.folioOrder
     this.ledger = new Ledger(this.pages)
     this.spaces.references = this.ledger.mappingReferences
@@ -94,10 +75,10 @@ export class Lane {
     this.io = new Operation(this.memory, this.ledger, setup.policy, setup.kernel)
     if (setup.faults !== null) this.io.faults.inject(setup.faults.fault, setup.faults.at)
     this.groundTruth = new GroundTruth(setup.file)
-    this.events = new ReferenceEvents(this.io, this.ledger, this.ids, this.inFlight)
-    const rowPages = new RowPages(this.memory, this.fileMappings)
-    this.lifetime = new LifetimeEvents(this.io, rowPages)
-    this.pageEvents = new PageEvents(this.io, rowPages)
+    const fileMappings = new FileMappings()
+    fileMappings.copy(files)
+    const rowPages = new RowPages(this.memory, fileMappings)
+    this.events = new LaneEvents(this, this.ids, rowPages, fileMappings)
     this.audit = setup.audit === null ? null : setup.audit(setup, this.io, rowPages)
     this.check = setup.verifyData ? new DataCheck(this.memory) : null
     const { definition } = setup.consumer
@@ -115,6 +96,24 @@ export class Lane {
     })
     const buffers = new RegisteredBuffers(this.spaces, this.pages, this.ledger, this.io.list, setup.kernel.version)
     this.registrations = new Registrations(this.io, this.ledger, this.ids, buffers, this.consumer)
+    const { operationShape } = this.consumer
+    this.shapes = operationShape === undefined || !isRepeatableLane(setup) ? null : new ShapeMemo(this, operationShape)
+  }
+
+  /** Replays rows of [from, end), all of them this lane's. Allocates nothing per row. */
+  replayRows(batch: OpBatch, rows: PlainRows, from: number, end: number): void {
+    const { shapes } = this
+    for (let row = from; row < end; row++) {
+      if (shapes !== null) {
+        const first = row
+        row = shapes.run(batch, rows, first, end, this.operationNumber)
+        this.operationNumber += row - first
+        if (row === end) return
+        shapes.begin(batch)
+      }
+      this.replayRow(batch, row, true)
+      shapes?.end(batch, row)
+    }
   }
 
   /** Replays one row: first what is due by its time, then the row itself. `mine`: its operation belongs to this lane. */
@@ -122,31 +121,13 @@ export class Lane {
     this.completeDue(batch.tsNs, row)
     const event = batch.event[row]
     this.lastNs[0] = batch.tsNs[row]
-    if (event === EVENT_MAP || event === EVENT_UNMAP || event === EVENT_FORK) {
-      if (event === EVENT_UNMAP) this.registrations.loseMemory(batch, row)
-      if (event === EVENT_FORK) this.audit?.forked(batch, row)
-      else this.fileMappings.apply(batch, row)
-      applyMemoryEvent(this.spaces, batch, row)
-      return
-    }
+    if (event !== EVENT_IO && this.events.changesMemory(batch, row)) return
     if (event === EVENT_IO) this.operationNumber++
     if (!mine) return
     const operation = event === EVENT_IO ? this.operationNumber : 0
     this.ledger.at(batch.firstRow + row, batch.line[row], operation, batch.tsNs, row)
-    if (event === EVENT_IO) {
-      this.operate(batch, row)
-      return
-    }
-    this.audit?.begins(batch, row)
-    if (this.pageEvents.isTaken(this.consumer, batch, row)) return
-    this.audit?.event(batch, row)
-    if (event === EVENT_PIN || event === EVENT_GET) this.events.take(batch, row)
-    else if (event === EVENT_UNPIN || event === EVENT_PUT) this.events.letGo(batch, row)
-    else if (event === EVENT_REGISTER || event === EVENT_UNREGISTER) this.registration(batch, row)
-    else {
-      if (event === EVENT_FREE) this.registrations.loseMemory(batch, row)
-      this.lifetime.apply(batch, row)
-    }
+    if (event === EVENT_IO) this.operate(batch, row)
+    else this.events.apply(batch, row)
   }
 
   /** As {@link replayRow}, with a watcher told of everything that happens to the row's operation. */
@@ -163,13 +144,14 @@ export class Lane {
 
   /** Completes what is due by `times[index]` ns, in the order of completion. */
   completeDue(times: Float64Array, index: number): void {
-    const { inFlight } = this
-    for (let slot = inFlight.due(times, index); slot !== 0; slot = inFlight.due(times, index)) this.completeSlot(slot)
+    const { order } = this.inFlight
+    for (let slot = order.due(times, index); slot !== 0; slot = order.due(times, index)) this.completeSlot(slot)
   }
 
   /** The trace is over: what has a completion gets it; what has none is a leak, or cut off. */
   finish(): void {
     this.completeDue(Float64Array.of(Number.POSITIVE_INFINITY), 0)
+    this.shapes?.addUp()
     const reason = this.setup.inFlight ? REASON_IN_FLIGHT : REASON_NO_COMPLETION
     const { inFlight, ledger } = this
     for (let slot = inFlight.firstInUse(0); slot !== 0; slot = inFlight.firstInUse(slot)) {
@@ -237,7 +219,7 @@ export class Lane {
     const expected = this.isComparable(batch, row)
     inFlight.expectedAcquired[slot] = expected ? batch.pinsAcquired[row] : NONE
     inFlight.expectedReleased[slot] = expected ? batch.pinsReleased[row] : NONE
-    if (batch.endNs[row] !== END_NEVER) inFlight.schedule(slot, batch.endNs, row)
+    if (batch.endNs[row] !== END_NEVER) inFlight.order.schedule(slot, inFlight.number, batch.endNs, row)
     const id = batch.id[row]
     if ((io.flags & FLAG_FIXED) !== 0) inFlight.serial[slot] = this.registrations.use(id)
     if (id === NONE || io.iter.fixed) return
@@ -247,14 +229,23 @@ export class Lane {
   }
 
   private completeSlot(slot: number): void {
-    const { io, inFlight, ledger } = this
+    const { io, inFlight, ledger, shapes } = this
     const { totals } = ledger
+    const { completionNs } = inFlight.order
+    const shape = inFlight.shape[slot]
+    if (completionNs[slot] > this.lastNs[0]) this.lastNs[0] = completionNs[slot]
+    if (shape > 0) {
+      shapes?.complete(shape - 1)
+      inFlight.give(slot)
+      return
+    }
     const releasedBefore = totals[PINS_RELEASED]
-    ledger.at(inFlight.row[slot], inFlight.line[slot], inFlight.number[slot], inFlight.completionNs, slot)
+    ledger.at(inFlight.row[slot], inFlight.line[slot], inFlight.number[slot], completionNs, slot)
     inFlight.restore(slot, io)
-    if (inFlight.completionNs[slot] > this.lastNs[0]) this.lastNs[0] = inFlight.completionNs[slot]
-    if (inFlight.releasedEarly[slot] !== 0) this.events.reportEarlyRelease(slot)
+    if (inFlight.releasedEarly[slot] !== 0) this.events.references.reportEarlyRelease(slot)
+    if (shape < 0) shapes?.beginEnd()
     this.complete(inFlight.line[slot])
+    if (shape < 0) shapes?.endEnd(-shape - 1)
     if (inFlight.serial[slot] !== 0) this.registrations.letGoOfUse(inFlight.serial[slot])
     inFlight.released[slot] += totals[PINS_RELEASED] - releasedBefore
     this.groundTruth.compareInFlight(inFlight, slot, inFlight.expectedReleased[slot])
@@ -275,17 +266,10 @@ export class Lane {
     if (watched?.completing === true && io.observer === null) tellFault(io.faults, watched, stepsBefore)
   }
 
-  /** `register` and `unregister` rows. */
-  private registration(batch: OpBatch, row: number): void {
-    const { totals } = this.ledger
-    const acquiredBefore = totals[PINS_ACQUIRED]
-    const releasedBefore = totals[PINS_RELEASED]
-    this.io.undetermined = false
-    this.io.result = 0
-    if (batch.event[row] === EVENT_REGISTER) this.registrations.register(batch, row)
-    else this.registrations.unregister(batch, row)
-    this.audit?.registered(this.io)
-    this.compare(batch, row, totals[PINS_ACQUIRED] - acquiredBefore, totals[PINS_RELEASED] - releasedBefore)
+  /** The consumer's own counters, by name. */
+  counters(): Readonly<Record<string, number>> {
+    const counters = this.consumer.counters()
+    return this.shapes === null ? counters : this.shapes.withCounted(counters)
   }
 
   /** {@link isComparable} in this lane. */
@@ -293,7 +277,8 @@ export class Lane {
     return this.comparable && isComparable(batch, row, this.setup)
   }
 
-  private compare(batch: OpBatch, row: number, acquired: number, released: number): void {
+  /** Compares what the row took and let go of with what the kernel counted for it, where it is told. */
+  compare(batch: OpBatch, row: number, acquired: number, released: number): void {
     if (!this.isComparable(batch, row)) return
     this.groundTruth.compareRow(batch, row, acquired, released, !this.io.undetermined)
   }

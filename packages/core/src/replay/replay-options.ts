@@ -40,6 +40,8 @@ export interface ReplayOptions {
   readonly quirks?: readonly QuirkChange[]
   /** Pages hold bytes, and what each operation reaches is compared with what its iterator names. Slow. */
   readonly verifyData?: boolean
+  /** Operations that repeat are done each time, not counted: the same report, later. */
+  readonly everyOperation?: boolean
   /** A step that fails, in each lane; null or left out: none. */
   readonly faults?: FaultInjection | null
   readonly consumerOptions: ConsumerOptionValues

@@ -3,6 +3,7 @@ import type { OpBatch } from '../trace/op-batch.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { blamed, blaming } from './blame-plugin.ts'
 import { buildReport } from './build-report.ts'
+import type { Lane } from './lane.ts'
 import { LaneSet } from './lane-set.ts'
 import type { ReplayOptions, ReplayProgress } from './replay-options.ts'
 import { TraceSpan } from './trace-span.ts'
@@ -44,15 +45,32 @@ export async function replayEach(
 
 /** Synchronous; allocates nothing per row. */
 export function replayBatch(set: LaneSet, batch: OpBatch): void {
-  for (let row = 0; row < batch.length; row++) {
-    const mine = set.lanesOf(batch, row)
-    for (let i = 0; i < set.lanes.length; i++) {
-      const lane = set.lanes[i]
-      try {
-        lane.replayRow(batch, row, mine.includes(lane))
-      } catch (error) {
-        throw blamed(lane, error)
-      }
+  if (batch.length === 0) return
+  set.plain.read(batch)
+  const lanes = set.lanesOfAll(batch)
+  if (lanes === null) {
+    for (let row = 0; row < batch.length; row++) replayRow(set, batch, row, set.lanesOf(batch, row))
+    return
+  }
+  // Lane by lane, so that the state of each stays in the cache.
+  for (const lane of set.lanes) {
+    try {
+      if (lanes.includes(lane)) lane.replayRows(batch, set.plain, 0, batch.length)
+      else for (let row = 0; row < batch.length; row++) lane.replayRow(batch, row, false)
+    } catch (error) {
+      throw blamed(lane, error)
+    }
+  }
+}
+
+function replayRow(set: LaneSet, batch: OpBatch, row: number, mine: readonly Lane[]): void {
+  for (let i = 0; i < set.lanes.length; i++) {
+    const lane = set.lanes[i]
+    try {
+      if (mine.includes(lane)) lane.replayRows(batch, set.plain, row, row + 1)
+      else lane.replayRow(batch, row, false)
+    } catch (error) {
+      throw blamed(lane, error)
     }
   }
 }

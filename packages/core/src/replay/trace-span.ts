@@ -1,3 +1,4 @@
+import { COLUMN_END, COLUMN_EVENT } from '../trace/columns.ts'
 import { addPins } from '../trace/layout/pins-of-row.ts'
 import {
   EVENT_IO,
@@ -36,14 +37,19 @@ export class TraceSpan {
     if (length === 0) return
     this.rows += length
     if (Number.isNaN(this.firstNs)) this.firstNs = tsNs[0]
+    this.lastNs = latest(tsNs, length, this.lastNs)
+    if (has(batch, COLUMN_END)) this.lastNs = latest(endNs, length, this.lastNs)
+    if (has(batch, COLUMN_EVENT)) this.countEvents(batch)
+    else this.operations += length
+    if (!isAssumed) return
+    for (let row = 0; row < length; row++) if (event[row] === EVENT_IO) addPins(this.pins, batch, row)
+  }
+
+  private countEvents({ length, event }: OpBatch): void {
     for (let row = 0; row < length; row++) {
-      if (tsNs[row] > this.lastNs) this.lastNs = tsNs[row]
-      if (endNs[row] > this.lastNs) this.lastNs = endNs[row]
       const kind = event[row]
-      if (kind === EVENT_IO) {
-        this.operations++
-        if (isAssumed) addPins(this.pins, batch, row)
-      } else if (kind >= EVENT_PIN && kind <= EVENT_PUT) this.referenceEvents++
+      if (kind === EVENT_IO) this.operations++
+      else if (kind >= EVENT_PIN && kind <= EVENT_PUT) this.referenceEvents++
       else this.others[kind]++
     }
   }
@@ -63,4 +69,14 @@ export class TraceSpan {
           ]
     })
   }
+}
+
+function has({ columns }: OpBatch, column: number): boolean {
+  return (columns & (1 << column)) !== 0
+}
+
+function latest(times: Float64Array, length: number, before: number): number {
+  let last = before
+  for (let row = 0; row < length; row++) if (times[row] > last) last = times[row]
+  return last
 }

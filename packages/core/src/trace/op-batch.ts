@@ -125,6 +125,11 @@ export const END_NEVER = -2
 /** A name id or an integer that the row leaves empty. */
 export const NONE = -1
 
+/** Columns of {@link OpBatch} by name, {@link BATCH_ROWS_MAX} elements each. */
+export type PlacedColumns = {
+  -readonly [Name in keyof OpBatch as OpBatch[Name] extends ArrayBufferView ? Name : never]?: OpBatch[Name]
+}
+
 /**
  * Rows of a trace as columns, filled in place and reused from batch to batch. One row is one line of the trace.
  * Float64 columns hold exact integers below 2^53, or NaN where the cell is empty (`resultBytes`) and -1 where a
@@ -135,6 +140,11 @@ export class OpBatch {
   length = 0
   /** Number of the first row in its file, from 1: header lines are not rows. */
   firstRow = 1
+  /**
+   * The columns that the trace has, a bit for each `COLUMN_*` code (columns.ts): every other one holds its default in every
+   * row. All, where the reader does not know.
+   */
+  columns = -1
 
   /** Line of the row in its file, from 1. */
   readonly line = new Float64Array(BATCH_ROWS_MAX)
@@ -179,6 +189,11 @@ export class OpBatch {
   readonly pinsReleased = new Int32Array(BATCH_ROWS_MAX)
 
   readonly segments = new SegmentTable()
+
+  /** `placed`: columns that are to lie in memory of the caller's. */
+  constructor(placed: PlacedColumns = {}) {
+    Object.assign(this, placed)
+  }
 
   /** Empties the batch; the next row is number `firstRow`. */
   reset(firstRow: number): void {

@@ -1,7 +1,14 @@
 import { EINVAL } from '../../errno.ts'
 import { ITER_DEST } from '../../iter/iter-type.ts'
 import { FLAG_DIRECT, FLAG_HOLE } from '../../iter/row-flags.ts'
-import { type Consumer, type ConsumerEnvironment, countersOf } from '../consumer.ts'
+import { PAGE_SIZE } from '../../units.ts'
+import {
+  type Consumer,
+  type ConsumerEnvironment,
+  countersOf,
+  type OperationShape,
+  SHAPE_PAGES_MAX,
+} from '../consumer.ts'
 import type { Operation } from '../operation.ts'
 import { BIO_COUNTERS, FALLBACK_COUNTERS, MISALIGNED } from './bio-counters.ts'
 import { BioFiller } from './bio-filler.ts'
@@ -22,6 +29,8 @@ const BTRFS_SECTOR_BYTES = 4096
  * @kernel block/fops.c: blkdev_direct_IO; fs/iomap/direct-io.c: __iomap_dio_rw
  */
 export class BioConsumer implements Consumer {
+  /** A position matters for where blocks begin, unless extents end in the file. */
+  readonly operationShape?: OperationShape
   private readonly filler: BioFiller
   private readonly iomap: IomapDio
   private readonly bounce: BounceWriter
@@ -43,6 +52,13 @@ export class BioConsumer implements Consumer {
     this.path = directPathOf(filesystem, kernel)
     this.isSpecial = this.path === 'btrfs' || this.path === 'page-cache' || this.path === 'refused'
     this.isPlain = !this.isSpecial && (filesystem === null || options['extent-bytes'] === 0)
+    if (this.isPlain && blockBytes <= PAGE_SIZE) {
+      const isOneBio = options['bvec-limit'] >= SHAPE_PAGES_MAX
+      this.operationShape = {
+        positionAlignmentBytes: blockBytes,
+        addressAlignmentBytes: isOneBio ? options['dma-alignment'] : 0,
+      }
+    }
     this.blockMask = blockBytes - 1
     this.dmaMask = options['dma-alignment'] - 1
     this.throughIomap = filesystem !== null

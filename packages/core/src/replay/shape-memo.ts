@@ -1,0 +1,228 @@
+import { type OperationShape, SHAPE_PAGES_MAX } from '../consumer/consumer.ts'
+import { PINS_OPEN, PINS_PEAK } from '../ledger/totals.ts'
+import { COLUMN_EVENT } from '../trace/columns.ts'
+import { EVENT_IO, type OpBatch } from '../trace/op-batch.ts'
+import { PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE } from '../units.ts'
+import type { Lane } from './lane.ts'
+import { LaneFigures, LEVEL_PINS, LEVEL_REFS, LEVELS } from './lane-figures.ts'
+import { HAS_END, ONE_MORE, PHASE_SHIFT, type PlainRows } from './plain-rows.ts'
+import { LEAF_PAGES, orderOfClass, SettledPages } from './settled-pages.ts'
+import { ShapeMeasure } from './shape-measure.ts'
+import { hashOf, MOVES_OTHERS, PARKS, Shapes, SLOT_MASK } from './shapes.ts'
+
+// key 2: place in the page, or whether it is aligned, 0-11; whether the position is, 12; the class of the pages from 13 on.
+const POSITION_OFF = 1 << 12
+const CLASS_SHIFT = 13
+
+/**
+ * The same operation does the same work. Where a consumer says so (`operationShape`), a lane does an operation in full until its
+ * pages are settled and its shape came before, then once more to see by how much every figure grows, and only counts
+ * it from then on. The report comes out the same, digit by digit: what is left out is work, not figures.
+ *
+ * A shape is the length, the direction, the flags, the number of pages, the alignment in memory and in the file as far as the
+ * consumer looks at it, the kind and order of the folios, and, where the operation reaches beyond one folio, the place in that.
+ */
+export class ShapeMemo {
+  private readonly lane: Lane
+  private readonly positionMask: number
+  private readonly placeMask: number
+  private readonly isPlaceWhole: boolean
+  private readonly settled: SettledPages
+  private readonly figures: LaneFigures
+  private readonly shapes: Shapes
+  /** What was counted only of the consumer's own counters. */
+  private readonly counters: Float64Array
+  private readonly measure: ShapeMeasure
+  /** The row that {@link run} stopped at: its keys, the first one 0 where it has none. */
+  private key1 = 0
+  private key2 = 0
+  private key3 = 0
+  /** Its pages are settled, and its shape is not known. */
+  private isNew = false
+  private isSettled = false
+  private isLearning = false
+
+  /** The second parameter: as the consumer has it. */
+  constructor(lane: Lane, { positionAlignmentBytes, addressAlignmentBytes }: OperationShape) {
+    this.lane = lane
+    this.positionMask = positionAlignmentBytes - 1
+    this.placeMask = addressAlignmentBytes - 1
+    this.isPlaceWhole = addressAlignmentBytes === 0
+    this.settled = new SettledPages(lane.memory)
+    this.figures = new LaneFigures(lane)
+    this.shapes = new Shapes(this.figures)
+    this.counters = new Float64Array(this.figures.counters.length)
+    this.measure = new ShapeMeasure(lane, this.figures)
+  }
+
+  /**
+   * Counts rows of [from, end) whose shape is known, completing what is due before each. Returns the first row that has to
+   * be done in full, with what is due before it complete; or `end`. `number`: of the operation before.
+   */
+  run(batch: OpBatch, rows: PlainRows, from: number, end: number, number: number): number {
+    const { tsNs, mm, direction, offsetBytes, segmentFirst } = batch
+    const { addressBytes, lengthBytes } = batch.segments
+    const { lane, settled, shapes, positionMask, placeMask, isPlaceWhole } = this
+    const { key } = rows
+    const { table, count, pinsRise, kind } = shapes
+    const { nextNs } = lane.inFlight.order
+    let headroom = this.headroom()
+    let lastMm = 0
+    let lastRegion = -1
+    let leaf = -1
+    let row = from
+    this.key1 = 0
+    for (; row < end; row++) {
+      if (tsNs[row] >= nextNs[0]) {
+        lane.completeDue(tsNs, row)
+        headroom = this.headroom()
+      }
+      let key3 = key[row]
+      if (key3 < 0) break
+      const segment = segmentFirst[row]
+      const address = addressBytes[segment]
+      const bytes = lengthBytes[segment]
+      const page = Math.floor(address / PAGE_SIZE)
+      const region = Math.floor(page / LEAF_PAGES)
+      if (region !== lastRegion || mm[row] !== lastMm) {
+        lastRegion = region
+        lastMm = mm[row]
+        leaf = settled.find(lastMm, region)
+      }
+      const place = (address - page * PAGE_SIZE) | 0
+      const pages = (place + bytes + PAGE_OFFSET_MASK) >> PAGE_SHIFT
+      const inLeaf = (page - region * LEAF_PAGES) | 0
+      const found = leaf < 0 ? 0 : settled.classIn(leaf, inLeaf, pages)
+      let key2 = found << CLASS_SHIFT
+      if ((offsetBytes[row] & positionMask) !== 0) key2 |= POSITION_OFF
+      if (isPlaceWhole || pages > SHAPE_PAGES_MAX) key2 |= place
+      else if ((place & placeMask) !== 0) key2 |= 1
+      if (pages << PAGE_SHIFT >= bytes + PAGE_SIZE) key3 |= ONE_MORE
+      if (orderOfClass(found) > 0) key3 |= phaseOf(orderOfClass(found), inLeaf, pages)
+      const key1 = (bytes << 1) | direction[row] | 0
+      let slot = hashOf(key1, key2, key3) & SLOT_MASK
+      while (table[slot] !== 0 && (table[slot] !== key1 || table[slot + 1] !== key2 || table[slot + 2] !== key3)) {
+        slot = (slot + 4) & SLOT_MASK
+      }
+      const at = table[slot + 3] - 1
+      if (at < 0 || found === 0) {
+        this.stop(key1, key2, key3, found !== 0, table[slot] === 0)
+        break
+      }
+      count[at]++
+      if (pinsRise[at] > headroom || kind[at] !== 0) {
+        this.move(at, batch, row, number + row - from + 1)
+        headroom = this.headroom()
+      }
+    }
+    if (row > from) lane.lastNs[0] = Math.max(lane.lastNs[0], tsNs[row - 1])
+    return row
+  }
+
+  /** The row that {@link run} stopped at is about to be done. */
+  begin(batch: OpBatch): void {
+    const { key1, key2, key3 } = this
+    // While an operation that was only counted is in flight no other row may look at what it holds.
+    const mayLearn = this.isNew && ((key3 & HAS_END) === 0 || (batch.columns & (1 << COLUMN_EVENT)) === 0)
+    this.isLearning = mayLearn && this.shapes.isWanted(key1, key2, key3)
+    if (this.isLearning) this.measure.begin()
+  }
+
+  /** It was done: its pages are settled if it went over all of them, and it may have shown what its shape does. */
+  end(batch: OpBatch, row: number): void {
+    const { key1 } = this
+    if (key1 === 0) {
+      if (batch.event[row] !== EVENT_IO) this.settled.forget()
+      return
+    }
+    if (this.isLearning) this.learn()
+    else if (!this.isSettled && this.lane.io.result === key1 >>> 1) {
+      const address = batch.segments.addressBytes[batch.segmentFirst[row]]
+      this.settled.settle(batch.mm[row], address, key1 >>> 1)
+    }
+  }
+
+  /** Before and after the completion of an operation in flight that shows what its shape does. */
+  beginEnd(): void {
+    this.measure.begin()
+  }
+
+  endEnd(shape: number): void {
+    const { measure, shapes } = this
+    measure.end()
+    shapes.addEnd(shape, measure)
+    const keepsPages = [LEVEL_PINS, LEVEL_REFS].some(
+      (level) => shapes.open[shape * LEVELS + level] + measure.open[level] !== 0,
+    )
+    if (!keepsPages && !measure.sawViolation) shapes.makeReady(shape)
+  }
+
+  /** An operation that was only counted completes. */
+  complete(shape: number): void {
+    const { shapes } = this
+    const { totals } = this.lane.ledger
+    const top = totals[PINS_OPEN] + shapes.pinsRiseAtEnd[shape]
+    if (top > totals[PINS_PEAK]) totals[PINS_PEAK] = top
+    totals[PINS_OPEN] += shapes.pinsOpenAtEnd[shape]
+    if ((shapes.kind[shape] & MOVES_OTHERS) !== 0)
+      this.figures.moveOthers(shapes.riseAtEnd, shapes.openAtEnd, shape * LEVELS)
+  }
+
+  /** The trace is over: every sum of the lane gets what was counted only. */
+  addUp(): void {
+    this.shapes.addUp(this.counters)
+  }
+
+  /** The consumer's own counters, with what was counted only. */
+  withCounted(counters: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.figures.counters.map((name, slot) => [name, counters[name] + this.counters[slot]]))
+  }
+
+  private stop(key1: number, key2: number, key3: number, isSettled: boolean, isNew: boolean): void {
+    this.key1 = key1
+    this.key2 = key2
+    this.key3 = key3
+    this.isSettled = isSettled
+    this.isNew = isSettled && isNew
+  }
+
+  /** Pins that may still be taken before there are more than ever. */
+  private headroom(): number {
+    const { totals } = this.lane.ledger
+    return totals[PINS_PEAK] - totals[PINS_OPEN]
+  }
+
+  /** Levels move as the shape has it; the operation is in flight, where it is one that waits for its completion. */
+  private move(shape: number, { endNs }: OpBatch, row: number, number: number): void {
+    const { shapes, lane, figures } = this
+    const { inFlight } = lane
+    const { totals } = lane.ledger
+    const top = totals[PINS_OPEN] + shapes.pinsRise[shape]
+    if (top > totals[PINS_PEAK]) totals[PINS_PEAK] = top
+    if ((shapes.kind[shape] & MOVES_OTHERS) !== 0) figures.moveOthers(shapes.rise, shapes.open, shape * LEVELS)
+    if ((shapes.kind[shape] & PARKS) === 0) return
+    const slot = inFlight.take()
+    inFlight.number[slot] = number
+    inFlight.shape[slot] = shape + 1
+    inFlight.order.schedule(slot, inFlight.number, endNs, row)
+    totals[PINS_OPEN] += shapes.pinsOpen[shape]
+  }
+
+  private learn(): void {
+    const { measure, shapes, lane } = this
+    measure.end()
+    const at = shapes.add(this.key1, this.key2, this.key3, measure)
+    if (measure.sawViolation) return
+    const isParked = (this.key3 & HAS_END) !== 0 && lane.io.result >= 0
+    if (isParked) {
+      shapes.kind[at] |= PARKS
+      lane.inFlight.shape[lane.inFlight.lastTaken] = -(at + 1)
+    } else if (!measure.keepsPages) shapes.makeReady(at)
+  }
+}
+
+/** Where in its folio an operation begins that reaches beyond it, plus one; 0 within one folio. */
+function phaseOf(order: number, page: number, pages: number): number {
+  const place = page & ((1 << order) - 1)
+  return place + pages > 1 << order ? (place + 1) << PHASE_SHIFT : 0
+}
