@@ -5,8 +5,9 @@ import { KIND_ANON, KIND_HUGETLB, KIND_THP } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
 
 /** log2 of the pages of a leaf: 512 MiB. */
-export const LEAF_SHIFT = 17
-export const LEAF_PAGES = 1 << LEAF_SHIFT
+const LEAF_SHIFT = 17
+const LEAF_PAGES = 1 << LEAF_SHIFT
+export const LEAF_BYTES = LEAF_PAGES * PAGE_SIZE
 /** Pages that have a class in common: 2 MiB. */
 const CLASS_SHIFT = 9
 const CLASSES_PER_LEAF = LEAF_PAGES >> CLASS_SHIFT
@@ -44,7 +45,7 @@ export class SettledPages {
     this.memory = memory
   }
 
-  /** The leaf of `region` = page >> {@link LEAF_SHIFT} of an address space, -1 where there is none. */
+  /** The leaf of `region` = address / {@link LEAF_BYTES} of an address space, -1 where there is none. */
   find(mm: number, region: number): number {
     const { keyMm, keyRegion } = this
     const mask = keyRegion.length - 1

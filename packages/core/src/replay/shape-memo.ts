@@ -6,7 +6,7 @@ import { PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE } from '../units.ts'
 import type { Lane } from './lane.ts'
 import { LaneFigures, LEVEL_PINS, LEVEL_REFS, LEVELS } from './lane-figures.ts'
 import { HAS_END, ONE_MORE, PHASE_SHIFT, type PlainRows } from './plain-rows.ts'
-import { LEAF_PAGES, orderOfClass, SettledPages } from './settled-pages.ts'
+import { LEAF_BYTES, orderOfClass, SettledPages } from './settled-pages.ts'
 import { ShapeMeasure } from './shape-measure.ts'
 import { hashOf, MOVES_OTHERS, PARKS, Shapes, SLOT_MASK } from './shapes.ts'
 
@@ -80,29 +80,27 @@ export class ShapeMemo {
       let key3 = key[row]
       if (key3 < 0) break
       const segment = segmentFirst[row]
-      const address = addressBytes[segment]
-      const bytes = lengthBytes[segment]
-      const page = Math.floor(address / PAGE_SIZE)
-      const region = Math.floor(page / LEAF_PAGES)
+      const bytes = lengthBytes[segment] | 0
+      const region = Math.floor(addressBytes[segment] / LEAF_BYTES)
+      const inRegion = (addressBytes[segment] - region * LEAF_BYTES) | 0
       if (region !== lastRegion || mm[row] !== lastMm) {
         lastRegion = region
         lastMm = mm[row]
         leaf = settled.find(lastMm, region)
       }
-      const place = (address - page * PAGE_SIZE) | 0
+      const place = inRegion & PAGE_OFFSET_MASK
       const pages = (place + bytes + PAGE_OFFSET_MASK) >> PAGE_SHIFT
-      const inLeaf = (page - region * LEAF_PAGES) | 0
-      const found = leaf < 0 ? 0 : settled.classIn(leaf, inLeaf, pages)
+      const found = leaf < 0 ? 0 : settled.classIn(leaf, inRegion >> PAGE_SHIFT, pages)
       let key2 = found << CLASS_SHIFT
       if ((offsetBytes[row] & positionMask) !== 0) key2 |= POSITION_OFF
       if (isPlaceWhole || pages > SHAPE_PAGES_MAX) key2 |= place
       else if ((place & placeMask) !== 0) key2 |= 1
       if (pages << PAGE_SHIFT >= bytes + PAGE_SIZE) key3 |= ONE_MORE
-      if (orderOfClass(found) > 0) key3 |= phaseOf(orderOfClass(found), inLeaf, pages)
-      const key1 = (bytes << 1) | direction[row] | 0
+      if (orderOfClass(found) > 0) key3 |= phaseOf(orderOfClass(found), inRegion >> PAGE_SHIFT, pages)
+      const key1 = (bytes << 1) | direction[row]
       let slot = hashOf(key1, key2, key3) & SLOT_MASK
-      while (table[slot] !== 0 && (table[slot] !== key1 || table[slot + 1] !== key2 || table[slot + 2] !== key3)) {
-        slot = (slot + 4) & SLOT_MASK
+      if (table[slot] !== key1 || table[slot + 1] !== key2 || table[slot + 2] !== key3) {
+        slot = shapes.slotOf(key1, key2, key3)
       }
       const at = table[slot + 3] - 1
       if (at < 0 || found === 0) {

@@ -98,7 +98,7 @@ export class Shapes {
   }
 
   /** Where in {@link table} a shape stands, or may be put. */
-  private slotOf(key1: number, key2: number, key3: number): number {
+  slotOf(key1: number, key2: number, key3: number): number {
     const { table } = this
     let slot = hashOf(key1, key2, key3) & SLOT_MASK
     while (table[slot] !== 0 && (table[slot] !== key1 || table[slot + 1] !== key2 || table[slot + 2] !== key3))
@@ -122,6 +122,5 @@ export class Shapes {
 }
 
 export function hashOf(key1: number, key2: number, key3: number): number {
-  const mixed = Math.imul(key1, 0x9e3779b1) ^ Math.imul(key2, 0x85ebca6b) ^ Math.imul(key3, 0xc2b2ae35)
-  return mixed ^ (mixed >>> 15)
+  return Math.imul(key1 ^ (key2 << 16) ^ (key3 << 8) ^ (key3 >>> 9), 0x9e3779b1) >>> 14
 }
