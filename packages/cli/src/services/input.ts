@@ -1,7 +1,8 @@
 import { accessSync, constants, createReadStream, readdirSync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { TraceError, UsageError } from '@pinscope/core'
+import { type ByteSource, TraceError, UsageError } from '@pinscope/core'
 import { didYouMean } from './did-you-mean.ts'
+import { FileSource } from './file-source.ts'
 
 /** A trace file that can be read, or standard input. */
 export interface TraceInput {
@@ -9,13 +10,10 @@ export interface TraceInput {
   readonly name: string
   /** Bytes on disk; null when unknown (a pipe). */
   readonly sizeBytes: number | null
-  readonly bytes: AsyncIterable<Uint8Array>
+  readonly bytes: ByteSource
   /** Bytes taken so far, as they are on disk (compressed ones where the file is). */
   readBytes(): number
 }
-
-/** Big enough that reading costs nothing beside parsing, small enough to feel Ctrl-C at once. */
-const CHUNK_BYTES = 1 << 18
 
 /** Names told on one line. */
 const LISTED_MAX = 4
@@ -49,10 +47,12 @@ function listed(names: readonly string[]): string {
 
 /** Opens one input. A file that is missing, a folder, or not readable is a TraceError without a line. */
 export function openInput(name: string): TraceInput {
-  if (name === '-') return counted(name, null, () => process.stdin)
+  if (name === '-') return counted(name, () => process.stdin)
   const stat = fileStat(name)
   if (stat.isDirectory()) throw unreadable(name, 'is a folder', `Name the files: ${name.replace(/\/$/, '')}/*.csv`)
-  return counted(name, stat.isFile() ? stat.size : null, () => createReadStream(name, { highWaterMark: CHUNK_BYTES }))
+  if (!stat.isFile()) return counted(name, () => createReadStream(name))
+  const bytes = new FileSource(name, (error) => readError(name, error))
+  return { name, sizeBytes: stat.size, bytes, readBytes: () => bytes.readBytes }
 }
 
 function fileStat(name: string) {
@@ -65,7 +65,8 @@ function fileStat(name: string) {
   }
 }
 
-function counted(name: string, sizeBytes: number | null, open: () => AsyncIterable<Uint8Array>): TraceInput {
+/** What is no regular file: a pipe, for example. */
+function counted(name: string, open: () => AsyncIterable<Uint8Array>): TraceInput {
   let read = 0
   async function* bytes(): AsyncGenerator<Uint8Array> {
     try {
@@ -74,10 +75,15 @@ function counted(name: string, sizeBytes: number | null, open: () => AsyncIterab
         yield chunk
       }
     } catch (error) {
-      throw codeOf(error) === undefined ? error : unreadable(name, reason(error), '')
+      throw readError(name, error)
     }
   }
-  return { name, sizeBytes, bytes: bytes(), readBytes: () => read }
+  return { name, sizeBytes: null, bytes: bytes(), readBytes: () => read }
+}
+
+/** What the system reports becomes an error of the file. */
+export function readError(name: string, error: unknown): unknown {
+  return codeOf(error) === undefined ? error : unreadable(name, reason(error), '')
 }
 
 function neighbour(name: string): string {

@@ -8,7 +8,7 @@ import {
   OP_NAMES,
   type OpBatch,
 } from '../../src/trace/op-batch.ts'
-import { openTrace } from '../../src/trace/open-trace.ts'
+import { openTrace, type ScannerName } from '../../src/trace/open-trace.ts'
 import type { TraceReader } from '../../src/trace/trace-reader.ts'
 import { type SimpleRow, segmentsOf } from './simple-reader.ts'
 
@@ -22,8 +22,13 @@ export async function* chunked(bytes: Uint8Array, sizes: readonly number[] = [65
 }
 
 /** Every row of a trace as {@link comparable} has it, read by the scanner. */
-export async function scan(bytes: Uint8Array, sizes?: readonly number[], name = 'test'): Promise<object[]> {
-  const reader = await openTrace(chunked(bytes, sizes), name)
+export async function scan(
+  bytes: Uint8Array,
+  sizes?: readonly number[],
+  name = 'test',
+  scanner?: ScannerName,
+): Promise<object[]> {
+  const reader = await openTrace(chunked(bytes, sizes), name, { scanner })
   const rows: object[] = []
   for await (const batch of reader.batches()) {
     checkSegmentRanges(batch)

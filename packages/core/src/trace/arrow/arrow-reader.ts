@@ -1,67 +1,77 @@
-import type { Data, DataType, Schema } from 'apache-arrow'
 import { invariant } from '../../invariant.ts'
-import { COLUMN_ITER, COLUMN_LEN, COLUMN_SEGS } from '../columns.ts'
+import type { ByteSource } from '../byte-source.ts'
 import type { Dictionary } from '../dictionary.ts'
 import { layoutOf, traceHeader } from '../header.ts'
-import { BATCH_SEGMENTS_MAX } from '../limits.ts'
-import { BATCH_ROWS_MAX, NONE, type OpBatch } from '../op-batch.ts'
-import { ITER_UNSET } from '../row-rules.ts'
+import type { OpBatch } from '../op-batch.ts'
 import { TraceError } from '../trace-error.ts'
 import type { TraceHeader, TraceLayout, TraceReader } from '../trace-reader.ts'
-import { type ColumnFiller, fillerOf } from './column-fillers.ts'
-import { decodeDictionary, decodeRecords, decodeSchema } from './decoder.ts'
-import { ArrowDictionary } from './dictionaries.ts'
+import { DamagedColumn } from './damaged-column.ts'
+import { ArrowDictionary, type Texts } from './dictionaries.ts'
+import type { ExactColumns } from './exact-columns.ts'
 import { type ArrowMessage, MessageReader } from './message-reader.ts'
+import { PlainColumns } from './plain-columns.ts'
+import { type PlainSchema, plainSchema } from './plain-schema.ts'
 import { RowSink } from './row-sink.ts'
-import { attributesOf, type BoundColumn, boundColumns } from './schema-columns.ts'
-import { SegmentFiller } from './segment-filler.ts'
-import { checkBuffers, DamagedColumn } from './values.ts'
+import { attributesOf } from './schema-rules.ts'
 
-/** A column of the file with what copies its values; null for the segments. */
-interface ReadColumn extends BoundColumn {
-  readonly filler: ColumnFiller | null
+/** Length prefix of a message. */
+const PREFIX_BYTES = 8
+
+/** What all ways of reading a file share. */
+interface ReaderParts {
+  readonly name: string
+  readonly schema: ArrowMessage
+  readonly sink: RowSink
+  readonly dictionaries: Map<number, ArrowDictionary>
 }
 
-/** Reads the columns of Arrow record batches into batches: column by column, without an object a row. */
+/**
+ * Reads the columns of Arrow record batches into batches: column by column, without an object a row. {@link PlainColumns} does
+ * it where it can; {@link ExactColumns} everywhere else, and says what is wrong where something is.
+ */
 export class ArrowReader implements TraceReader {
   readonly header: TraceHeader
   readonly layout: TraceLayout
   readonly imported = null
   private readonly messages: MessageReader
-  private readonly schema: ArrowMessage
-  private readonly columns: readonly ReadColumn[]
-  private readonly dictionaries = new Map<number, ArrowDictionary>()
-  private readonly sink: RowSink
-  private readonly segments: SegmentFiller
+  private readonly parts: ReaderParts
+  private readonly plain: PlainColumns | null
+  private exact: ExactColumns | null
   private started = false
 
-  constructor(messages: MessageReader, schema: ArrowMessage, name: string) {
-    this.messages = messages
-    this.schema = schema
-    const decoded = attempt(messages, () => decodeSchema(schema))
-    const bound = boundColumns(decoded, name)
-    this.header = { ...traceHeader(name, attributesOf(decoded, name), columnNames(decoded)), format: 'arrow' }
+  /** One of `plain` and `exact` must be there. */
+  private constructor(
+    messages: MessageReader,
+    parts: ReaderParts,
+    plain: PlainSchema | null,
+    exact: ExactColumns | null,
+  ) {
+    const { name, sink, dictionaries } = parts
+    const { names, metadata } = (plain ?? exact)!
+    this.header = { ...traceHeader(name, attributesOf(metadata, name), [...names]), format: 'arrow' }
     this.layout = layoutOf(this.header)
-    this.sink = new RowSink(name)
-    this.segments = new SegmentFiller(this.sink)
-    this.columns = bound.map((column) => ({
-      ...column,
-      filler: column.code === COLUMN_SEGS ? null : fillerOf(column.code, this.sink),
-    }))
+    this.messages = messages
+    this.parts = parts
+    this.plain = plain === null ? null : new PlainColumns(plain, sink, dictionaries)
+    this.exact = exact
+    sink.batch.columns = (this.plain ?? exact)!.mask
   }
 
-  /** Reads the schema and leaves the messages at the first batch. */
-  static async open(bytes: AsyncIterable<Uint8Array>, name: string): Promise<ArrowReader> {
+  /** Reads the schema and leaves the messages at the first batch. `usePlain` false: as if no file were plain, for tests. */
+  static async open(bytes: ByteSource, name: string, usePlain = true): Promise<ArrowReader> {
     const messages = new MessageReader(bytes, name)
     try {
-      const first = await messages.next()
-      if (first === null) {
+      const schema = await messages.next()
+      if (schema === null) {
         const hint = 'Did the program that wrote it fail?'
         throw new TraceError({ file: name, line: 0, column: 0, problem: 'the Arrow stream is empty', hint })
       }
-      if (first.facts.kind !== 'schema')
-        throw messages.fail(`is a ${first.facts.kind} message, expected the schema`, NO_SCHEMA)
-      return new ArrowReader(messages, first, name)
+      if (schema.facts.kind !== 'schema')
+        throw messages.fail(`is a ${schema.facts.kind} message, expected the schema`, NO_SCHEMA)
+      const parts = { name, schema, sink: new RowSink(name), dictionaries: new Map<number, ArrowDictionary>() }
+      const plain = usePlain ? plainSchema(schema.metadata.subarray(PREFIX_BYTES)) : null
+      const exact = plain === null ? await exactColumns(messages, parts) : null
+      return new ArrowReader(messages, parts, plain, exact)
     } catch (error) {
       await messages.close()
       throw error
@@ -69,23 +79,23 @@ export class ArrowReader implements TraceReader {
   }
 
   get files(): Dictionary {
-    return this.sink.cells.files
+    return this.parts.sink.cells.files
   }
 
   get calls(): Dictionary {
-    return this.sink.cells.calls
+    return this.parts.sink.cells.calls
   }
 
   get ids(): Dictionary {
-    return this.sink.cells.ids
+    return this.parts.sink.cells.ids
   }
 
   get consumers(): Dictionary {
-    return this.sink.cells.consumers
+    return this.parts.sink.cells.consumers
   }
 
   get stacks(): Dictionary {
-    return this.sink.cells.stacks
+    return this.parts.sink.cells.stacks
   }
 
   get bytesRead(): number {
@@ -95,17 +105,17 @@ export class ArrowReader implements TraceReader {
   async *batches(): AsyncGenerator<OpBatch> {
     invariant(!this.started, 'batches() of a trace is called once')
     this.started = true
-    const { batch } = this.sink
+    const { batch } = this.parts.sink
     try {
       for (let message = await this.messages.next(); message !== null; message = await this.messages.next()) {
         const { facts } = message
         if (facts.kind === 'schema') throw this.messages.fail('is a second schema', 'Write one table to a file.')
-        if (facts.kind === 'dictionary') this.addTexts(message, facts.id, facts.isDelta)
+        if (facts.kind === 'dictionary') await this.addTexts(message)
         else {
-          const columns = this.columnsOf(message, facts.rows)
+          const isPlain = this.plain?.open(message) ?? false
           for (let from = 0; from < facts.rows; from += batch.length) {
             batch.reset(batch.firstRow + batch.length)
-            this.fill(columns, from, facts.rows)
+            if (!isPlain || !this.fillPlain(from)) await this.fillExact(message, from)
             yield batch
           }
         }
@@ -115,88 +125,58 @@ export class ArrowReader implements TraceReader {
     }
   }
 
-  private addTexts(message: ArrowMessage, id: number, isDelta: boolean): void {
-    const known = this.dictionaries.get(id)
+  private async addTexts(message: ArrowMessage): Promise<void> {
+    const { dictionaries } = this.parts
+    const { id, isDelta } = message.facts
+    const texts = await this.textsOf(message)
+    const known = dictionaries.get(id)
     const dictionary = known ?? new ArrowDictionary()
-    attempt(this.messages, () =>
-      dictionary.add(decodeDictionary(this.schema, message, id), isDelta && known !== undefined),
-    )
-    this.dictionaries.set(id, dictionary)
+    attempt(this.messages, () => dictionary.add(texts, isDelta && known !== undefined))
+    dictionaries.set(id, dictionary)
   }
 
-  /** The columns of a record batch that a trace has, each with buffers as long as it needs. */
-  private columnsOf(message: ArrowMessage, rows: number): Data[] {
-    return attempt(this.messages, () => {
-      const all = decodeRecords(this.schema, message)
-      return this.columns.map(({ at, name }) => {
-        const data = all[at]
-        if (data === undefined) throw new DamagedColumn(`has no column ${name}`)
-        this.named(name, () => checkBuffers(data, rows))
-        return data
-      })
-    })
+  private async textsOf(message: ArrowMessage): Promise<readonly Texts[]> {
+    const plain = this.plain?.textsOf(message) ?? null
+    if (plain !== null) return [plain]
+    const exact = await this.needExact()
+    return attempt(this.messages, () => exact.texts(message))
   }
 
-  /** Copies rows from `from` on into the batch: as many as fit. */
-  private fill(columns: readonly Data[], from: number, rows: number): void {
-    const { sink, segments } = this
-    const segs = this.columns.findIndex(({ filler }) => filler === null)
-    let count = Math.min(BATCH_ROWS_MAX, rows - from)
-    if (segs >= 0) count = segments.rowsThatFit(columns[segs]!, from, count)
-    sink.present.fill(0, 0, count)
-    this.clearDerived(count)
-    this.columns.forEach(({ filler, type, name }, index) => {
-      if (filler === null) return
-      this.named(name, () => filler.fill(columns[index]!, this.dictionaryOf(type), from, count))
-    })
-    if (segs >= 0) this.named('segs', () => segments.prepare(columns[segs]!, this.dictionaryOf, from, count))
-    this.named('segs', () => this.finishRows(segs >= 0, count))
-  }
-
-  private finishRows(hasSegments: boolean, count: number): void {
-    const { sink, segments } = this
-    const { batch } = sink
-    for (let row = 0; row < count && batch.segments.length < BATCH_SEGMENTS_MAX; row++) {
-      batch.line[row] = batch.firstRow + row
-      batch.segmentFirst[row] = batch.segments.length
-      const sumBytes = hasSegments ? segments.add(row) : Number.NaN
-      sink.finish(row, Number.isNaN(sumBytes) ? 0 : sumBytes)
-    }
-  }
-
-  /** What the rules fill in where the file does not have the column. */
-  private clearDerived(count: number): void {
-    const has = (code: number) => this.columns.some((column) => column.code === code)
-    if (!has(COLUMN_ITER)) this.sink.batch.iterType.fill(ITER_UNSET, 0, count)
-    if (!has(COLUMN_LEN)) this.sink.batch.lengthBytes.fill(NONE, 0, count)
-  }
-
-  /** The dictionary that a column's numbers are of; null for a column without one. */
-  private readonly dictionaryOf = (type: DataType): ArrowDictionary | null => {
-    if (!('dictionary' in type && 'id' in type)) return null
-    const dictionary = this.dictionaries.get(type.id as number)
-    if (dictionary === undefined) throw new DamagedColumn(`needs dictionary ${type.id}, which has not come yet`)
-    return dictionary
-  }
-
-  /** Says of which column what goes wrong is. */
-  private named(name: string, read: () => void): void {
+  /** False where the rows are for {@link ExactColumns}. */
+  private fillPlain(from: number): boolean {
     try {
-      read()
+      if (this.plain!.fill(from)) return true
     } catch (error) {
-      if (error instanceof DamagedColumn)
-        throw this.messages.fail(`is damaged: column ${name} ${error.message}`, DAMAGED)
-      throw error
+      if (!(error instanceof DamagedColumn)) throw error
     }
+    this.parts.sink.batch.reset(this.parts.sink.batch.firstRow)
+    return false
+  }
+
+  private async fillExact(message: ArrowMessage, from: number): Promise<void> {
+    const exact = await this.needExact()
+    attempt(this.messages, () => exact.open(message))
+    this.plain?.forget()
+    try {
+      exact.fill(message.facts.rows, from)
+    } catch (error) {
+      throw error instanceof DamagedColumn ? this.messages.damaged(error) : error
+    }
+  }
+
+  private async needExact(): Promise<ExactColumns> {
+    this.exact ??= await exactColumns(this.messages, this.parts)
+    return this.exact
   }
 }
 
-const DAMAGED = 'Copy or write it again.'
 const NO_SCHEMA =
   'The schema of some files stands at their end only (apache-arrow for JavaScript writes such): write it as a stream.'
 
-function columnNames(schema: Schema): string[] {
-  return schema.fields.map(({ name }) => name)
+/** Loads the library, which takes as long as a million rows: only where it is needed. */
+async function exactColumns(messages: MessageReader, { name, schema, sink, dictionaries }: ReaderParts) {
+  const { ExactColumns } = await import('./exact-columns.ts')
+  return attempt(messages, () => new ExactColumns(schema, name, sink, dictionaries))
 }
 
 /** Whatever a library throws at damaged input becomes an error that says where. */

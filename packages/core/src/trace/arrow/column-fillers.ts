@@ -19,8 +19,8 @@ import {
   COLUMN_STACK,
   COLUMN_TS,
 } from '../columns.ts'
-import { NAME_TOO_LONG, type NameTable } from '../dictionary.ts'
-import { FAULT_FORM, FAULT_LARGE, FAULT_NAME_LONG, FAULT_NAMES_FULL, FAULT_RANGE, FAULT_WORD } from '../faults.ts'
+import type { NameTable } from '../dictionary.ts'
+import { FAULT_FORM, FAULT_LARGE, FAULT_RANGE, FAULT_WORD } from '../faults.ts'
 import { ERRNO_MAX, INTEGER_MAX, MM_MAX, PINS_MAX } from '../limits.ts'
 import {
   BACKING_NAMES,
@@ -33,9 +33,10 @@ import {
   OP_NONE,
 } from '../op-batch.ts'
 import { ITER_UNSET } from '../row-rules.ts'
-import { type ArrowDictionary, Meanings } from './dictionaries.ts'
+import type { ArrowDictionary } from './dictionaries.ts'
 import { eachNumber, eachText } from './each-value.ts'
 import { FlagsFiller } from './flags-filler.ts'
+import { Meanings, nameId, UNKNOWN, wordCode } from './meanings.ts'
 import type { RowSink } from './row-sink.ts'
 import { isNumber, numbersInto, textAt } from './values.ts'
 
@@ -156,7 +157,7 @@ export class NameFiller implements ColumnFiller {
   private readonly sink: RowSink
   private readonly table: NameTable
   private readonly out: Int32Array
-  private readonly meanings = new Meanings()
+  private readonly meanings = new Meanings((text) => this.idOf(0, text))
 
   constructor(code: number, sink: RowSink, table: NameTable, out: Int32Array) {
     this.code = code
@@ -178,7 +179,7 @@ export class NameFiller implements ColumnFiller {
     else if (dictionary === null) {
       for (let row = 0; row < count; row++) out[row] = this.idOf(row, textAt(data, from + row))
     } else {
-      const ids = this.meanings.of(dictionary, (text) => this.idOf(0, text))
+      const ids = this.meanings.of(dictionary)
       eachNumber(data, dictionary.size, from, count, (row, number) => {
         out[row] = number === NONE ? NONE : ids[number]!
       })
@@ -186,11 +187,7 @@ export class NameFiller implements ColumnFiller {
   }
 
   private idOf(row: number, text: Uint8Array | null): number {
-    if (text === null || text.length === 0) return NONE
-    const name = storable(text)
-    const id = this.table.intern(name, 0, name.length)
-    if (id >= 0) return id
-    throw this.sink.fail(row, id === NAME_TOO_LONG ? FAULT_NAME_LONG : FAULT_NAMES_FULL, this.code, EMPTY)
+    return nameId(this.sink, this.code, this.table, row, text)
   }
 }
 
@@ -199,27 +196,19 @@ export function nameIds(sink: RowSink): NameFiller {
   return new NameFiller(COLUMN_FILE, sink, sink.cells.files, new Int32Array(0))
 }
 
-/** A trace holds neither NUL nor a carriage return: they are written as \0 and \r. */
-function storable(name: Uint8Array): Uint8Array {
-  if (!name.includes(0) && !name.includes(13)) return name
-  const text = Buffer.from(name).toString('latin1').replaceAll('\0', '\\0').replaceAll('\r', '\\r')
-  return Buffer.from(text, 'latin1')
-}
-
 class WordFiller implements ColumnFiller {
   private readonly code: number
   private readonly sink: RowSink
-  private readonly words: readonly string[]
   private readonly out: Uint8Array
   private readonly none: number
-  private readonly meanings = new Meanings()
+  private readonly meanings: Meanings
 
   constructor(code: number, sink: RowSink, words: readonly string[], out: Uint8Array, none: number) {
     this.code = code
     this.sink = sink
-    this.words = words
     this.out = out
     this.none = none
+    this.meanings = new Meanings((text) => wordCode(words, text))
   }
 
   fill(data: Data, dictionary: ArrowDictionary | null, from: number, count: number): void {
@@ -231,7 +220,7 @@ class WordFiller implements ColumnFiller {
 
   private numbersOf(data: Data, dictionary: ArrowDictionary, from: number, count: number): void {
     const { out, code, sink } = this
-    const codes = this.meanings.of(dictionary, (text) => this.codeOf(text))
+    const codes = this.meanings.of(dictionary)
     const { present } = sink
     eachNumber(data, dictionary.size, from, count, (row, number) => {
       const word = number === NONE ? NONE : codes[number]!
@@ -242,16 +231,7 @@ class WordFiller implements ColumnFiller {
     })
   }
 
-  private codeOf(text: Uint8Array | null): number {
-    if (text === null || text.length === 0) return NONE
-    const code = this.words.indexOf(Buffer.from(text).toString('latin1'))
-    return code < 0 ? UNKNOWN : code
-  }
-
   private unknown(row: number, dictionary: ArrowDictionary, index: number) {
     return this.sink.fail(row, FAULT_WORD, this.code, dictionary.texts()[index] ?? EMPTY)
   }
 }
-
-/** A text that is no word of the column: an error only where a row has it. */
-const UNKNOWN = -2

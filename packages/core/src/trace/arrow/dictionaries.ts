@@ -1,18 +1,24 @@
-import type { Data, DataType } from 'apache-arrow'
 import { NAMES_MAX } from '../limits.ts'
-import { checkBuffers, DamagedColumn, isText, textAt } from './values.ts'
+import { DamagedColumn } from './damaged-column.ts'
+
+/** Texts of a dictionary that came in one message. */
+export interface Texts {
+  readonly length: number
+  /** Text `index`, null where there is none. Throws {@link DamagedColumn} where it lies outside. */
+  at(index: number): Uint8Array | null
+}
 
 /** The texts that numbers of a column stand for, in the pieces in which they came. */
 export class ArrowDictionary {
   size = 0
   /** Goes up when all texts are replaced by others. */
   generation = 0
-  private pieces: Data<DataType>[] = []
+  private pieces: Texts[] = []
   private starts: number[] = []
   private known: (Uint8Array | null)[] = []
 
   /** Adds texts, or, unless `isDelta`, puts them in the place of those there are. */
-  add(values: readonly Data<DataType>[], isDelta: boolean): void {
+  add(values: readonly Texts[], isDelta: boolean): void {
     if (!isDelta) {
       this.size = 0
       this.generation++
@@ -21,8 +27,6 @@ export class ArrowDictionary {
       this.known = []
     }
     for (const piece of values) {
-      if (!isText(piece.type)) throw new DamagedColumn(`is a dictionary of ${piece.type}, expected utf8`)
-      checkBuffers(piece, piece.length)
       this.pieces.push(piece)
       this.starts.push(this.size)
       this.size += piece.length
@@ -42,34 +46,8 @@ export class ArrowDictionary {
     while (first > 0 && this.starts[first]! > from) first--
     for (let piece = Math.max(0, first); piece < this.pieces.length; piece++) {
       const start = this.starts[piece]!
-      const data = this.pieces[piece]!
-      for (let at = Math.max(0, from - start); at < data.length; at++) call(start + at, textAt(data, at))
+      const texts = this.pieces[piece]!
+      for (let at = Math.max(0, from - start); at < texts.length; at++) call(start + at, texts.at(at))
     }
-  }
-}
-
-/** What each text of a dictionary means in one column: a number, found out once. */
-export class Meanings {
-  private known = new Int32Array(64)
-  private size = 0
-  private generation = 0
-
-  /** The meanings of all texts, by their number. */
-  of(dictionary: ArrowDictionary, meaningOf: (text: Uint8Array | null) => number): Int32Array {
-    if (dictionary.generation !== this.generation) {
-      this.generation = dictionary.generation
-      this.size = 0
-    }
-    if (this.size === dictionary.size) return this.known
-    if (dictionary.size > this.known.length) {
-      const known = new Int32Array(dictionary.size * 2)
-      known.set(this.known)
-      this.known = known
-    }
-    dictionary.forEach(this.size, (id, text) => {
-      this.known[id] = meaningOf(text)
-    })
-    this.size = dictionary.size
-    return this.known
   }
 }

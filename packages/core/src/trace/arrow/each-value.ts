@@ -1,7 +1,8 @@
 import type { Data } from 'apache-arrow'
 import { NONE } from '../op-batch.ts'
+import { DamagedColumn } from './damaged-column.ts'
 import type { ArrowDictionary } from './dictionaries.ts'
-import { DamagedColumn, isThere, textAt, validityOf } from './values.ts'
+import { isThere, textAt, validityOf } from './values.ts'
 
 /** Calls back for each text of a column of texts, or of numbers into a dictionary of texts. */
 export function eachText(

@@ -3,26 +3,25 @@ import { COLUMN_FLAGS } from '../columns.ts'
 import { FlagsCell } from '../flags-cell.ts'
 import { NONE } from '../op-batch.ts'
 import type { ColumnFiller } from './column-fillers.ts'
-import { type ArrowDictionary, Meanings } from './dictionaries.ts'
+import type { ArrowDictionary } from './dictionaries.ts'
 import { eachNumber, eachText } from './each-value.ts'
+import { flagBits, Meanings, OTHER } from './meanings.ts'
 import type { RowSink } from './row-sink.ts'
 import { checkBuffers, isThere, listRange, validityOf } from './values.ts'
 
 const EMPTY = new Uint8Array(0)
 const SPACE = Buffer.from(' ')
-const LINE_END = Buffer.from('\n')
-/** A text of flags that is read again for each row. */
-const OTHER = -2
 
 /** The words of a text, or of a list of texts. */
 export class FlagsFiller implements ColumnFiller {
   private readonly sink: RowSink
   /** Bits of the texts of the dictionary. */
-  private readonly meanings = new Meanings()
-  private readonly cell = new FlagsCell()
+  private readonly meanings: Meanings
 
   constructor(sink: RowSink) {
     this.sink = sink
+    const cell = new FlagsCell()
+    this.meanings = new Meanings((text) => flagBits(cell, text))
   }
 
   fill(data: Data, dictionary: ArrowDictionary | null, from: number, count: number): void {
@@ -36,7 +35,7 @@ export class FlagsFiller implements ColumnFiller {
 
   private numbers(data: Data, dictionary: ArrowDictionary, from: number, count: number): void {
     const { sink } = this
-    const bits = this.meanings.of(dictionary, (text) => this.bitsOf(text))
+    const bits = this.meanings.of(dictionary)
     eachNumber(data, dictionary.size, from, count, (row, number) => {
       const known = number === NONE ? 0 : bits[number]!
       if (known === OTHER) sink.readCell(COLUMN_FLAGS, row, dictionary.texts()[number] ?? EMPTY)
@@ -46,15 +45,6 @@ export class FlagsFiller implements ColumnFiller {
         if (known !== 0) sink.present[row]! |= 1 << COLUMN_FLAGS
       }
     })
-  }
-
-  /** The flags of a text, or {@link OTHER} where it says more, or nothing that can be read. */
-  private bitsOf(text: Uint8Array | null): number {
-    if (text === null || text.length === 0) return 0
-    const { cell } = this
-    const line = Buffer.concat([text, LINE_END])
-    const isPlain = cell.read(line, 0, text.length) >= 0 && cell.order === NONE && cell.hole[1] === NONE
-    return isPlain && cell.bits !== 0 ? cell.bits : OTHER
   }
 
   private lists(data: Data, dictionary: ArrowDictionary | null, from: number, count: number): void {

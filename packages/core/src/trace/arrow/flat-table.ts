@@ -40,6 +40,18 @@ export class FlatTable {
     return at === 0 ? 0 : this.view.getInt16(at, true)
   }
 
+  int32(slot: number): number {
+    const at = this.position(slot)
+    return at === 0 ? 0 : this.view.getInt32(at, true)
+  }
+
+  /** A text; null where there is none. */
+  text(slot: number): string | null {
+    const { at, length } = this.vector(slot, 1)
+    if (at === 0) return null
+    return new TextDecoder().decode(new Uint8Array(this.view.buffer, this.view.byteOffset + at, length))
+  }
+
   /** A whole number from 0 to 2^53 - 1. */
   count(slot: number): number {
     const at = this.position(slot)

@@ -22,6 +22,11 @@ export class RowSink {
     this.file = file
   }
 
+  /** `ts` of the last row that is complete. */
+  get lastTsNs(): number {
+    return this.rules.lastTsNs
+  }
+
   /** A cell that is text, as in pinscope's own format; an empty one is no cell. */
   readCell(code: number, row: number, text: Uint8Array): void {
     const { length } = text

@@ -1,9 +1,9 @@
 import { DataType, type Schema } from 'apache-arrow'
 import { COLUMN_NAMES, type ColumnName, EXTRA_PREFIX } from '../columns.ts'
 import { closestWord } from '../did-you-mean.ts'
-import { FIRST_LINE, readAttribute } from '../header.ts'
 import { quotedText } from '../printable.ts'
 import { TraceError } from '../trace-error.ts'
+import { isNumbers, PANDAS_INDEX } from './schema-rules.ts'
 import { isList, isNumber, isText } from './values.ts'
 
 /** A column of the file that a trace has, and its place among all of them. */
@@ -14,12 +14,6 @@ export interface BoundColumn {
   readonly at: number
   readonly type: DataType
 }
-
-const NUMBERS: readonly ColumnName[] = ['ts', 'end', 'mm', 'offset', 'len', 'result', 'pins_acquired', 'pins_released']
-/** What pandas calls the index of a frame when it writes one. */
-const PANDAS_INDEX = /^__index_level_\d+__$/
-/** Keys of the schema that other programs write for themselves. */
-const FOREIGN_KEY = /^(pandas|ARROW:.*|huggingface|geo|PARQUET:.*)$/
 
 /** The columns that a trace has among those of the file. Throws a TraceError when one is not known, or of another type. */
 export function boundColumns(schema: Schema, file: string): BoundColumn[] {
@@ -53,7 +47,7 @@ function unknownHint(name: string): string {
 /** Null when the column may be of the type; else what it should be. */
 function expectedOf(name: ColumnName, type: DataType): string | null {
   if (DataType.isNull(type) || isText(type) || isTexts(type)) return null
-  if (NUMBERS.includes(name)) return isNumber(type) ? null : `int64: ${name === 'mm' ? 'a pid' : meaningOf(name)}`
+  if (isNumbers(name)) return isNumber(type) ? null : `int64: ${name === 'mm' ? 'a pid' : meaningOf(name)}`
   if (name === 'segs') return isSegments(type) ? null : 'a list of structs of address, offset and length, or utf8'
   if (name === 'flags') return isList(type) && isTextual(itemOf(type)) ? null : 'utf8, or a list of utf8'
   return 'utf8, or a dictionary of utf8'
@@ -93,29 +87,4 @@ function castHint(type: DataType): string {
     return 'Subtract the first time and cast it: (t - t.min()).astype("int64") in pandas.'
   }
   return 'Cast it.'
-}
-
-/** The header lines that the schema's metadata holds. */
-export function attributesOf(schema: Schema, file: string): Map<string, string> {
-  const attributes = new Map<string, string>()
-  for (const [key, value] of schema.metadata) {
-    if (key === 'pinscope-trace' || FOREIGN_KEY.test(key) || !/^[^#\s][^\s]*$/.test(key)) continue
-    for (const line of value.split('\n')) readMetadata(`# ${key} ${line}`, key, file, attributes)
-  }
-  const version = schema.metadata.get('pinscope-trace')
-  if (version !== undefined && version !== '1') {
-    const problem = `the trace is of version ${quotedText(version)}, this pinscope reads version ${FIRST_LINE.slice(-1)}`
-    throw new TraceError({ file, line: 0, column: 0, problem, hint: 'Use a pinscope as new as the one that wrote it.' })
-  }
-  return attributes
-}
-
-function readMetadata(text: string, key: string, file: string, attributes: Map<string, string>): void {
-  try {
-    readAttribute(text, file, 0, attributes)
-  } catch (error) {
-    if (!(error instanceof TraceError)) throw error
-    const { problem, hint } = error.detail
-    throw new TraceError({ file, line: 0, column: 0, problem: `metadata ${quotedText(key)}: ${problem}`, hint })
-  }
 }

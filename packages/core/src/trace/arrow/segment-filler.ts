@@ -1,17 +1,12 @@
 import { type Data, DataType } from 'apache-arrow'
-import { ITER_BVEC, ITER_FOLIOQ, ITER_MIXED, ITER_XARRAY } from '../../iter/iter-type.ts'
-import { KVEC_OFFSET } from '../../iter/segment-table.ts'
-import { PAGE_SIZE } from '../../units.ts'
 import { COLUMN_SEGS } from '../columns.ts'
-import { SEGMENTS_MAX } from '../event-rules.ts'
-import { FAULT_FORM, FAULT_RANGE, FAULT_SEGMENT_END, FAULT_SEGMENTS_MANY, FAULT_SEGMENTS_SUM } from '../faults.ts'
-import { BATCH_SEGMENTS_MAX, BVEC_FIELD_MAX, INTEGER_MAX, PFN_MAX, SEGMENTS_VECTOR_MAX } from '../limits.ts'
-import { NONE } from '../op-batch.ts'
-import { ITER_UNSET } from '../row-rules.ts'
+import { FAULT_FORM, FAULT_SEGMENTS_SUM } from '../faults.ts'
+import { BATCH_SEGMENTS_MAX, INTEGER_MAX } from '../limits.ts'
 import { type NameFiller, nameIds } from './column-fillers.ts'
 import type { ArrowDictionary } from './dictionaries.ts'
 import { eachText } from './each-value.ts'
 import type { RowSink } from './row-sink.ts'
+import { SegmentStructs } from './segment-structs.ts'
 import { checkBuffers, isList, isText, isThere, listRange, numbersInto, validityOf } from './values.ts'
 
 const SEMICOLON = 59
@@ -29,17 +24,11 @@ export class SegmentFiller {
   private dictionary: ArrowDictionary | null = null
   /** Rows of the column before the first of the batch. */
   private from = 0
-  /** Items of the list before the first of the batch. */
-  private itemsFrom = 0
-  private readonly numbers = {
-    address: new Float64Array(8192),
-    offset: new Float64Array(8192),
-    length: new Float64Array(8192),
-  }
-  private files = new Int32Array(8192)
+  private readonly structs: SegmentStructs
 
   constructor(sink: RowSink) {
     this.sink = sink
+    this.structs = new SegmentStructs(sink)
     this.fileNames = nameIds(sink)
   }
 
@@ -65,7 +54,6 @@ export class SegmentFiller {
     if (isText(items.type)) return
     const { start } = listRange(data, from, items.length)
     const { end } = listRange(data, from + count - 1, items.length)
-    this.itemsFrom = start
     if (start > end) return
     this.takeParts(items, dictionaryOf, start, end - start)
   }
@@ -78,9 +66,9 @@ export class SegmentFiller {
     const items = data.children[0]!
     const { start, end } = listRange(data, this.from + row, items.length)
     if (start === end) return Number.NaN
-    this.checkCount(row, end - start)
+    this.structs.checkCount(row, end - start)
     this.sink.present[row]! |= 1 << COLUMN_SEGS
-    return isText(items.type) ? this.addTexts(items, row, start, end) : this.addStructs(row, start, end)
+    return isText(items.type) ? this.addTexts(items, row, start, end) : this.structs.add(row, start, end)
   }
 
   private takeParts(
@@ -89,62 +77,19 @@ export class SegmentFiller {
     start: number,
     count: number,
   ): void {
-    this.grow(count)
-    for (const part of ['address', 'offset', 'length'] as const) this.numbers[part].fill(Number.NaN, 0, count)
-    this.files.fill(NONE, 0, count)
+    const { structs } = this
+    structs.begin(start, count)
     items.type.children.forEach(({ name }: { name: string }, index: number) => {
       const child = items.children[index]!
       checkBuffers(child, items.length)
       if (DataType.isNull(child.type)) return
       const part = name as Part
-      if (part === 'file') this.fileNames.idsInto(child, dictionaryOf(child.type), start, count, this.files)
-      else if (part in this.numbers) {
-        const bad = numbersInto(child, start, count, this.numbers[part], Number.NaN)
+      if (part === 'file') this.fileNames.idsInto(child, dictionaryOf(child.type), start, count, structs.files)
+      else if (part in structs.numbers) {
+        const bad = numbersInto(child, start, count, structs.numbers[part], Number.NaN)
         if (bad >= 0) throw this.sink.error(0, `segs has ${part} ${child.values[start + bad]}`, BELOW)
       }
     })
-  }
-
-  private addStructs(row: number, start: number, end: number): number {
-    const { segments } = this.sink.batch
-    const { address, offset, length } = this.numbers
-    let sumBytes = 0
-    for (let item = start - this.itemsFrom; item < end - this.itemsFrom; item++) {
-      this.checkStruct(row, item)
-      segments.push(address[item]!, this.placeOf(row, item, offset[item]!), length[item]!)
-      sumBytes += length[item]!
-      if (sumBytes > INTEGER_MAX) throw this.sink.fail(row, FAULT_SEGMENTS_SUM, COLUMN_SEGS, EMPTY)
-    }
-    return sumBytes
-  }
-
-  /** What the table has beside the address: see SegmentTable. */
-  private placeOf(row: number, item: number, offset: number): number {
-    const iterType = this.sink.batch.iterType[row]!
-    if (iterType === ITER_FOLIOQ || iterType === ITER_XARRAY) {
-      if (this.files[item] === NONE) throw this.sink.error(row, 'segs has a range without a file', FILE_HINT)
-      return this.files[item]!
-    }
-    if (iterType === ITER_MIXED) return Number.isNaN(offset) ? KVEC_OFFSET : offset
-    if (iterType === ITER_BVEC) return Number.isNaN(offset) ? 0 : offset
-    if (offset > 0) throw this.sink.error(row, `segs has offset ${offset} of an address`, OFFSET_HINT)
-    return 0
-  }
-
-  private checkStruct(row: number, item: number): void {
-    const address = this.numbers.address[item]!
-    const offset = this.numbers.offset[item]!
-    const length = this.numbers.length[item]!
-    const fail = (code: number) => this.sink.fail(row, code, COLUMN_SEGS, shown(address, offset, length))
-    if (!(address >= 0 && length >= 0) || offset < 0) throw fail(FAULT_FORM)
-    const iterType = this.sink.batch.iterType[row]!
-    if (iterType !== ITER_BVEC && (iterType !== ITER_MIXED || Number.isNaN(offset))) {
-      if (address + length > INTEGER_MAX) throw fail(FAULT_SEGMENT_END)
-      return
-    }
-    const bytes = (Number.isNaN(offset) ? 0 : offset) + length
-    if (address > PFN_MAX || offset > BVEC_FIELD_MAX || length > BVEC_FIELD_MAX) throw fail(FAULT_RANGE)
-    if (bytes > (PFN_MAX + 1 - address) * PAGE_SIZE) throw fail(FAULT_SEGMENT_END)
   }
 
   private addText(data: Data, row: number): number {
@@ -165,25 +110,6 @@ export class SegmentFiller {
     if (sumBytes > INTEGER_MAX) throw this.sink.fail(row, FAULT_SEGMENTS_SUM, COLUMN_SEGS, EMPTY)
     return sumBytes
   }
-
-  private checkCount(row: number, count: number): void {
-    const iterType = this.sink.batch.iterType[row]!
-    const most = iterType === ITER_UNSET ? SEGMENTS_VECTOR_MAX : SEGMENTS_MAX[iterType]!
-    if (count > most) throw this.sink.fail(row, FAULT_SEGMENTS_MANY, COLUMN_SEGS, EMPTY)
-  }
-
-  private grow(count: number): void {
-    if (count <= this.files.length) return
-    const capacity = Math.max(count, 2 * this.files.length)
-    for (const part of ['address', 'offset', 'length'] as const) this.numbers[part] = new Float64Array(capacity)
-    this.files = new Int32Array(capacity)
-  }
 }
 
 const BELOW = 'Expected whole numbers from 0 to 2^53 - 1.'
-const FILE_HINT = 'In a folioq or xarray row each segment has file, address (the position in it) and length.'
-const OFFSET_HINT = 'An offset is of a page: iter bvec or mixed, with the page frame number as address.'
-
-function shown(address: number, offset: number, length: number): Uint8Array {
-  return Buffer.from(Number.isNaN(offset) ? `${address}+${length}` : `${address}:${offset}+${length}`)
-}

@@ -1,8 +1,7 @@
 import { type Data, DataType } from 'apache-arrow'
 import { invariant } from '../../invariant.ts'
-
-/** Values of a column are not where its metadata says. */
-export class DamagedColumn extends Error {}
+import { DamagedColumn } from './damaged-column.ts'
+import type { Texts } from './dictionaries.ts'
 
 /** A bit for each value that is there; null where all are. */
 export function validityOf({ nullBitmap, nullCount }: Data): Uint8Array | null {
@@ -120,6 +119,13 @@ export function textAt(data: Data, row: number): Uint8Array | null {
   if (isView(type)) return viewAt(data, row)
   const { start, end } = listRange(data, row, values.length)
   return values.subarray(start, end)
+}
+
+/** The texts of a dictionary. */
+export function textsOf(data: Data): Texts {
+  if (!isText(data.type)) throw new DamagedColumn(`is a dictionary of ${data.type}, expected utf8`)
+  checkBuffers(data, data.length)
+  return { length: data.length, at: (index) => textAt(data, index) }
 }
 
 /** A view has its text inside, or says where it is. */
