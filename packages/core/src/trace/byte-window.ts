@@ -1,8 +1,9 @@
 import { invariant } from '../invariant.ts'
+import { type ByteSource, ResumedSource } from './byte-source.ts'
 import { LINE_BYTES_MAX } from './limits.ts'
 import { LINE_FEED } from './text-cell.ts'
 
-/** Most bytes added at a time; a longer chunk is taken in pieces. */
+/** Most bytes added at a time; a longer chunk is taken in pieces. At once in the cache, and often enough for Ctrl-C. */
 const PIECE_BYTES = 1 << 18
 const UTF8_BOM = [0xef, 0xbb, 0xbf]
 
@@ -19,6 +20,7 @@ export class ByteWindow {
   linesEnd = 0
   /** The stream is at its end; a line feed stands behind its last line, put there if need be. */
   ended = false
+  private readonly source: ByteSource
   private readonly chunks: AsyncIterator<Uint8Array>
   private chunk = new Uint8Array(0)
   private chunkAt = 0
@@ -26,8 +28,9 @@ export class ByteWindow {
   private before = 0
   private addedLineFeed = 0
 
-  constructor(chunks: AsyncIterable<Uint8Array>) {
-    this.chunks = chunks[Symbol.asyncIterator]()
+  constructor(source: ByteSource) {
+    this.source = source
+    this.chunks = source[Symbol.asyncIterator]()
   }
 
   /** Bytes of the stream before `start`. */
@@ -42,6 +45,7 @@ export class ByteWindow {
 
   /** Adds bytes, or finds that there are no more. */
   async fill(): Promise<void> {
+    if (this.source.readInto !== undefined) return this.fillInPlace()
     while (this.chunkAt === this.chunk.length) {
       const next = await this.chunks.next()
       if (next.done === true) return this.finish()
@@ -52,6 +56,17 @@ export class ByteWindow {
     const piece = this.chunk.subarray(this.chunkAt, this.chunkAt + PIECE_BYTES)
     this.chunkAt += piece.length
     this.append(piece)
+  }
+
+  /** Goes on in memory of the caller's, if what is not read yet fits there, until a line does not. */
+  moveTo(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.end - this.start > bytes.length) return
+    bytes.set(this.bytes.subarray(this.start, this.end))
+    this.bytes = bytes
+    this.before += this.start
+    this.linesEnd -= this.start
+    this.end -= this.start
+    this.start = 0
   }
 
   /** Lets go of the stream. */
@@ -66,15 +81,18 @@ export class ByteWindow {
     if (isThere && this.dataEnd - this.start >= UTF8_BOM.length) this.start += UTF8_BOM.length
   }
 
-  /** What is not read yet, as a stream. */
-  async *rest(): AsyncGenerator<Uint8Array> {
-    try {
-      if (this.dataEnd > this.start) yield this.bytes.slice(this.start, this.dataEnd)
-      if (this.chunkAt < this.chunk.length) yield this.chunk.subarray(this.chunkAt)
-      for (let next = await this.chunks.next(); next.done !== true; next = await this.chunks.next()) yield next.value
-    } finally {
-      await this.close()
-    }
+  /** What is not read yet, as a source. */
+  rest(): ByteSource {
+    const left = this.bytes.slice(this.start, this.dataEnd)
+    return new ResumedSource([left, this.chunk.subarray(this.chunkAt)], this.chunks, this.source)
+  }
+
+  private async fillInPlace(): Promise<void> {
+    if (this.end + PIECE_BYTES > this.bytes.length) this.makeRoom(PIECE_BYTES)
+    const end = this.end
+    const added = await this.source.readInto!(this.bytes.subarray(end, end + PIECE_BYTES))
+    if (added === 0) this.finish()
+    else this.grow(added)
   }
 
   private finish(): void {
@@ -87,9 +105,14 @@ export class ByteWindow {
   private append(piece: Uint8Array): void {
     if (this.end + piece.length > this.bytes.length) this.makeRoom(piece.length)
     this.bytes.set(piece, this.end)
-    const last = piece.lastIndexOf(LINE_FEED)
+    this.grow(piece.length)
+  }
+
+  /** Takes in bytes that stand behind the end already. */
+  private grow(length: number): void {
+    const last = this.bytes.subarray(this.end, this.end + length).lastIndexOf(LINE_FEED)
     if (last >= 0) this.linesEnd = this.end + last + 1
-    this.end += piece.length
+    this.end += length
   }
 
   private makeRoom(length: number): void {

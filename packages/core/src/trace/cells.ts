@@ -44,13 +44,13 @@ export const END_UNKNOWN = -1
  * the position behind what it read, or a fault; whether the cell ends there is for the caller to check.
  */
 export class CellReader {
-  readonly batch = new OpBatch()
+  readonly batch: OpBatch
   readonly files = new NameTable()
   readonly calls = new NameTable()
   readonly ids = new NameTable()
   readonly consumers = new NameTable()
   readonly stacks = new NameTable()
-  readonly segments = new SegmentsCell(this.batch.segments, this.files)
+  readonly segments: SegmentsCell
   readonly flags = new FlagsCell()
   private readonly events = new WordTable(EVENT_NAMES)
   private readonly ops = new WordTable(OP_NAMES)
@@ -58,9 +58,10 @@ export class CellReader {
   private readonly backings = new WordTable(BACKING_NAMES)
   private readonly scratch = new Float64Array(1)
 
-  constructor() {
+  constructor(batch = new OpBatch()) {
+    this.batch = batch
+    this.segments = new SegmentsCell(batch.segments, this.files)
     // A column that the file does not have keeps what clear() stores for an empty cell.
-    const batch = this.batch
     batch.endNs.fill(END_SYNCHRONOUS)
     batch.direction.fill(OP_NONE)
     batch.resultBytes.fill(Number.NaN)

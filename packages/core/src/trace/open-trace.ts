@@ -1,9 +1,13 @@
+import { isArrow } from './arrow/arrow-marks.ts'
+import { type ByteSource, ResumedSource } from './byte-source.ts'
 import { ByteWindow } from './byte-window.ts'
 import { PinscopeCsvReader } from './formats/pinscope-csv.ts'
 import { checkFirstLine, columnCodes, type HeaderCell, readAttribute, traceHeader } from './header.ts'
 import type { TraceFormat } from './import/trace-format.ts'
 import { HEADER_LINES_MAX, LINE_BYTES_MAX } from './limits.ts'
 import { cellsOf } from './locate.ts'
+import { loadScanMemory, type ScanMemory } from './scan/scan-memory.ts'
+import { scanPlan } from './scan/scan-plan.ts'
 import { CARRIAGE_RETURN, LINE_FEED, QUOTE } from './text-cell.ts'
 import { TraceError } from './trace-error.ts'
 import type { TraceReader } from './trace-reader.ts'
@@ -28,7 +32,15 @@ export interface OpenOptions {
   readonly sort?: boolean | undefined
   /** Formats of plugins, besides those that core has. */
   readonly formats?: readonly TraceFormat[] | undefined
+  /** How lines of pinscope's own format are read: all alike to see. The fastest that there is when left out; tests compare. */
+  readonly scanner?: ScannerName | undefined
 }
+
+/** Readers of lines: in WebAssembly, its twin in TypeScript, and the one that reads what is beyond both. */
+export type ScannerName = 'wasm' | 'script' | 'exact'
+
+/** A trace that is smaller is read before the scanner in WebAssembly is loaded. */
+const WASM_BYTES_MIN = 1 << 16
 
 /** Name of pinscope's own format. */
 export const NATIVE_FORMAT = 'pinscope'
@@ -40,37 +52,37 @@ const NATIVE_HEAD_BYTES = 32
  * in any other that TRACE_FORMATS has, found by content or named. `name` is what messages call it. Throws a {@link TraceError} when it is not such a trace. The stream is closed when
  * this throws, and when the iteration of `batches()` ends, by whatever way.
  */
-export async function openTrace(
-  bytes: AsyncIterable<Uint8Array>,
-  name: string,
-  options: OpenOptions = {},
-): Promise<TraceReader> {
-  const window = new ByteWindow(textOf(bytes, name))
+export async function openTrace(bytes: ByteSource, name: string, options: OpenOptions = {}): Promise<TraceReader> {
+  const window = new ByteWindow(await textOf(bytes, name))
   try {
-    if (await isForeign(window, options)) {
+    const form = await formOf(window, options)
+    // The formats of others take longer to load than many a trace to read.
+    if (form === 'arrow') return await (await import('./arrow/arrow-reader.ts')).ArrowReader.open(window.rest(), name)
+    if (form === 'foreign') {
       const { openForeign } = await import('./import/open-foreign.ts')
       const reader = await openForeign(window, name, options)
       if (reader !== null) return reader
     }
-    return await readHeader(window, name)
+    return await readHeader(window, name, options)
   } catch (error) {
     await window.close()
     throw error
   }
 }
 
-/** Not pinscope's own text, or the caller says so. */
-async function isForeign(window: ByteWindow, { format }: OpenOptions): Promise<boolean> {
-  if (format !== undefined) return format !== NATIVE_FORMAT
+/** What the first bytes are, or the caller says: pinscope's own text, an Arrow table, or one of many others. */
+async function formOf(window: ByteWindow, { format }: OpenOptions): Promise<'own' | 'arrow' | 'foreign'> {
+  if (format !== undefined) return format === NATIVE_FORMAT ? 'own' : 'foreign'
   while (!window.ended && window.end - window.start < NATIVE_HEAD_BYTES) await window.fill()
   const head = Buffer.from(window.bytes.subarray(window.start, window.end))
     .subarray(0, NATIVE_HEAD_BYTES)
     .toString('latin1')
-  return window.dataEnd > window.start && !NATIVE_HEAD.test(head)
+  if (window.dataEnd === window.start || NATIVE_HEAD.test(head)) return 'own'
+  return isArrow(head) ? 'arrow' : 'foreign'
 }
 
 /** The text behind the carrier, which its first bytes tell. */
-async function* textOf(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+async function textOf(bytes: ByteSource, name: string): Promise<ByteSource> {
   const source = bytes[Symbol.asyncIterator]()
   try {
     let head = new Uint8Array(0)
@@ -79,30 +91,22 @@ async function* textOf(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGen
       if (next.done === true) break
       head = joined(head, next.value)
     }
-    yield* await decoded(head, rest(head, source), name)
-  } finally {
+    return await decoded(head, new ResumedSource([head], source, bytes), name)
+  } catch (error) {
     await source.return?.()
+    throw error
   }
 }
 
-async function decoded(
-  head: Uint8Array,
-  source: AsyncIterable<Uint8Array>,
-  name: string,
-): Promise<AsyncIterable<Uint8Array>> {
+async function decoded(head: Uint8Array, source: ByteSource, name: string): Promise<ByteSource> {
   if (begins(head, GZIP_MAGIC)) return (await import('./carrier.ts')).gunzip(source, name)
   const skippable = (head[0]! & 0xf0) === 0x50 && begins(head.subarray(1), ZSTD_SKIPPABLE_MAGIC)
   if (begins(head, ZSTD_MAGIC) || skippable) return (await import('./carrier.ts')).unzstd(source, name)
   return source
 }
 
-async function* rest(head: Uint8Array, source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield head
-  for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value
-}
-
 /** Reads up to the header row and leaves the window at the first row. */
-async function readHeader(window: ByteWindow, file: string): Promise<TraceReader> {
+async function readHeader(window: ByteWindow, file: string, { scanner }: OpenOptions): Promise<TraceReader> {
   await fillLine(window, file, 1)
   window.passByteOrderMark()
   if (window.start === window.end) {
@@ -124,7 +128,8 @@ async function readHeader(window: ByteWindow, file: string): Promise<TraceReader
       const cells = await headerCells(content, file, line)
       const codes = columnCodes(cells, file)
       const columns = cells.map(({ name }) => name)
-      return new PinscopeCsvReader(traceHeader(file, attributes, columns), codes, window, line + 1)
+      const scanning = await scanningOf(window, codes, scanner)
+      return new PinscopeCsvReader(traceHeader(file, attributes, columns), codes, window, line + 1, scanning)
     }
     if (line > HEADER_LINES_MAX) {
       const problem = `more than ${HEADER_LINES_MAX} lines stand above the header row`
@@ -138,6 +143,18 @@ async function readHeader(window: ByteWindow, file: string): Promise<TraceReader
     }
     readAttribute(new TextDecoder().decode(content), file, line, attributes)
   }
+}
+
+/** How the rows behind the header are scanned; null: each by the exact reader. */
+async function scanningOf(
+  window: ByteWindow,
+  codes: readonly number[],
+  scanner: ScannerName | undefined,
+): Promise<{ memory: ScanMemory | null } | null> {
+  if (scanner === 'exact' || scanPlan(codes) === null) return null
+  const isLarge = window.end - window.start >= WASM_BYTES_MIN
+  const inWasm = scanner === 'wasm' || (scanner === undefined && isLarge)
+  return { memory: inWasm ? await loadScanMemory() : null }
 }
 
 const EMPTY_HINT = 'Did the program that wrote it fail? pinscope formats lists what is read.'

@@ -130,6 +130,8 @@ function partOffset(
   place: CellPlace | undefined,
   rows: RowReader,
 ): number {
+  // Of quotes, the cell as a whole is told: what was found in it before lies where it stood then.
+  if (code === FAULT_QUOTE || code === FAULT_QUOTE_OPEN) return 0
   if (rows.faultCell === CELL_NONE || code === FAULT_SEGMENTS_SUM || code === FAULT_SEGMENT_ONE) return 0
   const base = record.viaQuotes ? 0 : (place?.from ?? 0)
   if (column === COLUMN_NAMES[COLUMN_SEGS]) return Math.max(0, rows.cells.segments.faultAt - base)

@@ -2,6 +2,7 @@ import { CellReader, END_UNKNOWN } from './cells.ts'
 import { COLUMN_EXTRA, COLUMN_ITER, COLUMN_SEGS } from './columns.ts'
 import { FAULT_CELLS_FEW, FAULT_CELLS_MANY, FAULT_FORM, FAULT_SEGMENT } from './faults.ts'
 import { decimalInto } from './numbers.ts'
+import { OpBatch } from './op-batch.ts'
 import { RowRules } from './row-rules.ts'
 import { CARRIAGE_RETURN, COMMA, checkText, LINE_FEED } from './text-cell.ts'
 
@@ -13,8 +14,8 @@ export const CELL_NONE = -1
 
 /** Reads one row into the batch: from a line of bytes, or from cells that csv-parse has taken out of their quotes. */
 export class RowReader {
-  readonly cells = new CellReader()
-  readonly rules = new RowRules(this.cells.batch, this.cells.segments.sumBytes)
+  readonly cells: CellReader
+  readonly rules: RowRules
   /** After a fault: index of the cell that has it, or {@link CELL_NONE}. */
   faultCell = CELL_NONE
   /** Column code of each cell, in the file's order. */
@@ -26,7 +27,9 @@ export class RowReader {
   /** One unquoted cell and a line feed. */
   private unquoted = new Uint8Array(4096)
 
-  constructor(codes: readonly number[]) {
+  constructor(codes: readonly number[], batch = new OpBatch()) {
+    this.cells = new CellReader(batch)
+    this.rules = new RowRules(batch, this.cells.segments.sumBytes)
     this.codes = Int32Array.from(codes)
     this.integers = codes.map((code) => this.cells.integersOf(code))
     const segs = codes.indexOf(COLUMN_SEGS)

@@ -43,7 +43,7 @@ export class RowRules {
   /** Bytes of the row's segments, in element 0. */
   private readonly sumBytes: Float64Array
   /** `ts` of the row above, in element 0. */
-  private readonly clockNs = new Float64Array(1)
+  readonly clockNs = new Float64Array(1)
 
   constructor(batch: OpBatch, sumBytes: Float64Array) {
     this.batch = batch

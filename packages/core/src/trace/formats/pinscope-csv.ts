@@ -8,6 +8,9 @@ import { linesIn, recordEnd } from '../locate.ts'
 import { BATCH_ROWS_MAX, type OpBatch } from '../op-batch.ts'
 import { rowError } from '../row-error.ts'
 import { RowReader } from '../row-reader.ts'
+import { CommonRows } from '../scan/common-rows.ts'
+import type { ScanMemory } from '../scan/scan-memory.ts'
+import { scanPlan } from '../scan/scan-plan.ts'
 import { CARRIAGE_RETURN, LINE_FEED, QUOTE } from '../text-cell.ts'
 import type { TraceError } from '../trace-error.ts'
 import type { TraceHeader, TraceLayout, TraceReader } from '../trace-reader.ts'
@@ -24,15 +27,28 @@ export class PinscopeCsvReader implements TraceReader {
   readonly imported = null
   private readonly window: ByteWindow
   private readonly rows: RowReader
+  private readonly common: CommonRows | null
   /** Line of `window.start`. */
   private line: number
   private started = false
 
-  constructor(header: TraceHeader, codes: readonly number[], window: ByteWindow, line: number) {
+  /** `scanning`: whether rows of the common form are scanned, and in which memory, where there is one for it. */
+  constructor(
+    header: TraceHeader,
+    codes: readonly number[],
+    window: ByteWindow,
+    line: number,
+    scanning: { readonly memory: ScanMemory | null } | null,
+  ) {
+    const memory = scanning?.memory ?? null
+    const plan = scanning === null ? null : scanPlan(codes)
     this.header = header
     this.layout = layoutOf(header)
     this.window = window
-    this.rows = new RowReader(codes)
+    if (memory !== null) window.moveTo(memory.window)
+    this.rows = new RowReader(codes, memory?.batch)
+    this.common = plan === null ? null : new CommonRows(plan, this.rows, memory)
+    this.batch.columns = codes.reduce((mask, code) => mask | (1 << code), 0)
     this.line = line
   }
 
@@ -93,6 +109,11 @@ export class PinscopeCsvReader implements TraceReader {
     const end = window.linesEnd
     while (window.start < end) {
       if (batch.length === BATCH_ROWS_MAX || batch.segments.length >= BATCH_SEGMENTS_MAX) return BATCH_FULL
+      const common = this.common?.read(window, this.line) ?? 0
+      if (common > 0) {
+        this.line += common
+        continue
+      }
       const at = window.start
       const blank = blankLineLength(bytes, at)
       if (blank === 0) {

@@ -1,0 +1,3 @@
+export * from './columns'
+export * from './plan'
+export { next, scan } from './scan'
