@@ -9,6 +9,7 @@ import {
   type IterStep,
   iterateAndAdvance,
   type Operation,
+  type OperationShape,
   type PageBytes,
 } from '@pinscope/core'
 
@@ -48,6 +49,8 @@ class ChecksumStep implements IterStep {
  *   (for kernel iterators; 6.1 maps an array of pages one by one: __cifs_calc_signature)
  */
 class Checksum implements Consumer {
+  /** Holds because a piece is what lies in one page: their number is that of the pages, and nothing is kept. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 1 }
   private readonly step = new ChecksumStep()
   private readonly counts = new Float64Array(COUNTERS.length)
 

@@ -59,7 +59,7 @@ async function queuedAfter(rows: readonly TestRow[], options: RowsOptions = {}) 
       if (sockets.length === 0) return
       queued = tx
         .entriesOf(sockets.length - 1)
-        .map(({ page, offsetBytes, lengthBytes }) => [offsetBytes, lengthBytes, pages.refcount[pages.head[page]]])
+        .map(({ page, offsetBytes, lengthBytes }) => [offsetBytes, lengthBytes, pages.refcountOf(page)])
     },
   })
   return { ...result, queued }
@@ -107,13 +107,12 @@ describe('af_alg_sendmsg', () => {
       options: { 'chunk-size': 1 },
       afterRow: (lane, row) => {
         const { lists, requests, sockets, tx } = socketsOf({ lane })
-        const { refcount } = lane.pages
         const socket = sockets.length - 1
-        const rows = tx.entriesOf(socket).map((e) => [e.offsetBytes, e.lengthBytes, refcount[e.page]])
+        const rows = tx.entriesOf(socket).map((e) => [e.offsetBytes, e.lengthBytes, lane.pages.refcountOf(e.page)])
         if (row === 3) {
           for (let i = 0; i < requests.tsglEntries[1]; i++) {
             const sg = requests.tsgl[1] + i
-            during.push([lists.offsetBytes[sg], lists.lengthBytes[sg], refcount[lists.page[sg]]])
+            during.push([lists.offsetBytes[sg], lists.lengthBytes[sg], lane.pages.refcountOf(lists.page[sg])])
           }
         }
         queued = rows
@@ -144,7 +143,7 @@ describe('af_alg_sendmsg', () => {
       expect(report.counters).toMatchObject({ txPages: 0, txSplicedBytes: 8192 })
       // H8: the second page has nobody that holds it.
       const second = lane.pages.pageOfFrame(78)
-      expect(lane.pages.refcount[second]).toBe(1)
+      expect(lane.pages.refcountOf(second)).toBe(1)
     }
   })
 
@@ -155,7 +154,7 @@ describe('af_alg_sendmsg', () => {
     const { report } = await skcipher(rows, {
       kernel: '6.1',
       quirks: [{ name: 'alg-tx-sendpage', on: true }],
-      afterRow: (lane) => open.push(lane.pages.refcount[lane.pages.pageOfFrame(77)] - 1),
+      afterRow: (lane) => open.push(lane.pages.refcountOf(lane.pages.pageOfFrame(77)) - 1),
     })
     // One for the list; one for the request, that of the list being dropped when it is empty; still so in flight.
     expect(open).toEqual([1, 1, 1])

@@ -156,7 +156,7 @@ describe('lifetime.md 16: one aligned hole, nothing cached, space enough', () =>
     const orders: number[] = []
     const { length } = pages
     for (let row = 1; row < length; row++)
-      if (pages.head[row] === row && pages.kind[row] === pages.kind[length - 1]) orders.push(pages.order[row])
+      if (pages.headOf(row) === row && pages.kindOf(row) === pages.kindOf(length - 1)) orders.push(pages.orderOf(row))
     expect(orders).toEqual([0, 2, 3, 4, 5, 6, 7, 1, 0])
     expect([cache.find(0, 2), cache.find(0, 3) >= 0, cache.find(0, 258) >= 0, cache.find(0, 259)]).toEqual([
       -1,

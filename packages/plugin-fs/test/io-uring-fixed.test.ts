@@ -107,10 +107,9 @@ describe('IU1 and IU2: 2 MiB from 0x1200 into the first of two huge pages', () =
     for (const kernel of ALL) {
       const requests = offsets.map((offset) => fixed('read', [[START + offset, Math.min(5000, BYTES - offset)]]))
       const { lists, lane } = await on(kernel, [...ROWS, ...requests])
-      const { head } = lane.pages
       lists.forEach(({ entries }, i) => {
         const [first] = entries
-        const place = first!.page - head[first!.page]! + Math.floor(first!.offsetBytes / P)
+        const place = first!.page - lane.pages.headOf(first!.page) + Math.floor(first!.offsetBytes / P)
         const inHuge = (0x1200 + offsets[i]!) % (2 * MIB)
         expect([kernel, i, place, first!.offsetBytes % P]).toEqual([kernel, i, Math.floor(inHuge / P), inHuge % P])
         expect(entries.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)).toBe(Math.min(5000, BYTES - offsets[i]!))

@@ -37,6 +37,7 @@ function watch(lane: Lane): Call[] {
   const calls: Call[] = []
   const { spaces, ledger } = lane
   const walk = spaces.walk.bind(spaces)
+  spaces.walkRun = () => -1
   spaces.walk = (...args) => {
     const [, addresses, index, offsetBytes, count, foll] = args
     const ret = walk(...args)

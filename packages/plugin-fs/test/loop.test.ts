@@ -261,7 +261,7 @@ describe('ownership', () => {
 
   it('slab pages of the layer above are as good as others', async () => {
     const prepare = ({ memory }: Lane) => {
-      memory.pages.kind[memory.pages.pageOfFrame(4096)] = KIND_SLAB
+      memory.pages.pageOfFrame(4096, KIND_SLAB)
     }
     const done = await on('6.12', [bvec('write', '4096:0+4096')], { prepare })
     expect(done.results).toEqual([P])

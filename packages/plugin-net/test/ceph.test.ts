@@ -208,7 +208,7 @@ describe('the messenger', () => {
 
   it.each(ALL)('%s: slab pages are copied', async (kernel) => {
     const prepare = ({ memory }: Lane) => {
-      memory.pages.kind[memory.pages.pageOfFrame(4096)] = KIND_SLAB
+      memory.pages.pageOfFrame(4096, KIND_SLAB)
     }
     const done = await on(kernel, [{ op: 'write', iter: 'bvec', segs: '4096:0+8192', offset: 0 }], { prepare })
     expect(done.report.counters).toMatchObject({ sends: 2, splicedPieces: 1, copiedPieces: 1 })

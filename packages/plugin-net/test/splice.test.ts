@@ -487,7 +487,7 @@ describe('SPLICE_F_MOVE', () => {
   it('not while somebody else has it: another buffer, a dirty page', async () => {
     expect(await counts('6.12', [fromFile(0, P), fromFile(0, P), move(P)])).toEqual([0, 1])
     const dirty: RowsOptions['afterRow'] = ({ memory, pages }, row) => {
-      if (row === 1) pages.dirty[memory.cache.find(0, 0)] = 1
+      if (row === 1) pages.setDirty(memory.cache.find(0, 0), true)
     }
     expect(await counts('6.12', [fromFile(0, P), move(P)], { afterRow: dirty })).toEqual([0, 1])
   })

@@ -49,6 +49,7 @@ async function replayed(version: '6.1' | '6.12', kernel: KernelVersion) {
     header,
     prepare: ({ spaces }) => {
       const walk = spaces.walk.bind(spaces)
+      spaces.walkRun = () => -1
       spaces.walk = (...args) => {
         const [, addresses, at, skipBytes, pages, foll] = args
         const ret = walk(...args)

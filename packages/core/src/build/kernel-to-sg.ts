@@ -155,12 +155,12 @@ export class KernelToSg {
     let left = sgMax
     while (index !== CACHE_HOLE) {
       const page = cache.find(file, index)
-      if (page === CACHE_VALUE || pages.kind[page] === KIND_HUGETLB) {
+      if (page === CACHE_VALUE || pages.kindOf(page) === KIND_HUGETLB) {
         this.report.sgViolation('foreign-entry')
         break
       }
-      const head = pages.head[page]
-      const size = PAGE_SIZE * 2 ** pages.order[head]
+      const head = pages.headOf(page)
+      const size = PAGE_SIZE * 2 ** pages.orderOf(head)
       const offset = position % size
       const length = Math.min(sizeMax - done, size - offset)
       this.append(table, head, length, offset)

@@ -66,8 +66,8 @@ function limitXarray(iter: IovIter, memory: Memory, startBytes: number, sizeMax:
   while (index !== CACHE_HOLE) {
     const page = cache.find(file, index)
     if (page === CACHE_VALUE) break
-    const head = pages.head[page]
-    const folioPages = 2 ** pages.order[head]
+    const head = pages.headOf(page)
+    const folioPages = 2 ** pages.orderOf(head)
     span += Math.min(bytesMax, folioPages * PAGE_SIZE - (position % (folioPages * PAGE_SIZE)))
     segs++
     if (span >= bytesMax || segs >= segsMax) break

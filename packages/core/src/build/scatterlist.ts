@@ -199,6 +199,6 @@ function classOf(entries: number): number {
  */
 export function nthPage(pages: PageStore, page: number, n: number): number {
   if (n === 0) return page
-  const frame = pages.frame[page]
+  const frame = pages.frameOf(page)
   return frame < 0 ? page + n : pages.pageOfFrame(frame + n)
 }

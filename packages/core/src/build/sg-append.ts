@@ -125,10 +125,9 @@ export class SgAppender {
   /** Adds pages to the last entry as long as they continue it; returns how many. */
   private lengthenLast(prv: number, from: PagesToAppend, maxPages: number): number {
     const { page, offsetBytes, lengthBytes } = this.allocator.lists
-    const { frame } = this.pages
     const next = from.page[from.first]
     const behind = Math.floor((offsetBytes[prv] + lengthBytes[prv]) / PAGE_SIZE)
-    if (frame[next] !== frame[page[prv]] + behind) return 0
+    if (this.pages.frameOf(next) !== this.pages.frameOf(page[prv]) + behind) return 0
     // An entry that ends inside its first page has no page before that one.
     let last = nthPage(this.pages, page[prv], behind > 0 ? behind - 1 : 0)
     if (!this.isSameMap(next, last)) return 0
@@ -214,13 +213,12 @@ export class SgAppender {
 
   /** Page `a` continues page `b`. @kernel lib/scatterlist.c: pages_are_mergeable */
   private areMergeable(a: number, b: number): boolean {
-    return this.pages.frame[a] === this.pages.frame[b] + 1 && this.isSameMap(a, b)
+    return this.pages.frameOf(a) === this.pages.frameOf(b) + 1 && this.isSameMap(a, b)
   }
 
   /** @kernel include/linux/mmzone.h: zone_device_pages_have_same_pgmap (since 6.2) */
   private isSameMap(a: number, b: number): boolean {
-    const { kind } = this.pages
-    if (!this.kernel.comparesPageMaps || kind[a] === kind[b]) return true
-    return IS_ZONE_DEVICE[kind[a]] === 0 && IS_ZONE_DEVICE[kind[b]] === 0
+    if (!this.kernel.comparesPageMaps || this.pages.kindOf(a) === this.pages.kindOf(b)) return true
+    return IS_ZONE_DEVICE[this.pages.kindOf(a)] === 0 && IS_ZONE_DEVICE[this.pages.kindOf(b)] === 0
   }
 }

@@ -28,11 +28,14 @@ export function extractAddressed(
   if (count === 0) return ENOMEM
   const mm = iter.fixed ? iter.mm : KERNEL_MM
   const { spaces } = memory
-  const found = spaces.walk(mm, iter.table.addressBytes, iter.segment, iter.iovOffsetBytes, count, 0, out.page)
+  const { addressBytes } = iter.table
+  const run = spaces.walkRun(mm, addressBytes, iter.segment, iter.iovOffsetBytes, count, 0)
+  const found = run >= 0 ? count : spaces.walk(mm, addressBytes, iter.segment, iter.iovOffsetBytes, count, 0, out.page)
   if (found < 0) return found
   const listed = Math.min(bytes, found * PAGE_SIZE - start)
   out.describe(found, start, listed)
-  out.isRun = spaces.walkedRun
+  if (run >= 0) out.setRun(run, found)
+  else out.isRun = spaces.walkedRun
   iter.advance(listed)
   return listed
 }

@@ -113,7 +113,6 @@ function skipOne(iter: IovIter): void {
 }
 
 function hasSlab(out: PageList, memory: Memory): boolean {
-  const { kind } = memory.pages
-  for (let i = 0; i < out.length; i++) if (kind[out.page[i]] === KIND_SLAB) return true
+  for (let i = 0; i < out.length; i++) if (memory.pages.kindOf(out.page[i]) === KIND_SLAB) return true
   return false
 }

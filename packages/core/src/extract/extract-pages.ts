@@ -51,7 +51,7 @@ export function extractPages(
     iter.type === ITER_UBUF || iter.type === ITER_IOVEC
       ? extractUser(iter, memory, out, pagesMax, bytes, policy.isLegacy ? 0 : flags)
       : list(iter, policy, memory, out, pagesMax, bytes)
-  if (policy.perFolio && listed > 0) out.joinRuns(memory.pages.head)
+  if (policy.perFolio && listed > 0) out.joinRuns(memory.pages)
   return listed
 }
 

@@ -43,11 +43,14 @@ export function extractUser(
   const count = Math.min(pagesSpanned(start, bytes), pagesMax, PAGE_LIST_MAX)
   if (count === 0) return ENOMEM
   const foll = follOf(iter, out.retention, flags)
-  const found = memory.spaces.walk(iter.mm, addressBytes, segment, skip, count, foll, out.page)
+  const { spaces } = memory
+  const run = spaces.walkRun(iter.mm, addressBytes, segment, skip, count, foll)
+  const found = run >= 0 ? count : spaces.walk(iter.mm, addressBytes, segment, skip, count, foll, out.page)
   if (found < 0) return found
   const listed = Math.min(bytes, found * PAGE_SIZE - start)
   out.describe(found, start, listed)
-  out.isRun = memory.spaces.walkedRun
+  if (run >= 0) out.setRun(run, found)
+  else out.isRun = spaces.walkedRun
   iter.advance(listed)
   return listed
 }

@@ -1,8 +1,11 @@
+import type { PageStore } from '../memory/page-store.ts'
 import { PAGE_SIZE, pagesSpanned } from '../units.ts'
 import { RETAIN_NONE, type Retention } from './retention.ts'
 
 /** Most pages that one extraction lists. A caller that may take more calls again, as kernel callers do. */
 export const PAGE_LIST_MAX = 4096
+
+const NO_RUN = -1
 
 /**
  * What one extraction found: {page, offset, length} columns, filled in place and reused. One retention covers all
@@ -13,7 +16,6 @@ export const PAGE_LIST_MAX = 4096
  * @kernel the `pages` array and `offset0` of lib/iov_iter.c: iov_iter_extract_pages
  */
 export class PageList {
-  readonly page: Int32Array
   readonly offsetBytes: Int32Array
   readonly lengthBytes: Int32Array
   /** Entries in use. */
@@ -21,7 +23,7 @@ export class PageList {
   /** Pages listed: equals `length` unless runs were joined. */
   pages = 0
   retention: Retention = RETAIN_NONE
-  /** The rows follow each other: the pages were faulted in in order. False where nobody looked. */
+  /** The rows follow each other: the pages were faulted in together, or in order. False where nobody looked. */
   isRun = false
   /** Slab pages among the entries are listed and not referenced: the hold has no entry for them. @kernel lib/iov_iter.c: __iov_iter_get_pages_alloc (since 6.16) */
   sparesSlab = false
@@ -31,16 +33,45 @@ export class PageList {
   /** Entries that may differ from a whole page: the first, and those from here on below {@link dirtyEnd}. */
   private dirtyFirst = 0
   private dirtyEnd = 0
+  private readonly rows: Int32Array
+  /** First of following rows that {@link rows} has not been given yet, and how many; none where it is negative. */
+  private firstRow = NO_RUN
+  private rowCount = 0
 
   /** `capacity`: entries at most. */
   constructor(capacity = PAGE_LIST_MAX) {
-    this.page = new Int32Array(capacity)
+    this.rows = new Int32Array(capacity)
     this.offsetBytes = new Int32Array(capacity)
     this.lengthBytes = new Int32Array(capacity).fill(PAGE_SIZE)
   }
 
+  /** By entry: the row of its (first) page. */
+  get page(): Int32Array {
+    if (this.firstRow !== NO_RUN) this.writeRows()
+    return this.rows
+  }
+
+  /** Row of the first entry's (first) page. */
+  get firstPage(): number {
+    return this.firstRow === NO_RUN ? this.rows[0] : this.firstRow
+  }
+
+  /** The entries are `count` following rows from `first` on. They are written when somebody reads {@link page}. */
+  setRun(first: number, count: number): void {
+    this.firstRow = first
+    this.rowCount = count
+    this.isRun = true
+  }
+
+  private writeRows(): void {
+    const { rows, firstRow, rowCount } = this
+    for (let i = 0; i < rowCount; i++) rows[i] = firstRow + i
+    this.firstRow = NO_RUN
+  }
+
   /** Lists nothing. */
   clear(): void {
+    this.firstRow = NO_RUN
     this.length = 0
     this.pages = 0
     this.isRun = false
@@ -83,16 +114,35 @@ export class PageList {
     return before - this.length
   }
 
-  /** Joins neighbouring pages of one folio, as `head` tells it, into one entry. */
-  joinRuns(head: Int32Array): void {
+  /** Joins neighbouring pages of one folio into one entry. */
+  joinRuns(store: PageStore): void {
+    const isOneFolio = this.isRun && store.headOf(this.firstPage) === store.headOf(this.firstPage + this.length - 1)
     this.joined = true
     this.isRun = false
+    if (isOneFolio) this.joinAll()
+    else this.joinNeighbours(store)
+  }
+
+  private joinAll(): void {
+    const { lengthBytes } = this
+    const last = this.length - 1
+    this.rows[0] = this.firstPage
+    this.firstRow = NO_RUN
+    if (last === 0) return
+    lengthBytes[0] += (last - 1) * PAGE_SIZE + lengthBytes[last]
+    lengthBytes[last] = PAGE_SIZE
+    this.length = 1
+    this.dirtyFirst = 0
+    this.dirtyEnd = 1
+  }
+
+  private joinNeighbours(store: PageStore): void {
     const { page, lengthBytes } = this
     let last = 0
     let next = page[0] + 1
     for (let i = 1; i < this.length; i++) {
       const row = page[i]
-      if (row === next && head[row] === head[page[last]]) {
+      if (row === next && store.headOf(row) === store.headOf(page[last])) {
         lengthBytes[last] += lengthBytes[i]
       } else {
         last++

@@ -132,9 +132,12 @@ export function contents(memory: Memory): PageBytes {
 
 /** The part lies inside the folio of the page. @kernel lib/iov_iter.c: page_copy_sane */
 function isInFolio(memory: Memory, page: number, offset: number, bytes: number): boolean {
-  const { head, order } = memory.pages
-  const folio = head[page]
-  return offset >= 0 && bytes >= 0 && (page - folio) * PAGE_SIZE + offset + bytes <= PAGE_SIZE * 2 ** order[folio]
+  const folio = memory.pages.headOf(page)
+  return (
+    offset >= 0 &&
+    bytes >= 0 &&
+    (page - folio) * PAGE_SIZE + offset + bytes <= PAGE_SIZE * 2 ** memory.pages.orderOf(folio)
+  )
 }
 
 /** Page after page until one is not copied at all; a page copied in part is tried once more from there. */

@@ -170,10 +170,10 @@ function iterateXarray(iter: IovIter, memory: Memory, length: number, step: Iter
     if (stepsOverHoles) index = cache.next(file, index)
     if (index === CACHE_HOLE) break
     const page = cache.find(file, index)
-    if (page === CACHE_HOLE || page === CACHE_VALUE || pages.kind[page] === KIND_HUGETLB) break
+    if (page === CACHE_HOLE || page === CACHE_VALUE || pages.kindOf(page) === KIND_HUGETLB) break
     // After a hole this is not the page that belongs to the position: its folio's offset is that of the position all the same.
-    const head = pages.head[page]
-    const folioBytes = PAGE_SIZE * 2 ** pages.order[head]
+    const head = pages.headOf(page)
+    const folioBytes = PAGE_SIZE * 2 ** pages.orderOf(head)
     const offset = (start + done) % folioBytes
     const inPage = offset & PAGE_OFFSET_MASK
     const part = Math.min(length - done, PAGE_SIZE - inPage)

@@ -3,7 +3,7 @@ import { GUP_PIN_COUNTING_BIAS } from '../memory/maybe-dma-pinned.ts'
 import { type PageStore, ZERO_PAGE } from '../memory/page-store.ts'
 
 /**
- * The arithmetic of reference counts: the one place that writes `refcount` and `pincount`. Pages come as runs of
+ * The arithmetic of reference counts: the one place that moves `_refcount` and `_pincount`. Pages come as runs of
  * following rows.
  *
  * A pin adds 1024 to the refcount of a small folio, and one to both refcount and pincount of a large one; a reference
@@ -26,55 +26,39 @@ export class FolioCounts {
    * overflow at its first page.
    */
   take(page: number, count: number, retention: Retention): number {
-    const { order, refcount } = this.pages
-    if (order[page] > 0) return this.takeLarge(page, count, retention)
-    if (page === ZERO_PAGE && retention === RETAIN_PIN) return 1
-    const unit = retention === RETAIN_PIN ? GUP_PIN_COUNTING_BIAS : 1
-    const end = page + count
-    let p = page
-    while (p < end && order[p] === 0) {
-      const before = refcount[p]
-      if (before <= 0) break
-      refcount[p] = before + unit
-      p++
-    }
-    return p - page
+    const { pages } = this
+    if (pages.orderOf(page) > 0) return this.takeLarge(page, count, retention)
+    if (retention !== RETAIN_PIN) return pages.counts.take(page, pages.smallPagesFrom(page, count), 1)
+    if (page === ZERO_PAGE) return 1
+    return pages.counts.take(page, pages.smallPagesFrom(page, count), GUP_PIN_COUNTING_BIAS)
   }
 
   private takeLarge(page: number, count: number, retention: Retention): number {
-    const { order, refcount, pincount, head } = this.pages
-    const folio = head[page]
-    if (refcount[folio] <= 0) return 0
-    const rest = folio + 2 ** order[page] - page
+    const { pages } = this
+    const folio = pages.headOf(page)
+    if (pages.refcountOf(folio) <= 0) return 0
+    const rest = folio + 2 ** pages.orderOf(page) - page
     const taken = rest < count ? rest : count
-    refcount[folio] += taken
-    if (retention === RETAIN_PIN) pincount[folio] += taken
+    pages.counts.takeFolio(folio, taken, retention === RETAIN_PIN ? taken : 0)
     return taken
   }
 
-  /** Drops one reference of that kind on each page of a run. */
+  /** Drops one reference of that kind on each page of a run, which {@link take} took. */
   drop(page: number, count: number, retention: Retention): void {
-    const { order, refcount, pincount, head } = this.pages
-    if (retention === RETAIN_PIN && page === ZERO_PAGE) return
-    if (order[page] > 0) {
-      const folio = head[page]
-      refcount[folio] -= count
-      if (retention === RETAIN_PIN) pincount[folio] -= count
-      return
-    }
-    const unit = retention === RETAIN_PIN ? GUP_PIN_COUNTING_BIAS : 1
-    for (let p = page; p < page + count; p++) refcount[p] -= unit
+    const { counts } = this.pages
+    if (this.pages.orderOf(page) > 0) {
+      counts.dropFolio(this.pages.headOf(page), count, retention === RETAIN_PIN ? count : 0)
+    } else if (retention !== RETAIN_PIN) counts.drop(page, count, 1)
+    else if (page !== ZERO_PAGE) counts.drop(page, count, GUP_PIN_COUNTING_BIAS)
   }
 
   /** One reference on the folio of a page, whatever the count is. @kernel include/linux/mm.h: get_page */
   get(page: number): void {
-    const { refcount, head } = this.pages
-    refcount[head[page]]++
+    this.pages.counts.add(this.pages.headOf(page), 1)
   }
 
   /** @kernel include/linux/mm.h: put_page */
   put(page: number): void {
-    const { refcount, head } = this.pages
-    refcount[head[page]]--
+    this.pages.counts.add(this.pages.headOf(page), -1)
   }
 }

@@ -28,21 +28,21 @@ export class HeldPages {
   take(slot: number, list: PageList): number {
     const { holds, entries, counts } = this
     const { length, retention } = list
+    if (list.isRun) return this.takeRun(slot, list.firstPage, length, retention)
     const rows = list.page
     let counted = length
     let spared = 0
     let last = ENTRY_NONE
     for (let i = 0; i < length; ) {
       const page = rows[i]
-      if (list.sparesSlab && this.pages.kind[page] === KIND_SLAB) {
+      if (list.sparesSlab && this.pages.kindOf(page) === KIND_SLAB) {
         spared++
         i++
         continue
       }
       // Rows that follow each other; the zero page stands alone, since its pins count for nothing.
       let end = i + 1
-      if (list.isRun) end = length
-      else if (page !== ZERO_PAGE && !list.sparesSlab) while (end < length && rows[end] === page + end - i) end++
+      if (page !== ZERO_PAGE && !list.sparesSlab) while (end < length && rows[end] === page + end - i) end++
       else if (page === ZERO_PAGE && retention === RETAIN_PIN) counted--
       const run = counts.take(page, end - i, retention)
       if (run === 0) {
@@ -59,6 +59,28 @@ export class HeldPages {
     holds.count[slot] = length - spared
     holds.counted[slot] = counted - spared
     return counted - spared
+  }
+
+  /** {@link take} of following rows: not of the zero page, and none is spared. */
+  private takeRun(slot: number, first: number, count: number, retention: Retention): number {
+    const { holds, entries, counts } = this
+    let last = ENTRY_NONE
+    for (let done = 0; done < count; ) {
+      const run = counts.take(first + done, count - done, retention)
+      if (run === 0) {
+        this.drop(slot, retention)
+        return -1
+      }
+      const entry = entries.take(first + done, run)
+      if (last === ENTRY_NONE) holds.first[slot] = entry
+      else entries.next[last] = entry
+      last = entry
+      done += run
+    }
+    holds.last[slot] = last
+    holds.count[slot] = count
+    holds.counted[slot] = count
+    return count
   }
 
   /** Drops every entry and frees the row. */
@@ -122,13 +144,9 @@ export class HeldPages {
   /** Makes every folio of a row dirty that is clean; returns how many were. */
   makeDirty(slot: number): number {
     const { page, count, next } = this.entries
-    const { head, dirty } = this.pages
     let dirtied = 0
     for (let entry = this.holds.first[slot]; entry !== ENTRY_NONE; entry = next[entry]) {
-      for (let p = page[entry]; p < page[entry] + count[entry]; p++) {
-        dirtied += 1 - dirty[head[p]]
-        dirty[head[p]] = 1
-      }
+      dirtied += this.pages.dirtyRun(page[entry], count[entry])
     }
     return dirtied
   }

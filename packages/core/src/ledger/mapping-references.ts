@@ -1,4 +1,5 @@
-import { grown } from '../grown.ts'
+import { BLOCK_PAGES } from '../memory/page-blocks.ts'
+import { PageColumn } from '../memory/page-column.ts'
 import type { PageReferences } from '../memory/page-references.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import type { FolioCounts } from './folio-counts.ts'
@@ -11,8 +12,8 @@ import type { FolioCounts } from './folio-counts.ts'
 export class MappingReferences implements PageReferences {
   private readonly pages: PageStore
   private readonly counts: FolioCounts
-  /** By head page: taken less dropped. The reference with which a folio was allocated is not in it. */
-  private net = new Int32Array(1024)
+  /** Of head pages: taken less dropped. The reference with which a folio was allocated is not in it. */
+  private readonly net = new PageColumn()
 
   constructor(pages: PageStore, counts: FolioCounts) {
     this.pages = pages
@@ -31,20 +32,26 @@ export class MappingReferences implements PageReferences {
 
   /** True when no folio has a reference or pin but those of mappings and the one with which it was allocated. */
   areAll(): boolean {
-    const { length, head } = this.pages
-    for (let page = 0; page < length; page++) if (head[page] === page && this.hasOthers(page)) return false
+    const { pages } = this
+    for (let first = 0; first < pages.length; first += BLOCK_PAGES) {
+      // A block at rest has no reference of a mapping either.
+      if (pages.counts.isAtRest(first)) continue
+      const step = 2 ** pages.orderOf(first)
+      for (let head = pages.headOf(first); head < first + BLOCK_PAGES; head += step) {
+        if (this.hasOthers(head)) return false
+      }
+    }
     return true
   }
 
   /** The folio with that head page has a reference or pin beyond those of mappings and the one with which it was allocated. */
   hasOthers(head: number): boolean {
-    const mapped = head < this.net.length ? this.net[head] : 0
-    return this.pages.refcount[head] !== 1 + mapped || this.pages.pincount[head] !== 0
+    const { pages } = this
+    return pages.refcountOf(head) !== 1 + this.net.get(head) || pages.pincountOf(head) !== 0
   }
 
   private note(page: number, by: number): void {
-    const head = this.pages.head[page]
-    if (head >= this.net.length) this.net = grown(this.net, this.pages.refcount.length)
-    this.net[head] += by
+    const head = this.pages.headOf(page)
+    this.net.set(head, this.net.get(head) + by)
   }
 }

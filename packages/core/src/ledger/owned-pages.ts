@@ -1,6 +1,7 @@
 import { grown } from '../grown.ts'
 import { invariant } from '../invariant.ts'
 import type { Memory } from '../memory/memory.ts'
+import { PageBits } from '../memory/page-bits.ts'
 import { KIND_ANON } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { Allocations } from './allocations.ts'
@@ -20,8 +21,7 @@ export class OwnedPages {
   /** Rows that were freed: a stack. */
   private free = new Int32Array(256)
   private freeCount = 0
-  /** By page row: 1 while it is allocated. */
-  private isAllocated = new Uint8Array(1024)
+  private readonly allocated = new PageBits()
 
   /** `fails` is asked before each allocation. */
   constructor(memory: Memory, references: MappingReferences, allocations: Allocations, fails: () => boolean) {
@@ -35,8 +35,7 @@ export class OwnedPages {
   alloc(): number {
     if (this.fails()) return -1
     const page = this.freeCount > 0 ? this.free[--this.freeCount] : this.memory.pages.allocateFolio(0, KIND_ANON)
-    if (page >= this.isAllocated.length) this.isAllocated = grown(this.isAllocated, this.memory.pages.refcount.length)
-    this.isAllocated[page] = 1
+    this.allocated.set(page)
     this.allocations.take(PAGE_SIZE)
     if (this.memory.bytes !== null) this.memory.bytes.keep(page)
     return page
@@ -55,7 +54,7 @@ export class OwnedPages {
       this.references.put(page)
       return false
     }
-    this.isAllocated[page] = 0
+    this.allocated.clear(page)
     if (this.freeCount === this.free.length) this.free = grown(this.free, this.freeCount * 2)
     this.free[this.freeCount++] = page
     this.allocations.give(PAGE_SIZE)
@@ -65,10 +64,10 @@ export class OwnedPages {
 
   /** References on a page that is allocated. @kernel include/linux/page_ref.h: page_count */
   refcount(page: number): number {
-    return this.memory.pages.refcount[page]
+    return this.memory.pages.refcountOf(page)
   }
 
   private check(page: number): void {
-    invariant(this.isAllocated[page] === 1, 'a page of the consumer was used after it was freed')
+    invariant(this.allocated.has(page), 'a page of the consumer was used after it was freed')
   }
 }

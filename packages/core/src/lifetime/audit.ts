@@ -135,7 +135,7 @@ export class Audit {
   /** What happened to a page and to the token on it, in the order of the rows. */
   private historyOf(page: number, token: number, takenRow: number): readonly HistoryStep[] {
     const { pages } = this.lane.memory
-    const steps = page < 0 ? [] : this.folios.history.of(pages.head[page])
+    const steps = page < 0 ? [] : this.folios.history.of(pages.headOf(page))
     if (takenRow > 0) {
       const kind = token === 0 ? 'taken' : this.tokens.retention(token) === 2 ? 'pinned' : 'referenced'
       const by = token === 0 ? '' : ` by ${this.tokens.holders[token]}`

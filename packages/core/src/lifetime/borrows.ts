@@ -1,5 +1,5 @@
 import { grown } from '../grown.ts'
-import type { PageStore } from '../memory/page-store.ts'
+import { PageColumn } from '../memory/page-column.ts'
 import { RowPool } from '../row-pool.ts'
 import { PAGE_SIZE } from '../units.ts'
 
@@ -34,12 +34,7 @@ export class Borrows {
   private previousOfPage = new Int32Array(256)
   private nextOfOperation = new Int32Array(256)
   private readonly slots = new RowPool(1)
-  private firstOfPage = new Int32Array(256)
-  private readonly pages: PageStore
-
-  constructor(pages: PageStore) {
-    this.pages = pages
-  }
+  private readonly firstOfPage = new PageColumn()
 
   /**
    * Adds `bytes` bytes from `offsetBytes` of page row `page` on, and the pages behind it, to the chain `chain` of an
@@ -64,7 +59,7 @@ export class Borrows {
     for (let slot = chain; slot !== 0; slot = this.nextOfOperation[slot]) {
       const previous = this.previousOfPage[slot]
       const next = this.nextOfPage[slot]
-      if (previous === 0) this.firstOfPage[this.page[slot]] = next
+      if (previous === 0) this.firstOfPage.set(this.page[slot], next)
       else this.nextOfPage[previous] = next
       if (next !== 0) this.previousOfPage[next] = previous
       this.slots.give(slot)
@@ -81,15 +76,14 @@ export class Borrows {
 
   /** First slot of a page, 0 when nothing borrows it. */
   first(page: number): number {
-    return page < this.firstOfPage.length ? this.firstOfPage[page] : 0
+    return this.firstOfPage.get(page)
   }
 
   private addPiece(chain: number, row: number, page: number, from: number, end: number): number {
-    if (page >= this.firstOfPage.length) this.firstOfPage = grown(this.firstOfPage, this.pages.kind.length)
     const slot = this.slots.take()
     if (slot === this.row.length) this.grow()
     this.open++
-    const second = this.firstOfPage[page]
+    const second = this.firstOfPage.get(page)
     this.row[slot] = row
     this.page[slot] = page
     this.offsetBytes[slot] = from
@@ -97,7 +91,7 @@ export class Borrows {
     this.previousOfPage[slot] = 0
     this.nextOfPage[slot] = second
     if (second !== 0) this.previousOfPage[second] = slot
-    this.firstOfPage[page] = slot
+    this.firstOfPage.set(page, slot)
     this.nextOfOperation[slot] = chain
     return slot
   }

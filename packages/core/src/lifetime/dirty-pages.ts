@@ -19,7 +19,7 @@ export function dirtyPages(audit: Audit, file: number, position: number, length:
 
 /** Data was copied into some block of the folio of a page. */
 function isCopiedInto(audit: Audit, file: number, page: number, index: number): boolean {
-  const order = audit.lane.memory.pages.order[page]
+  const order = audit.lane.memory.pages.orderOf(page)
   if (order === 0) return false
   const first = index - (page - audit.folios.headOf(page))
   let isCopied = false

@@ -71,13 +71,13 @@ export class Folios {
 
   /** `FOLIO_*` of a page's folio. */
   flagsOf(page: number): number {
-    const head = this.pages.head[page]
+    const head = this.pages.headOf(page)
     return head < this.flags.length ? this.flags[head] : 0
   }
 
   /** Head page of a page's folio. */
   headOf(page: number): number {
-    return this.pages.head[page]
+    return this.pages.headOf(page)
   }
 
   has(page: number, flags: number): boolean {
@@ -85,27 +85,27 @@ export class Folios {
   }
 
   isDirty(page: number): boolean {
-    return this.pages.dirty[this.pages.head[page]] === 1
+    return this.pages.isDirty(page)
   }
 
   /** A page of a file whose file system tracks what is dirty. @kernel mm/vma.c: vma_needs_dirty_tracking */
   isFile(page: number): boolean {
-    return this.pages.kind[page] === KIND_FILE
+    return this.pages.kindOf(page) === KIND_FILE
   }
 
   /** A page of a file or of shared memory: others reach it by the file. @kernel include/linux/pagemap.h: address_space */
   isPageCache(page: number): boolean {
-    return this.isFile(page) || this.pages.kind[page] === KIND_SHMEM
+    return this.isFile(page) || this.pages.kindOf(page) === KIND_SHMEM
   }
 
   /** What is in memory is nowhere else: it is lost with the page. */
   isUnsaved(page: number): boolean {
-    return this.contents.isUnsaved(this.pages.head[page])
+    return this.contents.isUnsaved(this.pages.headOf(page))
   }
 
   /** Somebody besides mappings and the page cache has a reference: it can be neither moved nor freed. */
   isBusy(page: number): boolean {
-    return this.mapped.hasOthers(this.pages.head[page])
+    return this.mapped.hasOthers(this.pages.headOf(page))
   }
 
   /** The lock of page `index` of `file`, where those are known; tasks call it. @kernel mm/filemap.c: folio_lock */
@@ -134,7 +134,7 @@ export class Folios {
     }
     this.tell(STORE, page, offsetBytes, bytes, by)
     const last = page + Math.floor((offsetBytes + bytes - 1) / PAGE_SIZE)
-    for (let at = page; at <= last; at = this.pages.head[at] + 2 ** this.pages.order[at]) this.stored(at, by)
+    for (let at = page; at <= last; at = this.pages.headOf(at) + 2 ** this.pages.orderOf(at)) this.stored(at, by)
   }
 
   /** `bytes` bytes are read at once. */
@@ -152,7 +152,7 @@ export class Folios {
     event.amount = asked ? 1 : 0
     this.bus.tell(DIRTY)
     const head = this.set(page, asked ? FOLIO_NOTIFIED : 0, 0)
-    this.pages.dirty[head] = 1
+    this.pages.setDirty(head, true)
     this.note('dirty', head)
   }
 
@@ -160,7 +160,7 @@ export class Folios {
   clean(page: number): void {
     this.tell(CLEAN, page, 0, PAGE_SIZE)
     const head = this.set(page, FOLIO_PROTECTED, FOLIO_NOTIFIED)
-    this.pages.dirty[head] = 0
+    this.pages.setDirty(head, false)
     this.contents.capture(head)
     this.note('clean', head)
   }
@@ -245,9 +245,9 @@ export class Folios {
 
   /** A fault for writing: what FOLL_WRITE does first. A truncated folio is mapped nowhere. @kernel mm/memory.c: do_shared_fault */
   makeWritable(page: number): number {
-    if (this.has(page, FOLIO_DETACHED)) return this.pages.head[page]
+    if (this.has(page, FOLIO_DETACHED)) return this.pages.headOf(page)
     const head = this.set(page, FOLIO_NOTIFIED, FOLIO_PROTECTED)
-    this.pages.dirty[head] = 1
+    this.pages.setDirty(head, true)
     return head
   }
 
@@ -257,12 +257,12 @@ export class Folios {
     this.note('store', head)
     if (by === BY_CPU && this.isFile(page)) this.makeWritable(page)
     // No file system is asked, but the page table entry is dirty: reclaim finds that.
-    else if (by === BY_CPU && this.isPageCache(page)) this.pages.dirty[head] = 1
+    else if (by === BY_CPU && this.isPageCache(page)) this.pages.setDirty(head, true)
   }
 
   private leaveFile(page: number): number {
     const head = this.set(page, FOLIO_DETACHED, FOLIO_NOTIFIED)
-    this.pages.dirty[head] = 0
+    this.pages.setDirty(head, false)
     return head
   }
 
@@ -276,7 +276,7 @@ export class Folios {
   }
 
   private set(page: number, add: number, drop: number): number {
-    const head = this.pages.head[page]
+    const head = this.pages.headOf(page)
     while (head >= this.flags.length) this.flags = grown(this.flags, this.flags.length * 2)
     this.flags[head] = (this.flags[head] & ~drop) | add
     this.known++

@@ -4,7 +4,6 @@ import { FOLL_PIN, FOLL_WRITE } from './foll.ts'
 import { copyMappedPages, unmapPages } from './fork.ts'
 import { FOLL_INVALID, gupRules, refusal } from './gup-rules.ts'
 import {
-  isAnonymous,
   kindFlags,
   MAPPING_COW,
   MAPPING_NO_ACCESS,
@@ -18,8 +17,8 @@ import { KERNEL_MM, MappingTable } from './mapping-table.ts'
 import type { PageBytes } from './page-bytes.ts'
 import { type FaultContext, PageFaults } from './page-faults.ts'
 import { NO_REFERENCES, type PageReferences } from './page-references.ts'
-import { KIND_ANON, type PageStore } from './page-store.ts'
-import { LEAF_PAGES, PageTables, rowOf } from './page-tables.ts'
+import { isAnonymous, KIND_ANON, type PageStore } from './page-store.ts'
+import { EMPTY, LEAF_PAGES, PageTables, rowOf } from './page-tables.ts'
 import type { SpaceObserver } from './space-observer.ts'
 
 export { KERNEL_MM } from './mapping-table.ts'
@@ -162,6 +161,7 @@ export class AddressSpaces implements FaultContext {
     }
     const write = (foll & FOLL_WRITE) !== 0
     const pin = (foll & FOLL_PIN) !== 0
+    const { tables, faults } = this
     let done = 0
     let error = 0
     let expected = 0
@@ -181,23 +181,32 @@ export class AddressSpaces implements FaultContext {
       const region = Math.floor(page / LEAF_PAGES)
       const slot = page - region * LEAF_PAGES
       const run = Math.min(count - done, LEAF_PAGES - slot, mapping.endPage - page)
-      const at = this.tables.leafOf(mapping.id, region) + slot
-      let { entries } = this.tables
+      const leaf = tables.leafOf(mapping.id, region)
+      if (faults.hasPlain(mapping, leaf, slot, run, foll)) {
+        const row = tables.firstRow[leaf] + slot
+        for (let i = 0; i < run; i++) out[done + i] = row + i
+        if (row !== expected && done > 0) isRun = false
+        expected = row + run
+        done += run
+        continue
+      }
+      const at = tables.entriesOf(leaf) + slot
+      let { entries } = tables
       let i = 0
       for (; i < run; i++) {
         const entry = entries[at + i]
         if (entry > 0) {
           out[done + i] = entry - 1
-          if (entry !== expected && done + i > 0) isRun = false
-          expected = entry + 1
+          if (entry - 1 !== expected && done + i > 0) isRun = false
+          expected = entry
           continue
         }
         isRun = false
-        if (entry < 0 && !write && !(pin && this.faults.mustUnshare(mapping, -entry - 1, foll))) {
+        if (entry < 0 && !write && !(pin && faults.mustUnshare(mapping, -entry - 1, foll))) {
           out[done + i] = -entry - 1
           continue
         }
-        const row = this.faults.fault(mapping, page + i, foll)
+        const row = faults.fault(mapping, page + i, foll)
         if (row < 0) {
           error = row
           break
@@ -205,13 +214,55 @@ export class AddressSpaces implements FaultContext {
         out[done + i] = row
         if (entry < 0 && row !== -entry - 1) this.observer?.copied(mm, -entry - 1)
         // A fault may have made leaves, and the entries are another array then.
-        entries = this.tables.entries
+        entries = tables.entries
       }
       done += i
       if (error !== 0) break
     }
     this.walkedRun = isRun
     return done > 0 ? done : error
+  }
+
+  /**
+   * {@link walk} of a range whose rows follow each other: the row of its first page, or -1 where {@link walk} must look.
+   */
+  walkRun(
+    mm: number,
+    addresses: Float64Array,
+    index: number,
+    offsetBytes: number,
+    count: number,
+    foll: number,
+  ): number {
+    const firstPage = Math.floor((addresses[index] + offsetBytes) / PAGE_SIZE)
+    const endPage = firstPage + count
+    let mapping = this.last
+    if (mapping === null || mm !== this.lastMm || firstPage < mapping.firstPage || firstPage >= mapping.endPage) {
+      mapping = this.find(mm, firstPage)
+    }
+    const refused = this.rules.refused[foll]
+    if (endPage > mapping.endPage || refused === FOLL_INVALID || (mapping.flags & refused) !== 0) return -1
+    if (mm !== KERNEL_MM) {
+      if (endPage > USER_PAGES_END) return -1
+      if ((foll & FOLL_PIN) !== 0 && mm !== this.lastPinned) this.setHasPinned(mm)
+    }
+    const { tables, faults } = this
+    let first = EMPTY
+    let leaves = 0
+    for (let page = firstPage; page < endPage; ) {
+      const region = Math.floor(page / LEAF_PAGES)
+      const slot = page - region * LEAF_PAGES
+      const pages = Math.min(endPage - page, LEAF_PAGES - slot)
+      const leaf = tables.leafOf(mapping.id, region)
+      if (!faults.hasPlain(mapping, leaf, slot, pages, foll)) return -1
+      const row = tables.firstRow[leaf] + slot
+      if (first === EMPTY) first = row
+      else if (row - first !== page - firstPage) return -1
+      page += pages
+      leaves++
+    }
+    if ((mapping.flags & MAPPING_UNDECLARED) !== 0) this.undeclaredWalks += leaves
+    return first
   }
 
   /** {@link walk} from a page number on, for callers that run once in a while. */
@@ -234,6 +285,11 @@ export class AddressSpaces implements FaultContext {
   /** Takes over the ranges of another lane's address spaces; the pages are this one's own. */
   copyMappings(from: AddressSpaces): void {
     this.mappings.copy(from.mappings)
+  }
+
+  /** Bytes of memory that the page tables take. */
+  get byteLength(): number {
+    return this.tables.byteLength
   }
 
   /** @kernel mm/gup.c: mm_set_has_pinned_flag */

@@ -21,10 +21,12 @@ export function copyMappedPages(faults: PageFaults, from: Mapping, to: Mapping, 
     const begin = Math.max(from.firstPage - first, 0)
     const end = Math.min(from.endPage - first, LEAF_PAGES)
     const copy = tables.leafOf(to.id, first / LEAF_PAGES)
+    const fromEntries = tables.entriesOf(leaf)
+    const toEntries = tables.entriesOf(copy)
     if (tables.isHuge(leaf) && copyHugeEntry(faults, leaf, copy, hasPinned)) continue
     for (let i = begin; i < end; i++) {
-      const entry = tables.entries[leaf + i]
-      if (entry !== 0) tables.entries[copy + i] = copyEntry(faults, leaf + i, rowOf(entry), hasPinned)
+      const entry = tables.entries[fromEntries + i]
+      if (entry !== 0) tables.entries[toEntries + i] = copyEntry(faults, fromEntries + i, rowOf(entry), hasPinned)
     }
   }
 }
@@ -35,11 +37,11 @@ function copyEntry(faults: PageFaults, at: number, row: number, hasPinned: boole
   if (row === ZERO_PAGE) return readOnlyEntry(row)
   // The child's reference comes first, and counts when the kernel asks whether the folio may be pinned.
   context.references.get(row)
-  if (pages.exclusive[row] === 1 && hasPinned && folioMaybeDmaPinned(pages, row)) {
+  if (pages.isExclusive(row) && hasPinned && folioMaybeDmaPinned(pages, row)) {
     context.references.put(row)
     return writableEntry(faults.copyOf(row))
   }
-  pages.exclusive[row] = 0
+  pages.setExclusive(row, false)
   tables.entries[at] = readOnlyEntry(row)
   return readOnlyEntry(row)
 }
@@ -47,18 +49,20 @@ function copyEntry(faults: PageFaults, at: number, row: number, hasPinned: boole
 /** Shares a huge page as a whole; false, and the parent's entry is split, where the child must have copies. */
 function copyHugeEntry(faults: PageFaults, leaf: number, copy: number, hasPinned: boolean): boolean {
   const { pages, tables, context } = faults
-  const row = rowOf(tables.entries[leaf])
+  const fromEntries = tables.entriesOf(leaf)
+  const toEntries = tables.entriesOf(copy)
+  const row = rowOf(tables.entries[fromEntries])
   context.references.get(row)
-  if (pages.exclusive[row] === 1 && hasPinned && folioMaybeDmaPinned(pages, row)) {
+  if (pages.isExclusive(row) && hasPinned && folioMaybeDmaPinned(pages, row)) {
     context.references.put(row)
     faults.splitHuge(leaf)
     return false
   }
   for (let i = 0; i < LEAF_PAGES; i++) {
-    const entry = readOnlyEntry(rowOf(tables.entries[leaf + i]))
-    pages.exclusive[rowOf(entry)] = 0
-    tables.entries[leaf + i] = entry
-    tables.entries[copy + i] = entry
+    const entry = readOnlyEntry(rowOf(tables.entries[fromEntries + i]))
+    pages.setExclusive(rowOf(entry), false)
+    tables.entries[fromEntries + i] = entry
+    tables.entries[toEntries + i] = entry
   }
   tables.setHuge(copy, true)
   return true
@@ -79,17 +83,17 @@ export function unmapPages(faults: PageFaults, mapping: Mapping, firstPage: numb
     const end = Math.min(endPage - first, LEAF_PAGES)
     if (tables.isHuge(leaf)) {
       if (end - begin === LEAF_PAGES) {
-        context.references.put(rowOf(tables.entries[leaf]))
-        tables.entries.fill(0, leaf, leaf + LEAF_PAGES)
+        context.references.put(rowOf(tables.entryIn(leaf, 0)))
+        tables.clear(leaf, 0, LEAF_PAGES)
         tables.setHuge(leaf, false)
         continue
       }
       faults.splitHuge(leaf)
     }
-    for (let i = leaf + begin; i < leaf + end; i++) {
-      const entry = tables.entries[i]
+    for (let i = begin; i < end; i++) {
+      const entry = tables.entryIn(leaf, i)
       if (entry !== 0 && rowOf(entry) !== ZERO_PAGE) context.references.put(rowOf(entry))
-      tables.entries[i] = 0
     }
+    tables.clear(leaf, begin, end - begin)
   }
 }

@@ -65,11 +65,6 @@ const FLAGS_OF_KIND: ReadonlyMap<number, number> = new Map([
   [PAGE_KINDS.indexOf('p2pdma'), MAPPING_P2PDMA],
 ])
 
-/** Anonymous pages: those that fork and copy-on-write know. @kernel include/linux/page-flags.h: PageAnon */
-export function isAnonymous(kind: number): boolean {
-  return kind === KIND_ANON || kind === KIND_THP
-}
-
 /** `flags` with what follows from the backing. */
 export function kindFlags(kind: number, flags: number): number {
   const isPrivate = (flags & MAPPING_PRIVATE) !== 0

@@ -10,7 +10,6 @@ export const GUP_PIN_COUNTING_BIAS = 1024
  * @kernel include/linux/mm.h: folio_maybe_dma_pinned (6.1 to mainline alike, on 64-bit machines)
  */
 export function folioMaybeDmaPinned(pages: PageStore, page: number): boolean {
-  const head = pages.head[page]
-  if (pages.order[head] > 0) return pages.pincount[head] > 0
-  return pages.refcount[head] >>> 0 >= GUP_PIN_COUNTING_BIAS
+  if (pages.orderOf(page) > 0) return pages.pincountOf(page) > 0
+  return pages.refcountOf(page) >>> 0 >= GUP_PIN_COUNTING_BIAS
 }

@@ -37,8 +37,8 @@ export class PageCache {
    * @kernel mm/filemap.c: __filemap_add_folio
    */
   add(file: number, index: number, head: number): void {
-    const pages = 2 ** this.pages.order[head]
-    invariant(this.pages.head[head] === head && index % pages === 0, 'a folio lies at a multiple of its size')
+    const pages = 2 ** this.pages.orderOf(head)
+    invariant(this.pages.headOf(head) === head && index % pages === 0, 'a folio lies at a multiple of its size')
     for (let i = 0; i < pages; i++) this.set(file, index + i, head + i + 3)
   }
 
@@ -99,7 +99,7 @@ export class PageCache {
       for (let i = Math.max(index - region * LEAF, 0); i < LEAF; i++) {
         const page = leaf[i] - 3
         leaf[i] = 0
-        if (page >= 0 && this.pages.head[page] === page) tell(page)
+        if (page >= 0 && this.pages.headOf(page) === page) tell(page)
       }
     }
   }

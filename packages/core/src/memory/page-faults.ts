@@ -1,12 +1,12 @@
 import { EFAULT } from '../errno.ts'
 import { FOLL_LONGTERM, FOLL_NOFAULT, FOLL_PIN, FOLL_WRITE } from './foll.ts'
 import type { GupRules } from './gup-rules.ts'
-import { isAnonymous, MAPPING_COW, MAPPING_UNTOUCHED, type Mapping, NO_TABLE } from './mapping.ts'
+import { MAPPING_COW, MAPPING_UNTOUCHED, type Mapping, NO_TABLE } from './mapping.ts'
 import type { MappingTable } from './mapping-table.ts'
 import type { PageBytes } from './page-bytes.ts'
 import type { PageReferences } from './page-references.ts'
-import { firstOfFolio, KIND_ANON, type PageStore, PMD_ORDER, ZERO_PAGE } from './page-store.ts'
-import { LEAF_PAGES, type PageTables, readOnlyEntry, rowOf, writableEntry } from './page-tables.ts'
+import { firstOfFolio, isAnonymous, KIND_ANON, type PageStore, PMD_ORDER, ZERO_PAGE } from './page-store.ts'
+import { EMPTY, LEAF_PAGES, type PageTables, readOnlyEntry, rowOf, writableEntry } from './page-tables.ts'
 import { placeFolio } from './place-folio.ts'
 import { UnderlyingPages } from './underlying-pages.ts'
 
@@ -40,6 +40,16 @@ export class PageFaults {
   }
 
   /**
+   * All `count` pages from a place of a leaf on are there, writable, and their rows follow each other: small pages that
+   * nothing ever happened to are made present on the way.
+   */
+  hasPlain(mapping: Mapping, leaf: number, place: number, count: number, foll: number): boolean {
+    const { tables } = this
+    if (tables.firstRow[leaf] !== EMPTY && tables.arePresent(leaf, place, count)) return true
+    return this.addPlain(mapping, leaf, place, count, foll)
+  }
+
+  /**
    * The row of a page, after the fault that it takes to have it as `foll` wants it; -EFAULT where FOLL_NOFAULT forbids
    * the fault.
    * @kernel mm/gup.c: faultin_page
@@ -64,7 +74,7 @@ export class PageFaults {
    */
   mustUnshare(mapping: Mapping, row: number, foll: number): boolean {
     if ((foll & (FOLL_PIN | FOLL_WRITE)) !== FOLL_PIN) return false
-    if (isAnonymous(this.pages.kind[row])) return this.pages.exclusive[row] === 0
+    if (isAnonymous(this.pages.kindOf(row))) return !this.pages.isExclusive(row)
     if ((foll & FOLL_LONGTERM) === 0 || (mapping.flags & MAPPING_COW) === 0) return false
     return this.context.rules.unsharesFiles
   }
@@ -76,17 +86,36 @@ export class PageFaults {
 
   /** A new page of one address space alone, with the contents of another. @kernel mm/memory.c: wp_page_copy, copy_present_page */
   copyOf(row: number): number {
-    const copy = this.pages.allocateFolio(0, KIND_ANON)
-    this.pages.exclusive[copy] = 1
+    const copy = this.pages.allocateFolio(0, KIND_ANON, true)
     if (this.context.bytes !== null) this.context.bytes.copyPage(row, copy)
     return copy
   }
 
   /** One entry for each page, and a reference with it, where one huge entry was. @kernel mm/huge_memory.c: __split_huge_pmd_locked */
   splitHuge(leaf: number): void {
-    const row = rowOf(this.tables.entries[leaf])
+    const row = rowOf(this.tables.entryIn(leaf, 0))
     for (let i = 1; i < LEAF_PAGES; i++) this.context.references.get(row)
     this.tables.setHuge(leaf, false)
+  }
+
+  /** False where the pages take more than to be there: shared with others, to be read as zeroes, of folios in between. */
+  private addPlain(mapping: Mapping, leaf: number, place: number, count: number, foll: number): boolean {
+    const { pages, tables, context } = this
+    if (mapping.under !== NO_TABLE) return false
+    const isWritten = (foll & (FOLL_WRITE | FOLL_NOFAULT)) === FOLL_WRITE && context.bytes === null
+    if ((mapping.flags & MAPPING_UNTOUCHED) !== 0 && !isWritten) return false
+    if (mapping.order >= PMD_ORDER && tables.isFresh(leaf)) {
+      this.addFolio(mapping, tables.firstPageOf(leaf) + place)
+      return tables.firstRow[leaf] !== EMPTY
+    }
+    if (mapping.order !== 0) return false
+    if (tables.isFresh(leaf)) {
+      const row = pages.setLeafAside(mapping.kind)
+      if (row < 0) return false
+      tables.makePlain(leaf, row)
+    } else if (tables.firstRow[leaf] === EMPTY) return false
+    pages.use(tables.setPresent(leaf, place, count))
+    return true
   }
 
   private makePresent(mapping: Mapping, page: number, write: boolean): number {
@@ -101,12 +130,11 @@ export class PageFaults {
   /** @kernel mm/memory.c: do_anonymous_page, do_shared_fault; mm/huge_memory.c: do_huge_pmd_anonymous_page */
   private addFolio(mapping: Mapping, page: number): number {
     const { pages, tables, context } = this
-    const head = placeFolio(pages, tables, mapping.id, mapping, page)
-    const order = pages.order[head]
+    const head = placeFolio(pages, tables, mapping.id, mapping, page, true)
+    const order = pages.orderOf(head)
     const count = 2 ** order
     const first = firstOfFolio(page, order)
     if (isAnonymous(mapping.kind)) {
-      pages.exclusive.fill(1, head, head + count)
       if (order >= PMD_ORDER)
         for (const leaf of tables.leavesIn(mapping.id, first, first + count)) tables.setHuge(leaf, true)
       const entries = order >= PMD_ORDER ? count / LEAF_PAGES : count
@@ -131,14 +159,14 @@ export class PageFaults {
     const { pages, tables } = this
     const leaf = tables.findLeaf(mapping.id, Math.floor(page / LEAF_PAGES))
     if (tables.isHuge(leaf)) {
-      if (pages.exclusive[row] === 1 || pages.refcount[pages.head[row]] === 1) {
+      if (pages.isExclusive(row) || pages.refcountOf(row) === 1) {
         this.reuseHuge(leaf, write)
         return row
       }
       this.splitHuge(leaf)
     }
-    if (isAnonymous(pages.kind[row]) && (pages.exclusive[row] === 1 || this.isAlone(mapping, page, row))) {
-      pages.exclusive[row] = 1
+    if (isAnonymous(pages.kindOf(row)) && (pages.isExclusive(row) || this.isAlone(mapping, page, row))) {
+      pages.setExclusive(row, true)
       if (write) tables.setEntry(mapping.id, page, writableEntry(row))
       return row
     }
@@ -150,18 +178,19 @@ export class PageFaults {
 
   private reuseHuge(leaf: number, write: boolean): void {
     const { pages, tables } = this
-    for (let i = 0; i < LEAF_PAGES; i++) {
-      const row = rowOf(tables.entries[leaf + i])
-      pages.exclusive[row] = 1
-      if (write) tables.entries[leaf + i] = writableEntry(row)
+    const first = tables.entriesOf(leaf)
+    for (let i = first; i < first + LEAF_PAGES; i++) {
+      const row = rowOf(tables.entries[i])
+      pages.setExclusive(row, true)
+      if (write) tables.entries[i] = writableEntry(row)
     }
   }
 
   /** Nobody but this mapping has a reference on the page's folio. @kernel mm/memory.c: wp_can_reuse_anon_folio */
   private isAlone(mapping: Mapping, page: number, row: number): boolean {
     const { pages, context } = this
-    const refcount = pages.refcount[pages.head[row]]
-    if (pages.order[row] === 0) return refcount === 1
+    const refcount = pages.refcountOf(row)
+    if (pages.orderOf(row) === 0) return refcount === 1
     switch (context.rules.largeReuse) {
       case 'last':
         return refcount === 1
@@ -175,10 +204,10 @@ export class PageFaults {
   /** Pages of a page's folio that the mapping maps; the page is at `page`. */
   private pagesMapped(mapping: Mapping, page: number, row: number): number {
     const { pages, tables } = this
-    const head = pages.head[row]
+    const head = pages.headOf(row)
     const first = page - (row - head)
     let mapped = 0
-    for (let i = 0; i < 2 ** pages.order[row]; i++) {
+    for (let i = 0; i < 2 ** pages.orderOf(row); i++) {
       const entry = tables.entryAt(mapping.id, first + i)
       if (entry !== 0 && rowOf(entry) === head + i) mapped++
     }

@@ -1,10 +1,13 @@
 import { grown } from '../grown.ts'
+import { clearBits, hasBit, hasBits, setBits } from './bit-runs.ts'
+import { EMPTY, LeafIndex } from './leaf-index.ts'
+import { BLOCK_PAGES, BLOCK_WORDS } from './page-blocks.ts'
 import { firstOfFolio } from './page-store.ts'
 
-/** Pages that one leaf maps: 2 MiB. @kernel PTRS_PER_PTE */
-export const LEAF_PAGES = 512
+export { EMPTY } from './leaf-index.ts'
 
-const EMPTY = -1
+/** Pages that one leaf maps: 2 MiB. @kernel PTRS_PER_PTE */
+export const LEAF_PAGES = BLOCK_PAGES
 
 /** Entry of a page that may be written in place. */
 export function writableEntry(row: number): number {
@@ -22,149 +25,156 @@ export function rowOf(entry: number): number {
 }
 
 /**
- * Virtual page to page row, in leaves of 512 entries, found by (table id, page / 512). An entry is 0 where nothing was
- * faulted in, `row + 1` for a page present and writable, `-(row + 1)` for one that a write must fault on (the zero page,
- * a page of a private file mapping, one shared by fork).
+ * Virtual page to page row, in leaves of 512 pages, found by (table id, page / 512).
+ *
+ * An entry is 0 where nothing was faulted in, `row + 1` for a page present and writable, `-(row + 1)` for one that a
+ * write must fault on (the zero page, a page of a private file mapping, one shared by fork). Most leaves need none: a
+ * *plain* leaf has the 512 rows that follow {@link firstRow}, each at its place, those present writable, and keeps one
+ * bit a page. Whatever does not fit in that gives the leaf entries, for good.
  * @kernel page tables down to the PTE level; include/linux/pgtable.h
  */
 export class PageTables {
-  /** Every leaf's entries, leaf after leaf. Replaced when it grows: read it anew after {@link leafOf}. */
-  entries = new Int32Array(LEAF_PAGES * 64)
+  /** Entries of the leaves that have some. Replaced when it grows: read it anew after {@link entriesOf}. */
+  entries = new Int32Array(0)
+  /** By leaf: row of its first page while it is plain, else {@link EMPTY}. Replaced when it grows. */
+  firstRow = new Int32Array(16)
 
-  private leaves = 0
+  private readonly index = new LeafIndex()
+  /** By leaf, a bit a page: present, while the leaf is plain. */
+  private present = new Int32Array(16 * BLOCK_WORDS)
+  /** By leaf: its first entry, {@link EMPTY} where it has none. */
+  private firstEntry = new Int32Array(16)
+  private entriesUsed = 0
   /** By leaf: 1 where one huge entry maps all of it. @kernel pmd_trans_huge */
-  private huge = new Uint8Array(64)
-  /** By leaf: its region, and the next leaf of its table ({@link EMPTY} behind the last). */
-  private region = new Float64Array(64)
-  private next = new Int32Array(64)
-  /** By table id: its first leaf. */
-  private readonly first = new Map<number, number>()
-  private keyMapping = new Int32Array(256).fill(EMPTY)
-  private keyRegion = new Float64Array(256)
-  private leafAt = new Int32Array(256)
-  private lastMapping = EMPTY
+  private huge = new Uint8Array(16)
+  private lastTable = EMPTY
   private lastRegion = 0
   private lastLeaf = 0
 
-  /** Index in {@link entries} of the first entry of the leaf for `region` = page / 512 of a mapping. */
-  leafOf(mapping: number, region: number): number {
-    if (mapping === this.lastMapping && region === this.lastRegion) return this.lastLeaf
-    let slot = this.slotOf(mapping, region)
-    if (this.keyMapping[slot] === EMPTY) {
-      if (this.leaves * 2 >= this.keyMapping.length) {
-        this.growIndex()
-        slot = this.slotOf(mapping, region)
-      }
-      this.addLeaf(slot, mapping, region)
-    }
-    this.lastMapping = mapping
+  /** The leaf for `region` = page / 512 of a table; it is made where there is none, neither plain nor with entries. */
+  leafOf(table: number, region: number): number {
+    if (table === this.lastTable && region === this.lastRegion) return this.lastLeaf
+    const found = this.index.find(table, region)
+    this.lastTable = table
     this.lastRegion = region
-    this.lastLeaf = this.leafAt[slot]
+    this.lastLeaf = found === EMPTY ? this.addLeaf(table, region) : found
     return this.lastLeaf
   }
 
-  /** As {@link leafOf}, but makes none: -1 where there is no leaf. */
-  findLeaf(mapping: number, region: number): number {
-    const slot = this.slotOf(mapping, region)
-    return this.keyMapping[slot] === EMPTY ? -1 : this.leafAt[slot]
+  /** As {@link leafOf}, but makes none: {@link EMPTY} where there is no leaf. */
+  findLeaf(table: number, region: number): number {
+    return this.index.find(table, region)
   }
 
   /** Entry of a page; 0 where there is no leaf. */
-  entryAt(mapping: number, page: number): number {
+  entryAt(table: number, page: number): number {
     const region = Math.floor(page / LEAF_PAGES)
-    const leaf = this.findLeaf(mapping, region)
-    return leaf < 0 ? 0 : this.entries[leaf + page - region * LEAF_PAGES]
+    const leaf = this.findLeaf(table, region)
+    return leaf === EMPTY ? 0 : this.entryIn(leaf, page - region * LEAF_PAGES)
+  }
+
+  /** Entry of the page at a place (0 … 511) of a leaf. */
+  entryIn(leaf: number, place: number): number {
+    const first = this.firstRow[leaf]
+    if (first !== EMPTY) return hasBit(this.present, leaf * LEAF_PAGES + place) ? writableEntry(first + place) : 0
+    return this.firstEntry[leaf] === EMPTY ? 0 : this.entries[this.firstEntry[leaf] + place]
   }
 
   /** Sets the entry of a page. */
-  setEntry(mapping: number, page: number, entry: number): void {
+  setEntry(table: number, page: number, entry: number): void {
     const region = Math.floor(page / LEAF_PAGES)
-    const leaf = this.leafOf(mapping, region)
-    this.entries[leaf + page - region * LEAF_PAGES] = entry
+    const at = this.entriesOf(this.leafOf(table, region)) + page - region * LEAF_PAGES
+    this.entries[at] = entry
+  }
+
+  /** Index in {@link entries} of the first entry of a leaf, which has entries from now on. */
+  entriesOf(leaf: number): number {
+    return this.firstEntry[leaf] === EMPTY ? this.giveEntries(leaf) : this.firstEntry[leaf]
+  }
+
+  /** Nothing is in the leaf, and nothing ever was. */
+  isFresh(leaf: number): boolean {
+    return this.firstRow[leaf] === EMPTY && this.firstEntry[leaf] === EMPTY
+  }
+
+  /** Makes a fresh leaf a plain one over the rows from `firstRow` on, with no page present. */
+  makePlain(leaf: number, firstRow: number): void {
+    this.firstRow[leaf] = firstRow
+  }
+
+  /** Every page of a part of a plain leaf is present. */
+  arePresent(leaf: number, place: number, count: number): boolean {
+    return hasBits(this.present, leaf * LEAF_PAGES + place, count)
+  }
+
+  /** Makes the pages of a part of a plain leaf present; returns how many were not. */
+  setPresent(leaf: number, place: number, count: number): number {
+    return setBits(this.present, leaf * LEAF_PAGES + place, count)
+  }
+
+  /** Takes the pages of a part of a leaf out. */
+  clear(leaf: number, place: number, count: number): void {
+    const first = this.firstEntry[leaf]
+    if (first !== EMPTY) this.entries.fill(0, first + place, first + place + count)
+    else clearBits(this.present, leaf * LEAF_PAGES + place, count)
   }
 
   /** `order`, where no page of the folio that would lie there has an entry yet; else 0. */
-  freeOrder(mapping: number, page: number, order: number): number {
+  freeOrder(table: number, page: number, order: number): number {
     const count = 2 ** order
     const first = firstOfFolio(page, order)
-    for (let i = 0; i < count; i++) if (this.entryAt(mapping, first + i) !== 0) return 0
+    for (let i = 0; i < count; i++) if (this.entryAt(table, first + i) !== 0) return 0
     return order
   }
 
-  /** Indices of the leaves of a table that have a page of [firstPage, endPage), by address. For rows that change mappings. */
-  leavesIn(mapping: number, firstPage: number, endPage: number): number[] {
-    const from = Math.floor(firstPage / LEAF_PAGES)
-    const to = Math.ceil(endPage / LEAF_PAGES)
-    const found: number[] = []
-    if (to - from <= this.leaves) {
-      for (let region = from; region < to; region++) {
-        const leaf = this.findLeaf(mapping, region)
-        if (leaf >= 0) found.push(leaf)
-      }
-      return found
-    }
-    for (let leaf = this.first.get(mapping) ?? EMPTY; leaf !== EMPTY; leaf = this.next[leaf]) {
-      if (this.region[leaf] >= from && this.region[leaf] < to) found.push(leaf * LEAF_PAGES)
-    }
-    return found.sort((a, b) => this.firstPageOf(a) - this.firstPageOf(b))
+  /** The leaves of a table that have a page of [firstPage, endPage), by address. For rows that change mappings. */
+  leavesIn(table: number, firstPage: number, endPage: number): number[] {
+    return this.index.leavesIn(table, Math.floor(firstPage / LEAF_PAGES), Math.ceil(endPage / LEAF_PAGES))
   }
 
-  /** Virtual page of the first entry of a leaf. */
+  /** Virtual page of the first page of a leaf. */
   firstPageOf(leaf: number): number {
-    return this.region[leaf / LEAF_PAGES] * LEAF_PAGES
+    return this.index.regionOf(leaf) * LEAF_PAGES
   }
 
   /** One huge entry maps the leaf: all of its 512 entries follow from that one. */
   isHuge(leaf: number): boolean {
-    return this.huge[leaf / LEAF_PAGES] === 1
+    return this.huge[leaf] === 1
   }
 
   setHuge(leaf: number, isHuge: boolean): void {
-    this.huge[leaf / LEAF_PAGES] = isHuge ? 1 : 0
+    this.huge[leaf] = isHuge ? 1 : 0
   }
 
-  private addLeaf(slot: number, mapping: number, region: number): void {
-    if (this.leaves === this.huge.length) this.growLeaves()
-    const leaf = this.leaves++
-    this.keyMapping[slot] = mapping
-    this.keyRegion[slot] = region
-    this.leafAt[slot] = leaf * LEAF_PAGES
-    this.region[leaf] = region
-    this.next[leaf] = this.first.get(mapping) ?? EMPTY
-    this.first.set(mapping, leaf)
+  /** Bytes of memory. */
+  get byteLength(): number {
+    const { entries, firstRow, index, present, firstEntry, huge } = this
+    return [entries, firstRow, index, present, firstEntry, huge].reduce((sum, column) => sum + column.byteLength, 0)
   }
 
-  private growLeaves(): void {
-    const capacity = this.huge.length * 2
-    this.entries = grown(this.entries, capacity * LEAF_PAGES)
-    this.huge = grown(this.huge, capacity)
-    this.region = grown(this.region, capacity)
-    this.next = grown(this.next, capacity)
-  }
-
-  private slotOf(mapping: number, region: number): number {
-    const { keyMapping, keyRegion } = this
-    const mask = keyMapping.length - 1
-    // Regions exceed int32 (2^53 / 2 MiB); `| 0` keeps their low 32 bits, which is all that a hash needs.
-    let slot = ((Math.imul(region | 0, 0x9e3779b1) + Math.imul(mapping, 0x85ebca6b)) >>> 8) & mask
-    while (keyMapping[slot] !== EMPTY && (keyMapping[slot] !== mapping || keyRegion[slot] !== region)) {
-      slot = (slot + 1) & mask
+  private addLeaf(table: number, region: number): number {
+    const leaf = this.index.add(table, region)
+    if (leaf === this.huge.length) {
+      const capacity = leaf * 2
+      this.firstRow = grown(this.firstRow, capacity)
+      this.present = grown(this.present, capacity * BLOCK_WORDS)
+      this.firstEntry = grown(this.firstEntry, capacity)
+      this.huge = grown(this.huge, capacity)
     }
-    return slot
+    this.firstRow[leaf] = EMPTY
+    this.firstEntry[leaf] = EMPTY
+    return leaf
   }
 
-  private growIndex(): void {
-    const { keyMapping, keyRegion, leafAt } = this
-    const capacity = keyMapping.length * 2
-    this.keyMapping = new Int32Array(capacity).fill(EMPTY)
-    this.keyRegion = new Float64Array(capacity)
-    this.leafAt = new Int32Array(capacity)
-    for (let i = 0; i < keyMapping.length; i++) {
-      if (keyMapping[i] === EMPTY) continue
-      const slot = this.slotOf(keyMapping[i], keyRegion[i])
-      this.keyMapping[slot] = keyMapping[i]
-      this.keyRegion[slot] = keyRegion[i]
-      this.leafAt[slot] = leafAt[i]
+  private giveEntries(leaf: number): number {
+    const first = this.entriesUsed
+    this.entriesUsed += LEAF_PAGES
+    if (this.entriesUsed > this.entries.length) {
+      this.entries = grown(this.entries, Math.max(this.entries.length, 8 * LEAF_PAGES) * 2)
     }
+    for (let i = 0; i < LEAF_PAGES; i++) this.entries[first + i] = this.entryIn(leaf, i)
+    this.firstEntry[leaf] = first
+    this.firstRow[leaf] = EMPTY
+    return first
   }
 }

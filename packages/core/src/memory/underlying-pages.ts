@@ -1,9 +1,9 @@
 import { invariant } from '../invariant.ts'
-import { isAnonymous, type Mapping, NO_TABLE } from './mapping.ts'
+import { type Mapping, NO_TABLE } from './mapping.ts'
 import type { MappingTable } from './mapping-table.ts'
 import type { FaultContext } from './page-faults.ts'
 import { NO_REFERENCES } from './page-references.ts'
-import { firstOfFolio, type PageStore, PMD_ORDER } from './page-store.ts'
+import { firstOfFolio, isAnonymous, type PageStore, PMD_ORDER } from './page-store.ts'
 import { LEAF_PAGES, type PageTables, readOnlyEntry, rowOf } from './page-tables.ts'
 import { placeFolio } from './place-folio.ts'
 
@@ -45,7 +45,7 @@ export class UnderlyingPages {
       const from = Math.max(first, mapping.firstPage)
       const to = Math.min(first + LEAF_PAGES, mapping.endPage)
       for (let page = from; page < to; page++) {
-        if (tables.entries[leaf + page - first] !== 0 && tables.entryAt(mapping.id, page) === 0)
+        if (tables.entryIn(leaf, page - first) !== 0 && tables.entryAt(mapping.id, page) === 0)
           this.install(mapping, page)
       }
     }
@@ -53,10 +53,10 @@ export class UnderlyingPages {
 
   private add(mapping: Mapping, page: number): void {
     const { pages, tables, context } = this
-    const head = placeFolio(pages, tables, mapping.under, mapping, page)
+    const head = placeFolio(pages, tables, mapping.under, mapping, page, false)
     if (!isAnonymous(mapping.kind)) return
     invariant(context.references !== NO_REFERENCES, 'fork shared the page, which takes somebody who counts')
-    const order = pages.order[head]
+    const order = pages.orderOf(head)
     const first = firstOfFolio(page, order)
     const end = first + 2 ** order
     let references = 0
@@ -75,12 +75,12 @@ export class UnderlyingPages {
       tables.setEntry(mapping.id, page, readOnlyEntry(row))
       return
     }
-    const head = pages.head[row]
+    const head = pages.headOf(row)
     const first = page - (row - head)
     const from = Math.max(first, mapping.firstPage)
-    const to = Math.min(first + 2 ** pages.order[row], mapping.endPage)
+    const to = Math.min(first + 2 ** pages.orderOf(row), mapping.endPage)
     for (let at = from; at < to; at++) tables.setEntry(mapping.id, at, readOnlyEntry(head + at - first))
-    if (pages.order[row] < PMD_ORDER) return
+    if (pages.orderOf(row) < PMD_ORDER) return
     for (const leaf of tables.leavesIn(mapping.id, from, to)) {
       if (coversRegion(mapping, tables.firstPageOf(leaf) / LEAF_PAGES)) tables.setHuge(leaf, true)
     }

@@ -53,8 +53,7 @@ describe('H-18: slab memory', () => {
     ['6.18', []],
   ] as const)('in a bvec that iov_iter_get_pages2() lists, %s', async (kernel, expected) => {
     const submit = (io: Operation) => {
-      const page = io.pages.pageOfFrame(0x500)
-      io.pages.kind[page] = SLAB
+      io.pages.pageOfFrame(0x500, SLAB)
       const bytes = io.extract(16, 2 ** 30)
       io.keep(io.hold)
       return bytes

@@ -79,7 +79,7 @@ describe('scenario 7: pin, fork, the child writes, a device stores, the parent r
     const seen: { parent: number; child: number; pages: number }[] = []
     await replayRows(nullConsumer, rows, {
       afterRow: ({ spaces, pages }) => {
-        seen.push({ parent: spaces.pageAt(1, 0x10), child: spaces.pageAt(2, 0x10), pages: pages.length })
+        seen.push({ parent: spaces.pageAt(1, 0x10), child: spaces.pageAt(2, 0x10), pages: pages.used })
       },
     })
     const [pinned, forked, stored, , read] = [seen[1], seen[3], seen[4], seen[5], seen[6]]

@@ -21,7 +21,7 @@ export class AuditWorld {
       {
         memory,
         ledger,
-        borrows: new Borrows(pages),
+        borrows: new Borrows(),
         visitFile: (file, first, end, tell) => memory.cache.visit(file, first, end, tell),
         kernel: kernelOf('6.12'),
         filesystem: 'ext4',

@@ -116,9 +116,9 @@ export class ConsumerWatch implements ExtractListener {
       return
     }
     call.startBytes = list.offsetBytes[0]!
-    const { head } = this.memory!.pages
+    const { pages } = this.memory!
     for (const page of list.page.subarray(0, list.length)) {
-      const folio = head[page]!
+      const folio = pages.headOf(page)
       if (!this.before.has(folio)) this.before.set(folio, this.countsText(folio))
     }
   }
@@ -127,6 +127,7 @@ export class ConsumerWatch implements ExtractListener {
     this.memory = memory
     const { spaces } = memory
     const walk = spaces.walk.bind(spaces)
+    spaces.walkRun = () => -1
     spaces.walk = (...args) => {
       const [, addresses, index, offsetBytes, pages, foll] = args
       const address = pageNumberOf(addresses[index]! + offsetBytes) * PAGE_SIZE
@@ -212,8 +213,8 @@ export class ConsumerWatch implements ExtractListener {
 
   private countsOf(page: number): { refcount: number; pincount: number | null } {
     const { pages } = this.memory!
-    const head = pages.head[page]!
-    return { refcount: pages.refcount[head]!, pincount: pages.order[page]! > 0 ? pages.pincount[head]! : null }
+    const head = pages.headOf(page)
+    return { refcount: pages.refcountOf(head), pincount: pages.orderOf(page) > 0 ? pages.pincountOf(head) : null }
   }
 
   private countsText(page: number): string {

@@ -67,11 +67,11 @@ export class GupWorld {
   }
 
   refcount(row: number): number {
-    return this.pages.refcount[this.pages.head[row]!]!
+    return this.pages.refcountOf(this.pages.headOf(row)!)
   }
 
   pincount(row: number): number {
-    return this.pages.pincount[this.pages.head[row]!]!
+    return this.pages.pincountOf(this.pages.headOf(row)!)
   }
 
   /** First byte of a page. */
@@ -136,7 +136,7 @@ export class GupTwins {
   differences(): string[] {
     return [...this.pageOf].flatMap(([row, { folio, isExclusive }]) => {
       const { pages } = this.fast
-      const fast = `${this.fast.refcount(row)} ${this.fast.pincount(row)} ${pages.exclusive[row]}`
+      const fast = `${this.fast.refcount(row)} ${this.fast.pincount(row)} ${Number(pages.isExclusive(row))}`
       const slow = `${refcountOf(folio)} ${folio.pincount} ${isExclusive ? 1 : 0}`
       return fast === slow ? [] : [`row ${row} of order ${folio.order}: ${fast} against ${slow}`]
     })

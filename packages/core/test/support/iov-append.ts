@@ -78,7 +78,7 @@ export class AppendBench {
     const { sgt } = this.table
     const found: number[][] = []
     for (let i = 0, sg = sgt.sgl; i < sgt.nents; i++, sg = lists.next(sg)) {
-      found.push([memory.pages.frame[lists.page[sg]!]!, lists.offsetBytes[sg]!, lists.lengthBytes[sg]!])
+      found.push([memory.pages.frameOf(lists.page[sg]!), lists.offsetBytes[sg]!, lists.lengthBytes[sg]!])
     }
     return found
   }

@@ -34,7 +34,7 @@ export class OutCounts {
   add(names: readonly string[], kind: 'ref' | 'pin', by: 1 | -1): void {
     const { memory, rowOf } = this.pair.host
     for (const name of names) {
-      const head = memory.pages.head[rowOf.get(name)!]!
+      const head = memory.pages.headOf(rowOf.get(name)!)
       const out = this.out.get(head) ?? { refs: 0, pins: 0 }
       if (kind === 'pin') out.pins += by
       else out.refs += by
@@ -44,12 +44,12 @@ export class OutCounts {
 
   compare(what: string): void {
     const { host, slow } = this.pair
-    const { order, refcount, pincount } = host.memory.pages
+    const { pages } = host.memory
     let pinsOut = 0
     let refsOut = slow.ring === null ? 0 : slow.ring.got.length
     for (const [head, base] of host.baseOf) {
       const { refs, pins } = this.out.get(head) ?? NOTHING_OUT
-      const isSmall = order[head] === 0
+      const isSmall = pages.orderOf(head) === 0
       const name = host.nameOf[head]!
       const inPipe = slow.ring === null ? 0 : timesIn(slow.ring.got, name) - timesIn(slow.ring.put, name)
       // A page of the pipe's own goes with the reference that it was allocated with.
@@ -57,8 +57,9 @@ export class OutCounts {
       pinsOut += pins
       refsOut += refs
       const expected = base + inPipe + refs + (isSmall ? GUP_PIN_COUNTING_BIAS * pins : pins)
-      if (refcount[head] !== expected) differ(`${what}: refcount of ${name}`, refcount[head], expected)
-      if (pincount[head] !== (isSmall ? 0 : pins)) differ(`${what}: pincount of ${name}`, pincount[head], pins)
+      if (pages.refcountOf(head) !== expected) differ(`${what}: refcount of ${name}`, pages.refcountOf(head), expected)
+      if (pages.pincountOf(head) !== (isSmall ? 0 : pins))
+        differ(`${what}: pincount of ${name}`, pages.pincountOf(head), pins)
     }
     this.compareTotals(what, pinsOut, refsOut)
   }
@@ -66,12 +67,12 @@ export class OutCounts {
   /** Everything was let go: every folio has the references of its owner, and a page of the pipe none. */
   compareEnd(): void {
     const { host, one } = this.pair
-    const { refcount, pincount } = host.memory.pages
+    const { pages } = host.memory
     for (const [head, base] of host.baseOf) {
       const name = host.nameOf[head]!
       const expected = one.type === 'pipe' && name.startsWith('p') ? 0 : base
-      if (refcount[head] !== expected || pincount[head] !== 0) {
-        differ(`at the end: ${name}`, [refcount[head], pincount[head]], [expected, 0])
+      if (pages.refcountOf(head) !== expected || pages.pincountOf(head) !== 0) {
+        differ(`at the end: ${name}`, [pages.refcountOf(head), pages.pincountOf(head)], [expected, 0])
       }
     }
     this.compareTotals('at the end', 0, 0)

@@ -178,15 +178,15 @@ export class IovHost {
   }
 
   name(name: string, row: number): void {
-    const { head, refcount } = this.memory.pages
+    const { pages } = this.memory
     this.nameOf[row] = name
     this.rowOf.set(name, row)
-    this.baseOf.set(head[row]!, refcount[head[row]!]!)
+    this.baseOf.set(pages.headOf(row), pages.refcountOf(pages.headOf(row)!))
   }
 
   /** The owner of a page took or dropped references. */
   rebase(name: string, by: number): void {
-    const head = this.memory.pages.head[this.rowOf.get(name)!]!
+    const head = this.memory.pages.headOf(this.rowOf.get(name)!)
     this.baseOf.set(head, this.baseOf.get(head)! + by)
   }
 
@@ -211,8 +211,7 @@ export class IovHost {
   private nameFrames(slab: readonly number[]): void {
     const { pages } = this.memory
     FRAME_NAMES.forEach((name, n) => {
-      const row = pages.pageOfFrame(this.frame(n))
-      pages.kind[row] = slab.includes(n) ? KIND_SLAB : KIND_PFN
+      const row = pages.pageOfFrame(this.frame(n), slab.includes(n) ? KIND_SLAB : KIND_PFN)
       this.name(name, row)
     })
   }

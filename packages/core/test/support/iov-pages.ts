@@ -68,5 +68,5 @@ function compareEntries(
 /** The second page follows the first in one folio. */
 function continues({ rowOf, memory }: IovHost, name: string, next: string): boolean {
   const row = rowOf.get(name)!
-  return rowOf.get(next) === row + 1 && memory.pages.head[row] === memory.pages.head[row + 1]
+  return rowOf.get(next) === row + 1 && memory.pages.headOf(row) === memory.pages.headOf(row + 1)
 }

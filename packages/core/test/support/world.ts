@@ -247,20 +247,20 @@ export class World implements IterReport {
   }
 
   frames(): number[] {
-    return [...this.list.page.subarray(0, this.list.length)].map((row) => this.pages.frame[row]!)
+    return [...this.list.page.subarray(0, this.list.length)].map((row) => this.pages.frameOf(row))
   }
 
   refcount(row: number): number {
-    return this.pages.refcount[this.pages.head[row]!]!
+    return this.pages.refcountOf(this.pages.headOf(row)!)
   }
 
   pincount(row: number): number {
-    return this.pages.pincount[this.pages.head[row]!]!
+    return this.pages.pincountOf(this.pages.headOf(row)!)
   }
 
   private rowNames(): (row: number) => number {
     const { iter, ring } = this
-    if (iter.type === ITER_BVEC) return (row) => this.pages.frame[row]!
+    if (iter.type === ITER_BVEC) return (row) => this.pages.frameOf(row)
     if (iter.type === ITER_FOLIOQ) return (row) => this.queued.indexOf(row)
     if (iter.type === ITER_PIPE) return (row) => ring.page.indexOf(row)
     const rows = new Map<number, number>()

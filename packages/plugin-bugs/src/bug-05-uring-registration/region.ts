@@ -64,7 +64,7 @@ export class UringRegion implements Consumer {
   /** Each page lies behind the one before it in the kernel's own mapping. @kernel include/linux/mm.h: page_address */
   private isOneRegion({ list, pages }: Operation): boolean {
     for (let i = 1; i < list.length; i++) {
-      if (pages.frame[list.page[i]] !== pages.frame[list.page[i - 1]] + 1) return false
+      if (pages.frameOf(list.page[i]) !== pages.frameOf(list.page[i - 1]) + 1) return false
     }
     return true
   }

@@ -38,7 +38,7 @@ class NetfsReadGaps implements Consumer {
     if (bytes <= 0) return bytes === 0 ? EIO : bytes
     const sink = io.owned.alloc()
     if (sink < 0) return ENOMEM
-    const folio = pages.head[list.page[0]]
+    const folio = pages.headOf(list.page[0])
     audit?.tasks.lock(folio, io.file)
     const request = audit?.objects.alloc('netfs_io_request') ?? 0
     for (let i = 0; i < list.length; i++) {

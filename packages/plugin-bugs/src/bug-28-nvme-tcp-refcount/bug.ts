@@ -58,9 +58,8 @@ class NvmeTcp implements Consumer {
 
   /** Before the fix only slab pages were copied. @kernel include/linux/net.h: sendpage_ok */
   private isSendable(io: Operation, page: number): boolean {
-    const { kind, refcount, head } = io.pages
-    if (kind[page] === KIND_SLAB) return false
-    return !this.isFixed || refcount[head[page]] >= 1
+    if (io.pages.kindOf(page) === KIND_SLAB) return false
+    return !this.isFixed || io.pages.refcountOf(page) >= 1
   }
 
   /** A page behind the first one of an allocation without __GFP_COMP: its count is 0. */

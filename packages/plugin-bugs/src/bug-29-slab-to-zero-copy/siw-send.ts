@@ -37,7 +37,7 @@ export class SiwSend implements Consumer {
       const part = io.extract(1, PAGE_SIZE)
       if (part < 0) return part
       const { page, offsetBytes } = io.list
-      const isSendable = io.pages.kind[page[0]] !== KIND_SLAB && io.pages.refcount[io.pages.head[page[0]]] >= 1
+      const isSendable = io.pages.kindOf(page[0]) !== KIND_SLAB && io.pages.refcountOf(page[0]) >= 1
       if (!isSendable && !this.isFixed && this.isRefused) return this.refuse(io, sent)
       bytes += part
       if (!isSendable && this.isFixed) {

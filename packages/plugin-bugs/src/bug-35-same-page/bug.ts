@@ -68,7 +68,7 @@ class RegisterBuffer implements Consumer {
 
   private isOneFolio(pages: readonly number[], store: PageStore): boolean {
     const first = pages[0]
-    return pages.every((page, i) => store.head[page] === store.head[first] && (!this.isFixed || page === first + i))
+    return pages.every((page, i) => store.headOf(page) === store.headOf(first) && (!this.isFixed || page === first + i))
   }
 }
 

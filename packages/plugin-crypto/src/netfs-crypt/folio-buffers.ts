@@ -115,7 +115,7 @@ export class FolioBuffers {
       const order = Math.min(31 - Math.clz32(left), orderMax)
       const head = this.allocFolio(io, order)
       if (head < 0) return false
-      const pages = 1 << io.pages.order[head]
+      const pages = 1 << io.pages.orderOf(head)
       this.lists.setPage(this.sgl[row] + this.folios[row]++, head, pages * PAGE_SIZE, 0)
       left -= pages
     }
@@ -135,7 +135,7 @@ export class FolioBuffers {
   }
 
   private freeFolio(io: Operation, head: number): void {
-    const order = io.pages.order[head]
+    const order = io.pages.orderOf(head)
     if (order === 0) {
       io.owned.put(head)
       return

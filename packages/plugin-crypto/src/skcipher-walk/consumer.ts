@@ -11,6 +11,7 @@ import {
   KERNEL_ITER_TYPE_NAMES,
   numberOption,
   type Operation,
+  type OperationShape,
   PAGE_SIZE,
   pagesSpanned,
   SCATTERLIST_BYTES,
@@ -52,6 +53,8 @@ const COUNTERS: readonly ConsumerCounter[] = [
  * @kernel crypto/skcipher.c: skcipher_walk_virt, as every software cipher calls it; the list as crypto/af_alg.c has it
  */
 class SkcipherWalkConsumer implements Consumer {
+  /** Holds because list, bounce page and buffers are gone when `submit` returns; where steps end depends on the place in the page. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0 }
   private readonly list: IterList
   private readonly walk: SkcipherWalk
   private readonly isInPlace: boolean

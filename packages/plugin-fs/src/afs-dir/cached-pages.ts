@@ -105,7 +105,7 @@ export class CachedPages implements DirectoryPages {
     if (!isHold(meta)) return false
     const blocks = sizeBytes / BLOCK_BYTES
     let isDone = blocks < EDIT_BLOCKS_MAX
-    for (let b = BLOCKS_PER_PAGE * 2 ** this.pages.order[first]; b < blocks && isDone; b++) {
+    for (let b = BLOCKS_PER_PAGE * 2 ** this.pages.orderOf(first); b < blocks && isDone; b++) {
       isDone = this.touch(io, this.cache.find(file, Math.floor(b / BLOCKS_PER_PAGE)))
     }
     this.ledger.letGo(meta)
@@ -133,7 +133,7 @@ export class CachedPages implements DirectoryPages {
       const page = this.findOrMake(io, listing.file, index)
       if (page < 0) return ENOMEM
       // The columns may be other ones by now: a page was made.
-      const first = store.head[page]
+      const first = store.headOf(page)
       if (known[index] !== first) {
         known[index] = first
         this.counts[FILLED]++
@@ -141,7 +141,7 @@ export class CachedPages implements DirectoryPages {
       }
       listing.head[listing.count] = first
       listing.index[listing.count++] = index
-      index += 2 ** store.order[first] - (page - first)
+      index += 2 ** store.orderOf(first) - (page - first)
     }
     if (!this.takesRefs) {
       ledger.bare(pages)
@@ -187,11 +187,10 @@ export class CachedPages implements DirectoryPages {
 
   /** No folio has left the cache since the last listing: the directory is invalid when one does. @kernel fs/afs/dir.c: afs_dir_release_folio, afs_dir_invalidate_folio */
   private isWhole(file: number, directory: number): boolean {
-    const { head, order } = this.pages
     const known = this.knownOf(directory)
-    for (let index = 0; index < DIR_PAGES_MAX && known[index] >= 0; index += 2 ** order[known[index]]) {
+    for (let index = 0; index < DIR_PAGES_MAX && known[index] >= 0; index += 2 ** this.pages.orderOf(known[index])) {
       const page = this.cache.find(file, index)
-      if (page >= 0 && head[page] === known[index]) continue
+      if (page >= 0 && this.pages.headOf(page) === known[index]) continue
       known.fill(-1, index)
       return false
     }

@@ -57,17 +57,17 @@ export class PutByIndex {
   /** Folio `k` is where it was. */
   private isInCache(listing: Listing, k: number): boolean {
     const page = this.cache.find(listing.file, listing.index[k])
-    return page >= 0 && this.pages.head[page] === listing.head[k]
+    return page >= 0 && this.pages.headOf(page) === listing.head[k]
   }
 
   /** Folios that are there now, and are none of the listing's. */
   private putStrays(listing: Listing): void {
     let strays = 0
     for (let k = 0; k < listing.count; k++) {
-      const pages = 2 ** this.pages.order[listing.head[k]]
+      const pages = 2 ** this.pages.orderOf(listing.head[k])
       for (let i = 0; i < pages; i++) {
         const page = this.cache.find(listing.file, listing.index[k] + i)
-        if (page >= 0 && this.pages.head[page] === page && page !== listing.head[k]) strays++
+        if (page >= 0 && this.pages.headOf(page) === page && page !== listing.head[k]) strays++
       }
     }
     if (strays === 0) return

@@ -48,9 +48,9 @@ export class FolioCache {
     this.isMade = found < 0
     const page = found >= 0 ? found : this.make(io, file, index, order)
     if (page < 0) return ENOMEM
-    const head = this.pages.head[page]
+    const head = this.pages.headOf(page)
     this.first = index - (page - head)
-    this.length = 2 ** this.pages.order[head]
+    this.length = 2 ** this.pages.orderOf(head)
     if (found >= 0 && !file.has(index, CACHED)) this.adopt(file)
     this.counts[FOLIO_LOCKS]++
     if (++this.held > this.counts[LOCKS_HELD_MAX]) this.counts[LOCKS_HELD_MAX] = this.held
@@ -79,9 +79,9 @@ export class FolioCache {
     for (let index = Math.floor(from / PAGE_SIZE); index * PAGE_SIZE < to; index++) {
       const page = this.cache.find(file.id, index)
       if (page < 0) continue
-      const head = this.pages.head[page]
+      const head = this.pages.headOf(page)
       const folio = index - (page - head)
-      const pages = 2 ** this.pages.order[head]
+      const pages = 2 ** this.pages.orderOf(head)
       if (folio >= first && folio + pages <= end) this.remove(io, file, folio, pages)
       else if (pages > 1 && !this.isDirty(file, folio, pages)) this.split(io, file, folio, pages, first, end)
       index = folio + pages - 1

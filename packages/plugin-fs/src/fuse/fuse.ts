@@ -1,4 +1,10 @@
-import { type Consumer, type ConsumerEnvironment, countersOf, type Operation } from '@pinscope/core'
+import {
+  type Consumer,
+  type ConsumerEnvironment,
+  countersOf,
+  type Operation,
+  type OperationShape,
+} from '@pinscope/core'
 import { copyMessage } from './dev-copy.ts'
 import { DirectIo } from './direct-io.ts'
 import { FUSE_COUNTERS } from './fuse-counters.ts'
@@ -20,12 +26,18 @@ const SERVER = SIDES.indexOf('server')
  * @kernel fs/fuse/file.c: fuse_direct_io; fs/fuse/dev.c: fuse_dev_read, fuse_dev_write
  */
 export class Fuse implements Consumer {
+  /** Holds where no request is in the background: those of all operations together have a limit. */
+  readonly operationShape?: OperationShape
   private readonly counts = new Float64Array(FUSE_COUNTERS.length)
   private readonly isServer: boolean
   private readonly directIo: DirectIo
 
   constructor(environment: ConsumerEnvironment) {
-    this.isServer = environment.options.side === SERVER
+    const { options } = environment
+    this.isServer = options.side === SERVER
+    if (this.isServer || options.async === 0) {
+      this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0 }
+    }
     this.directIo = new DirectIo(environment, this.counts)
   }
 

@@ -20,23 +20,23 @@ const PAGE_SHIFT = 12
  * @kernel io_uring/rsrc.c: io_check_coalesce_buffer (6.12: io_try_coalesce_buffer)
  */
 export function foliosOf(pages: PageStore, rows: Int32Array): BufferFolios | null {
-  const { head, order } = pages
-  const size = 2 ** order[rows[0]]
+  const size = 2 ** pages.orderOf(rows[0])
   if (rows.length <= 1 || size === 1) return null
   const starts = [0]
   for (let i = 1; i < rows.length; i++) {
     const row = rows[i]
-    if (head[row] === head[rows[i - 1]] && row === rows[i - 1] + 1) continue
-    const isLastOfFolio = rows[i - 1] - head[rows[i - 1]] === size - 1
+    if (pages.headOf(row) === pages.headOf(rows[i - 1]) && row === rows[i - 1] + 1) continue
+    const isLastOfFolio = rows[i - 1] - pages.headOf(rows[i - 1]) === size - 1
     const isWhole = starts.length === 1 || i - starts[starts.length - 1] === size
-    if (!isLastOfFolio || !isWhole || order[row] !== order[rows[0]] || head[row] !== row) return null
+    if (!isLastOfFolio || !isWhole || pages.orderOf(row) !== pages.orderOf(rows[0]) || pages.headOf(row) !== row)
+      return null
     starts.push(i)
   }
   const ends = [...starts.slice(1), rows.length]
   return {
-    page: Int32Array.from(starts, (start) => head[rows[start]]),
+    page: Int32Array.from(starts, (start) => pages.headOf(rows[start])),
     pages: Int32Array.from(starts, (start, i) => ends[i] - start),
-    folioShift: PAGE_SHIFT + order[rows[0]],
-    firstIndex: rows[0] - head[rows[0]],
+    folioShift: PAGE_SHIFT + pages.orderOf(rows[0]),
+    firstIndex: rows[0] - pages.headOf(rows[0]),
   }
 }

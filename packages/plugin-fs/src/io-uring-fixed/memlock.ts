@@ -39,22 +39,21 @@ export class Memlock {
   /** Accounts the pages of a table of bvecs; null where the limit forbids it. */
   account(io: Operation, rows: Int32Array): MemlockShare | null {
     if (this.countsHeads && this.limitPages === PAGES_UNLIMITED) return NO_SHARE
-    const { head, order } = this.pages
     const heads: number[] = []
     const own = new Set<number>()
     let pages = 0
     let last = -1
     for (const row of rows) {
-      if (order[row] === 0) {
+      if (this.pages.orderOf(row) === 0) {
         pages++
         continue
       }
-      const first = head[row]
+      const first = this.pages.headOf(row)
       if (first === last) continue
       last = first
       const isKnown = own.has(first) || this.heads.has(first)
       if (isKnown) this.counts[HEADS_SPARED]++
-      else pages += 2 ** order[row]
+      else pages += 2 ** this.pages.orderOf(row)
       if (this.countsHeads || !own.has(first)) heads.push(first)
       own.add(first)
     }
@@ -68,15 +67,14 @@ export class Memlock {
   /** A buffer goes; `rows` are those of {@link account}. */
   unaccount(share: MemlockShare, rows: Int32Array): void {
     if (share === NO_SHARE) return
-    const { order } = this.pages
     let freed = 0
     for (const first of share.heads) {
       const left = (this.heads.get(first) ?? 1) - 1
       if (left > 0) this.heads.set(first, left)
       else this.heads.delete(first)
-      if (left === 0) freed += 2 ** order[first]
+      if (left === 0) freed += 2 ** this.pages.orderOf(first)
     }
-    for (const row of rows) if (order[row] === 0) freed++
+    for (const row of rows) if (this.pages.orderOf(row) === 0) freed++
     this.accounted -= this.countsHeads ? freed : share.pages
   }
 }

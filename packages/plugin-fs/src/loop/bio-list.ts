@@ -130,7 +130,7 @@ export class BioList implements IterStep {
   /** A piece of kernel memory. */
   piece(page: number, offset: number, length: number): number {
     const { iter } = this
-    const group = iter?.isByFrame() ? iter.segment : this.pages.head[page]
+    const group = iter?.isByFrame() ? iter.segment : this.pages.headOf(page)
     if (group === this.lastGroup) this.vecBytes[this.vecs - 1] += length
     else this.addVec(length)
     this.lastGroup = group

@@ -6,6 +6,7 @@ import {
   EIO,
   ITER_DEST,
   type Operation,
+  type OperationShape,
 } from '@pinscope/core'
 import { BioList } from './bio-list.ts'
 import { BlockRequests, SECTOR_BYTES } from './block-requests.ts'
@@ -36,6 +37,8 @@ import {
  *   bio_iov_bvec_set
  */
 export class LoopConsumer implements Consumer {
+  /** Holds because bios and requests are made anew for each operation, whatever its position, and none waits for another. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0 }
   private readonly counts = new Float64Array(LOOP_COUNTERS.length)
   private readonly bios: BioList
   private readonly requests: BlockRequests

@@ -14,6 +14,7 @@ import {
   type NetfsSizes,
   netfsSizes,
   type Operation,
+  type OperationShape,
   pagesSpanned,
   type SegmentTable,
   UserBvecs,
@@ -58,6 +59,8 @@ import { SubrequestCuts } from './subrequest-cuts.ts'
  *   fs/open.c: do_dentry_open (FMODE_CAN_ODIRECT). 6.18: taken as 7.3.
  */
 export class NetfsDio implements Consumer {
+  /** Holds because a request has its bvecs and subrequests to itself, cut by bytes and segments, not by position. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0 }
   private readonly counts = new Float64Array(NETFS_DIO_COUNTERS.length)
   private readonly requests = new RequestTable()
   private readonly isMissing: boolean

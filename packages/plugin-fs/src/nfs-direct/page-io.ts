@@ -163,7 +163,7 @@ export class PageIo {
   private list(io: Operation, page: number, base: number, bytes: number, isPiece: boolean): void {
     const position = this.sentBytes + this.pending.bytes
     const isFilled = this.isRead && this.isUser && position < this.endBytes
-    this.pending.add(page, base, bytes, isPiece, isFilled, io.pages.order[page] > 0)
+    this.pending.add(page, base, bytes, isPiece, isFilled, io.pages.orderOf(page) > 0)
   }
 
   /** The first `bytes` bytes of a page become an nfs_page of their own. @kernel nfs_create_subreq */

@@ -15,6 +15,7 @@ import {
   isUserBacked,
   type Ledger,
   type Operation,
+  type OperationShape,
   PAGE_OFFSET_MASK,
   PAGE_SIZE,
 } from '@pinscope/core'
@@ -40,6 +41,8 @@ import { CALLS, DIRTIED_PAGES, LOCAL_FAULTS, PROC_MEM_COUNTERS, REMOTE_ENDS } fr
  *   the folio dirty. 6.18: between two that count the same.
  */
 export class ProcMem implements Consumer {
+  /** Holds because nothing outlives a call: pages are found once each, and once more a piece where pieces cross page ends. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: PAGE_SIZE }
   private readonly ledger: Ledger
   private readonly force: number
   private readonly counts = new Float64Array(PROC_MEM_COUNTERS.length)

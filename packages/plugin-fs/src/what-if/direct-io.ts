@@ -86,7 +86,7 @@ export abstract class DirectIo implements Consumer {
   }
 
   private eachFilePage(page: number, count: number, tell: (page: number) => void): void {
-    if (this.pages.kind[page] !== KIND_FILE) return
+    if (this.pages.kindOf(page) !== KIND_FILE) return
     for (let at = page; at < page + count; at++) tell(at)
   }
 }

@@ -1,16 +1,16 @@
 import { KIND_FILE, type PageEvent, type PageStore } from '@pinscope/core'
 
 /** Tells of each page of a file that a row names. */
-export function eachFilePage({ kind }: PageStore, event: PageEvent, tell: (page: number) => void): void {
-  for (let i = 0; i < event.length; i++) if (kind[event.page[i]] === KIND_FILE) tell(event.page[i])
+export function eachFilePage(pages: PageStore, event: PageEvent, tell: (page: number) => void): void {
+  for (let i = 0; i < event.length; i++) if (pages.kindOf(event.page[i]) === KIND_FILE) tell(event.page[i])
 }
 
 /** Tells of each folio of a file that a row names pages of, by its head page. */
-export function eachFileFolio({ head, kind }: PageStore, event: PageEvent, tell: (head: number) => void): void {
+export function eachFileFolio(pages: PageStore, event: PageEvent, tell: (head: number) => void): void {
   let last = -1
   for (let i = 0; i < event.length; i++) {
-    const at = head[event.page[i]]
-    if (at !== last && kind[at] === KIND_FILE) tell(at)
+    const at = pages.headOf(event.page[i])
+    if (at !== last && pages.kindOf(at) === KIND_FILE) tell(at)
     last = at
   }
 }

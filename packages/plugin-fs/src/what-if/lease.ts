@@ -201,7 +201,7 @@ export class LeaseConsumer extends DirectIo {
   private perform(io: Operation, change: LayoutChange): void {
     const { counts, pages } = this
     for (const page of change.pages) {
-      if (!this.pins.decide(pages.head[page]) || !this.pins.isPinned(pages.head[page])) continue
+      if (!this.pins.decide(pages.headOf(page)) || !this.pins.isPinned(pages.headOf(page))) continue
       counts.changedWhilePinned++
       this.changedPinned.add(page)
     }

@@ -21,14 +21,15 @@ export class PinTest {
 
   /** @kernel include/linux/mm.h: folio_maybe_dma_pinned */
   maybe(head: number): boolean {
-    const { order, pincount, refcount } = this.pages
-    return order[head] > 0 ? pincount[head] > 0 : refcount[head] >>> 0 >= PIN_BIAS
+    return this.pages.orderOf(head) > 0
+      ? this.pages.pincountOf(head) > 0
+      : this.pages.refcountOf(head) >>> 0 >= PIN_BIAS
   }
 
   /** Some pin of the ledger is on the folio. */
   isPinned(head: number): boolean {
     const { holds } = this.ledger
-    const end = head + 2 ** this.pages.order[head]
+    const end = head + 2 ** this.pages.orderOf(head)
     let isPinned = false
     for (let slot = 1; slot < holds.end && !isPinned; slot++) {
       if (holds.open[slot] === 0 || holds.retention[slot] !== RETAIN_PIN) continue

@@ -88,7 +88,7 @@ export class ReflinkConsumer extends DirectIo {
         eachFilePage(this.pages, event, (page) => this.writeBack(page))
         return false
       case 'truncate':
-        eachFilePage(this.pages, event, (page) => marks.drop(this.pages.head[page], -1))
+        eachFilePage(this.pages, event, (page) => marks.drop(this.pages.headOf(page), -1))
         return false
       default:
         return false
@@ -107,17 +107,17 @@ export class ReflinkConsumer extends DirectIo {
 
   /** A fault for writing: page_mkwrite gives the file a block of its own. @kernel fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_begin */
   protected override readonly taken = (page: number): void => {
-    const head = this.pages.head[page]
+    const head = this.pages.headOf(page)
     if (this.marks.has(head, MARK_CLEAN)) this.counts.mkwriteCalls++
     this.marks.drop(head, MARK_CLEAN | MARK_SHARED)
     this.marks.set(head, MARK_DIRTY)
   }
 
   protected override readonly stored = (page: number): void => {
-    if (this.marks.has(this.pages.head[page], MARK_SHARED)) this.counts.storesIntoShared++
+    if (this.marks.has(this.pages.headOf(page), MARK_SHARED)) this.counts.storesIntoShared++
   }
 
-  protected override readonly dirtied = (page: number): void => this.marks.set(this.pages.head[page], MARK_DIRTY)
+  protected override readonly dirtied = (page: number): void => this.marks.set(this.pages.headOf(page), MARK_DIRTY)
 
   protected override released(io: Operation): void {
     if (this.waiting.length > 0) this.goOn(io, this.ledger.nowNs)
@@ -135,7 +135,7 @@ export class ReflinkConsumer extends DirectIo {
     const isDirty = (event.flags & FLAG_DIRTY) !== 0
     this.releaseNs[0] = event.nowNs[0]
     this.named.drop(event, (page) => {
-      if (isDirty && this.pages.kind[page] === KIND_FILE) this.dirtied(page)
+      if (isDirty && this.pages.kindOf(page) === KIND_FILE) this.dirtied(page)
     })
     return this.choice === 'lease' && this.holders.drop(io, event, isDirty)
   }
@@ -161,12 +161,11 @@ export class ReflinkConsumer extends DirectIo {
 
   /** Head pages of the range that look pinned; counted once a reflink. */
   private looksPinned({ pages }: LayoutChange): ReadonlySet<number> {
-    const { head } = this.pages
-    return new Set([...new Set(pages.map((page) => head[page]))].filter((at) => this.pins.decide(at)))
+    return new Set([...new Set(pages.map((page) => this.pages.headOf(page)))].filter((at) => this.pins.decide(at)))
   }
 
   private hasPins({ pages }: LayoutChange): boolean {
-    return pages.some((page) => this.pins.maybe(this.pages.head[page]))
+    return pages.some((page) => this.pins.maybe(this.pages.headOf(page)))
   }
 
   /**
@@ -215,14 +214,13 @@ export class ReflinkConsumer extends DirectIo {
   /** The blocks of the range are shared; a page of `copied` folios stays dirty, and the other file gets a block of its own. */
   private share(io: Operation, change: LayoutChange, copied: ReadonlySet<number>): void {
     const { counts, marks } = this
-    const { head } = this.pages
-    const shared = change.pages.filter((page) => !copied.has(head[page]))
-    for (const page of change.pages) if (copied.has(head[page])) this.copyBlock(io, page)
-    for (const at of new Set(shared.map((page) => head[page]))) this.flush(io, at)
+    const shared = change.pages.filter((page) => !copied.has(this.pages.headOf(page)))
+    for (const page of change.pages) if (copied.has(this.pages.headOf(page))) this.copyBlock(io, page)
+    for (const at of new Set(shared.map((page) => this.pages.headOf(page)))) this.flush(io, at)
     for (const page of shared) {
       counts.pagesShared++
-      if (this.pins.isPinned(head[page])) counts.sharedWhilePinned++
-      marks.set(head[page], MARK_SHARED)
+      if (this.pins.isPinned(this.pages.headOf(page))) counts.sharedWhilePinned++
+      marks.set(this.pages.headOf(page), MARK_SHARED)
     }
     happen(io, change, shared)
     counts.reflinks++
@@ -234,7 +232,7 @@ export class ReflinkConsumer extends DirectIo {
     folios?.clean(head)
     folios?.writeback(head)
     folios?.writebackEnd(head)
-    this.counts.pagesFlushed += 2 ** this.pages.order[head]
+    this.counts.pagesFlushed += 2 ** this.pages.orderOf(head)
     this.marks.set(head, MARK_CLEAN)
     this.marks.drop(head, MARK_DIRTY)
   }
@@ -251,7 +249,7 @@ export class ReflinkConsumer extends DirectIo {
   /** What was made dirty without a page_mkwrite has no block of its own. @kernel fs/xfs/xfs_aops.c: xfs_map_blocks */
   private writeBack(page: number): void {
     const { counts, marks } = this
-    const head = this.pages.head[page]
+    const head = this.pages.headOf(page)
     if (marks.has(head, MARK_SHARED) && marks.has(head, MARK_DIRTY)) counts.sharedOverwritten++
     marks.set(head, MARK_CLEAN)
     marks.drop(head, MARK_DIRTY)

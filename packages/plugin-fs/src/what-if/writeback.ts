@@ -108,7 +108,7 @@ export class WritebackConsumer extends DirectIo {
       case 'put':
         this.releaseNs[0] = event.nowNs[0]
         named.drop(event, (page) => {
-          if ((event.flags & FLAG_DIRTY) !== 0 && this.pages.kind[page] === KIND_FILE) this.dirtied(page)
+          if ((event.flags & FLAG_DIRTY) !== 0 && this.pages.kindOf(page) === KIND_FILE) this.dirtied(page)
         })
         return false
       case 'truncate':
@@ -129,7 +129,7 @@ export class WritebackConsumer extends DirectIo {
       marks.set(head, MARK_SKIPPED)
     }
     marks.each(MARK_SKIPPED, 0, (head) => {
-      counts.pagesNeverWritten += 2 ** pages.order[head]
+      counts.pagesNeverWritten += 2 ** pages.orderOf(head)
     })
     marks.each(MARK_UNSAVED, MARK_DIRTY, () => {
       counts.lostUpdates++
@@ -140,11 +140,11 @@ export class WritebackConsumer extends DirectIo {
     return { ...this.counts, ...this.pins.counts }
   }
 
-  protected override readonly taken = (page: number): void => this.ask(this.pages.head[page])
+  protected override readonly taken = (page: number): void => this.ask(this.pages.headOf(page))
 
   protected override readonly stored = (page: number): void => {
     const { marks, counts } = this
-    const head = this.pages.head[page]
+    const head = this.pages.headOf(page)
     if (marks.has(head, MARK_WRITEBACK)) marks.set(head, MARK_TORN)
     if (marks.has(head, MARK_CLEAN)) counts.storesUnnoticed++
     marks.set(head, MARK_UNSAVED)
@@ -152,7 +152,7 @@ export class WritebackConsumer extends DirectIo {
 
   protected override readonly dirtied = (page: number): void => {
     const { marks, counts } = this
-    const head = this.pages.head[page]
+    const head = this.pages.headOf(page)
     if (marks.has(head, MARK_CLEAN) && !marks.has(head, MARK_DIRTY)) counts.dirtiedUnasked++
     marks.set(head, MARK_DIRTY)
   }
@@ -171,7 +171,7 @@ export class WritebackConsumer extends DirectIo {
     if (marks.has(head, MARK_WRITEBACK | MARK_WAITING)) return
     if (this.choice === 'as-is' || this.choice === 'stable' || !pins.decide(head)) this.begin(io, head)
     else if (this.choice === 'skip') {
-      counts.pagesSkipped += 2 ** this.pages.order[head]
+      counts.pagesSkipped += 2 ** this.pages.orderOf(head)
       marks.set(head, MARK_SKIPPED)
     } else if (this.choice === 'wait') {
       counts.waits++
@@ -186,10 +186,10 @@ export class WritebackConsumer extends DirectIo {
     const { marks, counts } = this
     io.audit?.folios.clean(head)
     io.audit?.folios.writeback(head)
-    io.audit?.devices.begin(diskReading(head), false, head, 0, folioBytes(this.pages.order[head]))
+    io.audit?.devices.begin(diskReading(head), false, head, 0, folioBytes(this.pages.orderOf(head)))
     marks.set(head, MARK_WRITEBACK | MARK_CLEAN)
     marks.drop(head, MARK_DIRTY | MARK_UNSAVED | MARK_SKIPPED | MARK_COPY | MARK_TORN)
-    counts.pagesWritten += 2 ** this.pages.order[head]
+    counts.pagesWritten += 2 ** this.pages.orderOf(head)
   }
 
   /**
@@ -200,12 +200,12 @@ export class WritebackConsumer extends DirectIo {
    */
   private bounce(io: Operation, head: number): void {
     const { marks, counts, pages, stores } = this
-    const bytes = folioBytes(pages.order[head])
+    const bytes = folioBytes(pages.orderOf(head))
     const { audit } = io
-    counts.pagesWritten += 2 ** pages.order[head]
-    counts.pagesBounced += 2 ** pages.order[head]
+    counts.pagesWritten += 2 ** pages.orderOf(head)
+    counts.pagesBounced += 2 ** pages.orderOf(head)
     counts.bytesBounced += bytes
-    if (stores.isAtWork(io, head, 2 ** pages.order[head])) counts.tornBounces++
+    if (stores.isAtWork(io, head, 2 ** pages.orderOf(head))) counts.tornBounces++
     io.copied(bytes)
     const isLeftDirty = this.choice === 'bounce-fs' && this.staysDirty
     const isUnderWriteback = this.choice === 'bounce-block' && this.hasChecksums
@@ -228,7 +228,7 @@ export class WritebackConsumer extends DirectIo {
     if (marks.has(head, MARK_WAITING)) marks.set(head, MARK_END_OWED)
     if (!marks.has(head, MARK_WRITEBACK)) return
     if (!marks.has(head, MARK_COPY)) {
-      const isTorn = marks.has(head, MARK_TORN) || this.stores.isAtWork(io, head, 2 ** this.pages.order[head])
+      const isTorn = marks.has(head, MARK_TORN) || this.stores.isAtWork(io, head, 2 ** this.pages.orderOf(head))
       if (isTorn) counts.tornWritebacks++
       io.audit?.devices.end(diskReading(head))
     }

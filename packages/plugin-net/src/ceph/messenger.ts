@@ -143,7 +143,6 @@ export class Messenger {
   private sendPlain(io: Operation, pieces: PagePieces, first: number, end: number, payloadBytes: number): Hold {
     const { counts } = this
     const { page, offsetBytes, lengthBytes } = pieces
-    const { kind } = this.pages
     let hold: Hold = HOLD_NONE
     let lastPage = PAGE_NONE
     let lastEnd = 0
@@ -152,7 +151,7 @@ export class Messenger {
       const row = page[i]
       const bytes = lengthBytes[i]
       counts[SENDS]++
-      if (kind[row] === KIND_SLAB) {
+      if (this.pages.kindOf(row) === KIND_SLAB) {
         counts[COPIED_PIECES]++
         copied += bytes
         lastPage = PAGE_NONE

@@ -33,7 +33,7 @@ export class PageStealer {
   stealForFuse(io: Operation, slot: number): boolean {
     const { rings, pages } = this
     if (rings.lengthBytes[slot] !== PAGE_SIZE) return false
-    return this.trySteal(io, slot) && pages.order[rings.page[slot]] === 0 && rings.ops[slot] !== OPS_USER_PAGE
+    return this.trySteal(io, slot) && pages.orderOf(rings.page[slot]) === 0 && rings.ops[slot] !== OPS_USER_PAGE
   }
 
   /** @kernel include/linux/pipe_fs_i.h: pipe_buf_try_steal */
@@ -43,7 +43,7 @@ export class PageStealer {
     const page = rings.page[slot]
     if (ops === OPS_ANON || ops === OPS_DEFAULT) return io.owned.refcount(page) === 1
     if (ops === OPS_USER_PAGE) {
-      return (rings.flags[slot] & BUF_GIFT) !== 0 && pages.refcount[pages.head[page]] === 1
+      return (rings.flags[slot] & BUF_GIFT) !== 0 && pages.refcountOf(page) === 1
     }
     return ops === OPS_PAGE_CACHE && this.removeMapping(slot)
   }
@@ -53,12 +53,12 @@ export class PageStealer {
     const { rings, pages, memory } = this
     const page = rings.page[slot]
     const file = rings.file[slot]
-    const head = pages.head[page]
+    const head = pages.headOf(page)
     // Truncated meanwhile: it has no mapping.
     if (memory.cache.find(file, rings.index[slot]) !== page) return false
-    if (pages.refcount[head] !== 2 || pages.dirty[head] === 1) return false
+    if (pages.refcountOf(head) !== 2 || pages.isDirty(head)) return false
     const first = rings.index[slot] - (page - head)
-    memory.cache.remove(file, first, first + 2 ** pages.order[head])
+    memory.cache.remove(file, first, first + 2 ** pages.orderOf(head))
     this.ledger.mappingReferences.put(head)
     return true
   }

@@ -123,8 +123,8 @@ export class SpliceRead {
     const offset = position[0] & PAGE_OFFSET_MASK
     const page = this.memory.cache.find(file, index)
     if (page < 0) return 0
-    const head = pages.head[page]
-    const pagesLeft = this.hasIterPipe ? 2 ** pages.order[head] - (page - head) : 1
+    const head = pages.headOf(page)
+    const pagesLeft = this.hasIterPipe ? 2 ** pages.orderOf(head) - (page - head) : 1
     const room = pagesLeft * PAGE_SIZE - offset
     const part = bytesMax < room ? bytesMax : room
     const hold = io.referencePage(page)

@@ -107,7 +107,7 @@ export class SpliceFill {
 
   /** @kernel include/linux/net.h: sendpage_ok */
   private isSendpageOk({ pages }: Operation, page: number): boolean {
-    if (pages.kind[page] !== KIND_SLAB && pages.refcount[pages.head[page]] >= 1) return true
+    if (pages.kindOf(page) !== KIND_SLAB && pages.refcountOf(page) >= 1) return true
     this.skbs.counts[SLAB_PAGES]++
     return false
   }

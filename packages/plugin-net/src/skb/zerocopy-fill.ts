@@ -85,10 +85,10 @@ export class ZerocopyFill {
     const retention = retentionOf(hold)
     let entries = 0
     for (let i = 0; i < length; i++) {
-      const head = pages.head[page[i]]
+      const head = pages.headOf(page[i])
       const offset = offsetBytes[i] + (page[i] - head) * PAGE_SIZE
       // Since 6.16 no reference is taken on a slab page; the kernel drops one all the same.
-      const isSpared = list.sparesSlab && pages.kind[page[i]] === KIND_SLAB
+      const isSpared = list.sparesSlab && pages.kindOf(page[i]) === KIND_SLAB
       const kind = isSpared ? RETAIN_NONE : retention
       const goesOn = skbs.goesOn(skb, head, offset, kind)
       if (goesOn) skbs.extend(skb, lengthBytes[i])
@@ -146,11 +146,11 @@ export class ZerocopyFill {
     let added = 0
     for (let i = 0; i < length; i++) {
       const isSame =
-        joinsFolios && i > 0 && page[i] === page[i - 1] + 1 && pages.head[page[i]] === pages.head[page[i - 1]]
+        joinsFolios && i > 0 && page[i] === page[i - 1] + 1 && pages.headOf(page[i]) === pages.headOf(page[i - 1])
       if (isSame) this.skbs.extend(skb, lengthBytes[i])
       else {
         if (!io.fits(this.skbs.fragCount[skb] + 1, MAX_SKB_FRAGS)) return added
-        const head = joinsFolios ? pages.head[page[i]] : page[i]
+        const head = joinsFolios ? pages.headOf(page[i]) : page[i]
         this.skbs.counts[MANAGED_FRAGS]++
         this.skbs.addFrag(skb, head, offsetBytes[i] + (page[i] - head) * PAGE_SIZE, lengthBytes[i], RETAIN_NONE)
       }

@@ -97,7 +97,7 @@ export class MessageParts {
       }
       // Listed with nothing taken, and not counted so: TCP takes a reference.
       io.ledger.bare(-io.list.pages)
-      if (isKvec && io.pages.kind[io.list.page[0]] === KIND_VMALLOC) {
+      if (isKvec && io.pages.kindOf(io.list.page[0]) === KIND_VMALLOC) {
         counts[NOT_LINEAR]++
         this.error = EFAULT
         break
@@ -143,10 +143,9 @@ export class MessageParts {
 
   /** A reference keeps no slab page, nor one that nobody holds. @kernel include/linux/net.h: sendpage_ok */
   private isImproper({ pages, list, iter }: Operation, index: number, isKvec: boolean): boolean {
-    const { kind, head, refcount } = pages
     const page = list.page[index]
-    if (refcount[head[page]] < 1) return true
-    if (kind[page] !== KIND_SLAB) return false
+    if (pages.refcountOf(page) < 1) return true
+    if (pages.kindOf(page) !== KIND_SLAB) return false
     return !isKvec || this.isDeclared(iter, page, index)
   }
 

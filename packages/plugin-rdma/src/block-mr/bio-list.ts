@@ -113,19 +113,18 @@ export class BioList {
     const { list } = io
     this.lastBytes = bytes
     const { vecs, pages, traits } = this
-    const { frame, head } = pages
     const mergeFrom = traits.mergesAcross ? this.first : vecs.length
     if (traits.mergesAcross && this.continuesPage(io)) this.dropDuplicate(io)
     for (let i = 0; i < list.length; i++) {
       const row = list.page[i]
       const offset = list.offsetBytes[i]
       const last = vecs.length - 1
-      const isAdjacent = last >= mergeFrom && frame[row] === this.endFrame && offset === this.endOffset
-      if (isAdjacent && (traits.mergesAcross || head[row] === head[vecs.page[last]])) {
+      const isAdjacent = last >= mergeFrom && pages.frameOf(row) === this.endFrame && offset === this.endOffset
+      if (isAdjacent && (traits.mergesAcross || pages.headOf(row) === pages.headOf(vecs.page[last]))) {
         vecs.lengthBytes[last] += list.lengthBytes[i]
         vecs.bytes += list.lengthBytes[i]
       } else vecs.add(row, offset, list.lengthBytes[i])
-      this.endFrame = frame[row] + ((offset + list.lengthBytes[i]) >> PAGE_SHIFT)
+      this.endFrame = pages.frameOf(row) + ((offset + list.lengthBytes[i]) >> PAGE_SHIFT)
       this.endOffset = (offset + list.lengthBytes[i]) & PAGE_OFFSET_MASK
     }
   }
@@ -133,7 +132,7 @@ export class BioList {
   /** The list goes on inside the page with which the last bvec ends. */
   private continuesPage({ list }: Operation): boolean {
     if (this.vecs.length === this.first || this.endOffset === 0) return false
-    return this.pages.frame[list.page[0]] === this.endFrame && list.offsetBytes[0] === this.endOffset
+    return this.pages.frameOf(list.page[0]) === this.endFrame && list.offsetBytes[0] === this.endOffset
   }
 
   /** A page that a merge has already is let go of. @kernel block/bio.c: bio_iov_add_page (same_page) */

@@ -38,10 +38,9 @@ export class RequestSegments {
 
   /** Two ranges follow each other in memory: `end` is where the first ends, from the start of its page. */
   follows(page: number, end: number, nextPage: number, nextOffset: number): boolean {
-    const { frame } = this.pages
     const pageBytesMask = (1 << PAGE_SHIFT) - 1
     if (((end ^ nextOffset) & pageBytesMask) !== 0) return false
-    return frame[page] + (end >> PAGE_SHIFT) === frame[nextPage] + (nextOffset >> PAGE_SHIFT)
+    return this.pages.frameOf(page) + (end >> PAGE_SHIFT) === this.pages.frameOf(nextPage) + (nextOffset >> PAGE_SHIFT)
   }
 
   /** @kernel block/blk.h: biovec_phys_mergeable */

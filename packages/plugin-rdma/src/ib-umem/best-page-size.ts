@@ -38,12 +38,12 @@ export function bestPageShift(
   let nextFrame = 0
   for (let i = 0; i < sgt.origNents; i++) {
     const first = lists.page[sg]
-    if (i === 0 || pages.frame[first] !== nextFrame) {
+    if (i === 0 || pages.frameOf(first) !== nextFrame) {
       const bits = i === 0 ? agreeing(pages, first, page) : lower(agreeing(pages, first, page), zeroBits(page))
       if (PAGE_SHIFT + bits < shiftMax) shiftMax = PAGE_SHIFT + bits
     }
     const count = Math.ceil(lists.lengthBytes[sg] / PAGE_SIZE)
-    nextFrame = pages.frame[first] + count
+    nextFrame = pages.frameOf(first) + count
     page = (page + count) & FRAME_MASK
     sg = lists.next(sg)
   }
@@ -73,10 +73,10 @@ function coveringShift(umems: UmemTable, row: number, shifts: Int32Array): numbe
 
 /** Low bits in which a virtual page number and the frame of a page are known to agree. */
 function agreeing(pages: PageStore, page: number, virtualPage: number): number {
-  const frame = pages.frame[page]
+  const frame = pages.frameOf(page)
   const isKnown = frame >= 0
-  const known = isKnown ? FRAME_BITS : pages.order[page]
-  const bits = zeroBits(virtualPage ^ (isKnown ? frame : page - pages.head[page]))
+  const known = isKnown ? FRAME_BITS : pages.orderOf(page)
+  const bits = zeroBits(virtualPage ^ (isKnown ? frame : page - pages.headOf(page)))
   return lower(bits, known)
 }
 

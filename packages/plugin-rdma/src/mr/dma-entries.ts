@@ -24,7 +24,7 @@ export class DmaEntries {
   add(pages: PageStore, page: number, offsetBytes: number, lengthBytes: number): void {
     if (this.length === this.addressBytes.length) this.grow()
     // Frames that the trace does not tell are negative: as unsigned numbers they follow each other all the same.
-    const frame = page < 0 ? 0 : pages.frame[page] >>> 0
+    const frame = page < 0 ? 0 : pages.frameOf(page) >>> 0
     this.addressBytes[this.length] = frame * PAGE_SIZE + offsetBytes
     this.lengthBytes[this.length] = lengthBytes
     this.length++

@@ -1,4 +1,4 @@
-import { grown, type Operation } from '@pinscope/core'
+import { holding, type Operation } from '@pinscope/core'
 
 /** The end of a chain. */
 export const NO_PAGE = -1
@@ -14,7 +14,7 @@ export class PageChains {
   push(io: Operation, chain: number): number {
     const page = io.owned.alloc()
     if (page < 0) return NO_PAGE
-    if (page >= this.next.length) this.next = grown(this.next, io.pages.refcount.length)
+    this.next = holding(this.next, page)
     this.next[page] = chain
     return page
   }

@@ -24,6 +24,10 @@ export function watchPins(lane: Lane, frameOf?: (virtualPage: number) => number 
   const watched: WatchedPins = { pins: [], releases: [] }
   const { spaces, ledger, pages } = lane
   const walk = spaces.walk.bind(spaces)
+  const frames = new Map<number, number>()
+  const ownFrame = pages.frameOf.bind(pages)
+  pages.frameOf = (page) => frames.get(page) ?? ownFrame(page)
+  spaces.walkRun = () => -1
   spaces.walk = (...args) => {
     const [, addresses, index, offsetBytes, count, foll, out] = args
     const ret = walk(...args)
@@ -31,7 +35,7 @@ export function watchPins(lane: Lane, frameOf?: (virtualPage: number) => number 
     if ((foll & FOLL_LONGTERM) === 0) throw new Error('a registration pins for long')
     const first = Math.floor((addresses[index]! + offsetBytes) / PAGE_SIZE)
     watched.pins.push({ address: first * PAGE_SIZE, pages: count, write: (foll & FOLL_WRITE) !== 0, ret })
-    for (let i = 0; i < ret; i++) pages.frame[out[i]!] = frameOf?.(first + i) ?? pages.frame[out[i]!]!
+    for (let i = 0; i < ret; i++) frames.set(out[i]!, frameOf?.(first + i) ?? pages.frameOf(out[i]!))
     return ret
   }
   const { holds } = ledger

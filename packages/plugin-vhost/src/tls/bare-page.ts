@@ -18,7 +18,7 @@ export function listBarePage(io: Operation, bytes: number): number {
   // Listed here with nothing taken, and not counted so: it gets a reference, or is given back.
   io.ledger.bare(-1)
   const page = io.list.page[0]
-  if (io.pages.kind[page] !== KIND_SLAB && io.pages.refcount[io.pages.head[page]] >= 1) return part
+  if (io.pages.kindOf(page) !== KIND_SLAB && io.pages.refcountOf(page) >= 1) return part
   io.iter.revert(part)
   return EIO
 }

@@ -62,7 +62,7 @@ ts,event,id,mm,op,segs,backing,flags
 /** `stores`: by head page, those that nobody has made up for yet. */
 function handlersOf(audit: Audit, stores: Map<number, UnnoticedStore>): Handlers {
   const { bus, folios, tokens, lane } = audit
-  const headOf = (page: number): number => lane.memory.pages.head[page]
+  const headOf = (page: number): number => lane.memory.pages.headOf(page)
   const madeGood = (page: number): void => {
     if (stores.size > 0) stores.delete(headOf(page))
   }

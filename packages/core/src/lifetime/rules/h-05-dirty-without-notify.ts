@@ -56,7 +56,7 @@ ts,event,id,mm,op,segs,backing,flags
       if (token === 0 && folios.has(page, FOLIO_LOCKED)) return
       const writer = token === 0 ? tokens.writerOn(page) : token
       if (writer === 0) return
-      const cleaned = folios.history.rowOf('clean', audit.lane.memory.pages.head[page])
+      const cleaned = folios.history.rowOf('clean', audit.lane.memory.pages.headOf(page))
       audit.find(h05, {
         page,
         token: writer,

@@ -71,7 +71,7 @@ ts,event,id,mm,op,segs,backing,flags
 /** `released`: by head page of shared memory, of which only reclaim knows whether its page table entry is dirty. */
 function handlersOf(audit: Audit, released: Map<number, CleanRelease>): Handlers {
   const { bus, folios, tokens, lane } = audit
-  const headOf = (page: number): number => lane.memory.pages.head[page]
+  const headOf = (page: number): number => lane.memory.pages.headOf(page)
   const forget = (page: number): void => {
     if (released.size > 0) released.delete(headOf(page))
   }

@@ -52,7 +52,7 @@ ts,event,id,mm,op,segs,backing
 /** `released`: by head page, the row that released it after a store, with dirty still owed. */
 function handlersOf(audit: Audit, released: Map<number, number>): Handlers {
   const { bus, folios, tokens, lane } = audit
-  const headOf = (page: number): number => lane.memory.pages.head[page]
+  const headOf = (page: number): number => lane.memory.pages.headOf(page)
   const forget = (page: number): void => {
     if (released.size > 0) released.delete(headOf(page))
   }

@@ -60,9 +60,9 @@ ts,event,id,mm,op,iter,segs,backing
         audit.lane.ledger.eachRun(token, lookAt)
       },
       get: ({ page }) => {
-        const { head, refcount } = audit.lane.memory.pages
+        const { pages } = audit.lane.memory
         if (isSlab(audit, page)) tellSlab(audit, page, 0)
-        else if (refcount[head[page]] <= 0) audit.find(h18, { page, detail: UNCOUNTED })
+        else if (pages.refcountOf(page) <= 0) audit.find(h18, { page, detail: UNCOUNTED })
       },
       attach: ({ object, token, page }) => {
         if (page < 0 || !isSlab(audit, page)) return
@@ -79,7 +79,7 @@ ts,event,id,mm,op,iter,segs,backing
 /** It was kmalloc'ed, as a `map` row says: kernel memory that no row declares may as well be pages. */
 function isSlab(audit: Audit, page: number): boolean {
   const { pages, spaces } = audit.lane.memory
-  return pages.kind[page] === KIND_SLAB && spaces.declaresKernel(KIND_SLAB)
+  return pages.kindOf(page) === KIND_SLAB && spaces.declaresKernel(KIND_SLAB)
 }
 
 function tellSlab(audit: Audit, page: number, token: number): void {

@@ -106,11 +106,11 @@ function markFreed(audit: Audit, entry: KernelEntry): number {
 }
 
 function isKernelMemory(audit: Audit, page: number): boolean {
-  return page >= 0 && (isSlab(audit, page) || audit.lane.memory.pages.kind[page] === KIND_VMALLOC)
+  return page >= 0 && (isSlab(audit, page) || audit.lane.memory.pages.kindOf(page) === KIND_VMALLOC)
 }
 
 function isSlab(audit: Audit, page: number): boolean {
-  return audit.lane.memory.pages.kind[page] === KIND_SLAB
+  return audit.lane.memory.pages.kindOf(page) === KIND_SLAB
 }
 
 /** Row of an operation in flight whose list names some of it, 0 where none does. */

@@ -1,5 +1,5 @@
 import { RETAIN_PIN } from '../../extract/retention.ts'
-import { isAnonymous } from '../../memory/mapping.ts'
+import { isAnonymous } from '../../memory/page-store.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -48,10 +48,11 @@ ts,event,id,mm,op,segs,backing,result,flags
     acquire: ({ token, page }) => {
       // Only after a fork is an anonymous page of a user not exclusive.
       if (audit.forks === 0 || audit.tokens.retention(token) !== RETAIN_PIN) return
-      const { kind, exclusive } = audit.lane.memory.pages
+      const { pages } = audit.lane.memory
       let shared = 0
       audit.lane.ledger.eachRun(token, (first, count) => {
-        for (let at = first; at < first + count; at++) if (isAnonymous(kind[at]) && exclusive[at] === 0) shared++
+        for (let at = first; at < first + count; at++)
+          if (isAnonymous(pages.kindOf(at)) && !pages.isExclusive(at)) shared++
       })
       if (shared === 0) return
       const detail = 'a pinned page is not exclusive: the next store through a page table leaves the pin on the old one'

@@ -68,9 +68,9 @@ const BEYOND_PAGE = 'an entry of a list reaches beyond its page, into whatever l
 
 /** Of `pages` pages from one in vmalloc'ed memory on, which lies anywhere: those that do not follow it. */
 function notAdjacent(audit: Audit, first: number, pages: number): number {
-  const { frame, kind } = audit.lane.memory.pages
-  if (kind[first] !== KIND_VMALLOC) return 0
+  const store = audit.lane.memory.pages
+  if (store.kindOf(first) !== KIND_VMALLOC) return 0
   let foreign = 0
-  for (let i = 1; i < pages; i++) if (frame[first + i] !== frame[first] + i) foreign++
+  for (let i = 1; i < pages; i++) if (store.frameOf(first + i) !== store.frameOf(first) + i) foreign++
   return foreign
 }

@@ -54,12 +54,12 @@ ts,event,id,mm,op,iter,segs,len
 
 /** Pages of the run that belong to no folio of which the token has a page. */
 function notTaken(audit: Audit, token: number, first: number, pages: number): number {
-  const { head } = audit.lane.memory.pages
+  const store = audit.lane.memory.pages
   const folios = new Set<number>()
   audit.lane.ledger.eachRun(token, (page, count) => {
-    for (let at = page; at < page + count; at++) folios.add(head[at])
+    for (let at = page; at < page + count; at++) folios.add(store.headOf(at))
   })
   let foreign = 0
-  for (let at = first; at < first + pages; at++) if (!folios.has(head[at])) foreign++
+  for (let at = first; at < first + pages; at++) if (!folios.has(store.headOf(at))) foreign++
   return foreign
 }

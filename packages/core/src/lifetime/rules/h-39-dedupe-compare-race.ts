@@ -45,20 +45,21 @@ ts,event,id,mm,op,segs,backing,file,offset,len
 `,
   },
   watch: (audit) => {
-    const { head } = audit.lane.memory.pages
+    const store = audit.lane.memory.pages
     /** By head page of what was compared: who wrote to it since, -1: nobody. */
     const compared = new Map<number, Writer | -1>()
     return {
       compare: ({ page }) => {
-        compared.set(head[page], -1)
+        compared.set(store.headOf(page), -1)
       },
       store: ({ page, pages, by }) => {
         if (compared.size === 0) return
-        for (let at = page; at < page + pages; at++) if (compared.has(head[at])) compared.set(head[at], by)
+        for (let at = page; at < page + pages; at++)
+          if (compared.has(store.headOf(at))) compared.set(store.headOf(at), by)
       },
       dedupe: ({ page }) => {
-        const writer = compared.get(head[page])
-        compared.delete(head[page])
+        const writer = compared.get(store.headOf(page))
+        compared.delete(store.headOf(page))
         if (writer === undefined) return
         const isStored = writer >= 0
         if (!isStored && !isBeingStored(audit, page)) return

@@ -62,7 +62,7 @@ ts,event,id,mm,op,segs,backing,file,offset
 })
 
 function isDax(audit: Audit, page: number): boolean {
-  return audit.lane.memory.pages.kind[page] === KIND_FSDAX
+  return audit.lane.memory.pages.kindOf(page) === KIND_FSDAX
 }
 
 function tell(audit: Audit, page: number): void {

@@ -51,7 +51,7 @@ ts,event,id,call,mm,segs,backing,len
   },
   watch: (audit) => ({
     free: ({ page, offsetBytes, bytes }) => {
-      const kind = audit.lane.memory.pages.kind[page]
+      const kind = audit.lane.memory.pages.kindOf(page)
       if (kind === KIND_SLAB || kind === KIND_VMALLOC) return
       // A lock on the page keeps its contents, not the page.
       const takenRow = borrowedIn(audit, page, offsetBytes, offsetBytes + bytes, true) || listedIn(audit, page)

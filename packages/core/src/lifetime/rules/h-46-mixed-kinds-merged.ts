@@ -72,5 +72,5 @@ function held(retention: Retention): string {
 }
 
 function isP2p(audit: Audit, page: number): boolean {
-  return audit.lane.memory.pages.kind[page] === KIND_P2PDMA
+  return audit.lane.memory.pages.kindOf(page) === KIND_P2PDMA
 }

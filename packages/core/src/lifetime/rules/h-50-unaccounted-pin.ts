@@ -153,6 +153,6 @@ class RowAccount {
     const { tokens, lane } = this.audit
     if (tokens.isUser[token] === 0) return false
     const page = lane.ledger.firstPage(token)
-    return page >= 0 && lane.memory.pages.order[page] === 0
+    return page >= 0 && lane.memory.pages.orderOf(page) === 0
   }
 }
