@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
+  // Tests see packages module by module, and replace single ones; the command that they start is bundled.
+  ssr: { resolve: { conditions: ['pinscope-unbundled', 'module', 'node', 'development|production'] } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     disableConsoleIntercept: true,

@@ -63,7 +63,9 @@ function install() {
 
 function build() {
   install()
+  node('packages/scan/build.mjs')
   node('node_modules/typescript/bin/tsc', '-b')
+  node('scripts/bundle.mjs')
   node('scripts/manifest.mjs')
 }
 

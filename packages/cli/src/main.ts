@@ -1,18 +1,21 @@
+import { directStart } from './direct/direct-start.ts'
+
 /**
  * Runs one command line. Whatever goes wrong, in oclif or in a command, comes out here and becomes one message and one
- * exit status. oclif's own `execute` is not used: it exits with 1 where we promise 2, 3 or 130.
+ * exit status. oclif's own `execute` is not used: it exits with 1 where we promise 2, 3 or 130. `bin`: the file that was started.
  */
-export async function main(argv: string[], dir: string): Promise<void> {
+export async function main(argv: string[], bin: string): Promise<void> {
   exitOnSignals()
   exitWhenNobodyReads()
   // A fault outside any promise we await (a plugin's timer, say) must not exit with 1: that means "a gate failed".
   process.once('uncaughtException', (error) => void fail(error, argv).then(() => process.exit()))
   try {
+    if (await directStart(argv, new URL('..', bin))) return
     // Commands and plugins run as they are built, whatever NODE_ENV says: no search for TypeScript sources.
     const { settings } = await import('@oclif/core/settings')
     settings.enableAutoTranspile = false
     const { run } = await import('@oclif/core/run')
-    await run(argv, dir)
+    await run(argv, bin)
   } catch (error) {
     await fail(error, argv)
   }

@@ -37,6 +37,13 @@ export default class Replay extends Command {
       default: false,
       summary: 'Operations without a recorded completion are in flight where the trace was cut, not leaked.',
     }),
+    jobs: Flags.string({
+      default: '1',
+      helpValue: 'N',
+      summary: 'Threads to replay a long trace in, 1 by default; auto: as many as there are cores, at most 8.',
+      description:
+        "The report is the same, to the byte. A trace is cut into parts where no row depends on another: plain files in pinscope's own format, text or Arrow, of 50 MB or more, with operations on user memory that complete as they are submitted, and `map` rows only at the beginning; consumers that keep nothing from one operation to the next (null, bio). Anything else, and --verify-data and --faults, takes one thread whatever N is.",
+    }),
     'fail-on': Flags.string({
       default: 'leak,violation',
       helpValue: 'LIST',
@@ -53,6 +60,7 @@ export default class Replay extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Replay)
     const { replayCommand } = await import('../services/replay-command.ts')
-    await replayCommand(this.config, args.traces, flags)
+    const { oclifPlugins } = await import('../services/load-plugins.ts')
+    await replayCommand(oclifPlugins(this.config, flags.plugin), args.traces, flags)
   }
 }
