@@ -1,9 +1,12 @@
 import { ITER_PIPE, KERNEL_ITER_TYPE_NAMES } from '../iter/iter-type.ts'
-import { CONSUMER_API_VERSION, type Consumer, defineConsumer } from './consumer.ts'
+import { CONSUMER_API_VERSION, type Consumer, defineConsumer, type OperationShape } from './consumer.ts'
 import type { Operation } from './operation.ts'
 
 /** Copies between the iterator and the page cache: no page of the iterator is taken. */
 class BufferedConsumer implements Consumer {
+  /** Holds because only the length and the recorded result are looked at, no page. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 1 }
+
   submit(io: Operation): number {
     const { countBytes } = io.iter
     const result = Number.isNaN(io.recordedResult) ? countBytes : Math.min(io.recordedResult, countBytes)

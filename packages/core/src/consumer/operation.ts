@@ -72,7 +72,7 @@ export class Operation extends OperationRow {
     this.pages = memory.pages
     this.ledger = ledger
     this.policy = policy
-    this.borrows = new Borrows(memory.pages)
+    this.borrows = new Borrows()
     this.iter.kernel = kernel
     this.iter.report = new IterViolations(ledger)
     const fails = () => this.faults.fails(FAULT_ALLOC)

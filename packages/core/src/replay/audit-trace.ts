@@ -74,7 +74,7 @@ function findingReport(lane: Lane, finding: Finding): FindingReport {
     line,
     page: page < 0 ? null : page,
     pages,
-    backing: page < 0 ? null : PAGE_KINDS[lane.pages.kind[page]],
+    backing: page < 0 ? null : PAGE_KINDS[lane.pages.kindOf(page)],
     holder,
     takenRow,
     history,

@@ -69,7 +69,7 @@ export class LifetimeEvents {
         continue
       }
       const guard = borrows.guard[slot]
-      const rule = ruleOf(event, guard, borrows.isSource[slot] === ITER_SOURCE, pages.kind[page] === KIND_SLAB)
+      const rule = ruleOf(event, guard, borrows.isSource[slot] === ITER_SOURCE, pages.kindOf(page) === KIND_SLAB)
       if (rule === null) continue
       const takenRow = borrows.row[slot]
       const key = `${rule} ${guard} ${takenRow}`

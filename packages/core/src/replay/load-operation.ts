@@ -117,8 +117,8 @@ function queueFile(io: Operation, batch: OpBatch, segment: number, bytes: number
   const end = Math.ceil((addressBytes[segment] + bytes) / PAGE_SIZE)
   for (let index = Math.floor(addressBytes[segment] / PAGE_SIZE); index < end; ) {
     const page = cache.find(file, index)
-    const head = pages.head[page]
-    io.queue.append(head, pages.order[head])
-    index += 2 ** pages.order[head] - (page - head)
+    const head = pages.headOf(page)
+    io.queue.append(head, pages.orderOf(head))
+    index += 2 ** pages.orderOf(head) - (page - head)
   }
 }

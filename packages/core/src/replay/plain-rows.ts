@@ -1,7 +1,6 @@
 import { ITER_UBUF } from '../iter/iter-type.ts'
 import { FLAG_FIXED, FLAG_HOLE } from '../iter/row-flags.ts'
 import {
-  COLUMN_CONSUMER,
   COLUMN_END,
   COLUMN_EVENT,
   COLUMN_FLAGS,
@@ -50,7 +49,6 @@ export class PlainRows {
     if (has(COLUMN_RESULT)) this.results(batch)
     if (has(COLUMN_EVENT)) keep(key, batch.event, EVENT_IO, length)
     if (has(COLUMN_ID)) keep(key, batch.id, NONE, length)
-    if (has(COLUMN_CONSUMER)) keep(key, batch.consumer, NONE, length)
     if (has(COLUMN_PINS_ACQUIRED)) keep(key, batch.pinsAcquired, NONE, length)
     if (has(COLUMN_PINS_RELEASED)) keep(key, batch.pinsReleased, NONE, length)
     if (has(COLUMN_LEN)) this.lengths(batch)

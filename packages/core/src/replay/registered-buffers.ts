@@ -6,8 +6,7 @@ import { HOLD_NONE, type Hold, isHold } from '../ledger/hold.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { type AddressSpaces, USER_PAGES_END } from '../memory/address-spaces.ts'
 import { FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE } from '../memory/foll.ts'
-import { isAnonymous } from '../memory/mapping.ts'
-import { PAGE_KINDS, type PageStore } from '../memory/page-store.ts'
+import { isAnonymous, PAGE_KINDS, type PageStore } from '../memory/page-store.ts'
 import type { OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE, pageNumberOf } from '../units.ts'
 
@@ -97,7 +96,7 @@ export class RegisteredBuffers {
       const page = firstPage + chunk * PAGE_LIST_MAX
       list.length = spaces.walkPages(mm, page, Math.min(endPage - page, PAGE_LIST_MAX), PIN_WRITE, list.page)
       const rest = dropRepeats(hold, list, pages, ledger, lastFolio)
-      lastFolio = pages.head[list.page[list.length - 1]]
+      lastFolio = pages.headOf(list.page[list.length - 1])
       return rest
     })
     return this.joinAll(kept)
@@ -141,8 +140,8 @@ function liesInLargeFolios(
     const count = Math.min(endPage - page, PAGE_LIST_MAX)
     const found = spaces.walkPages(mm, page, count, PIN_WRITE, list.page)
     if (found < count) return false
-    if (order < 0) order = pages.order[list.page[0]]
-    for (let i = 0; i < found; i++) if (pages.order[list.page[i]] !== order) return false
+    if (order < 0) order = pages.orderOf(list.page[0])
+    for (let i = 0; i < found; i++) if (pages.orderOf(list.page[i]) !== order) return false
   }
   return order > 0
 }
@@ -154,9 +153,9 @@ function dropRepeats(hold: Hold, list: PageList, pages: PageStore, ledger: Ledge
   let folio = lastFolio
   let i = 0
   while (i < list.length) {
-    const head = pages.head[list.page[i]]
+    const head = pages.headOf(list.page[i])
     let run = 1
-    while (i + run < list.length && pages.head[list.page[i + run]] === head) run++
+    while (i + run < list.length && pages.headOf(list.page[i + run]) === head) run++
     const after = list.length - i - run
     const tail = after > 0 ? ledger.split(rest, after) : HOLD_NONE
     const drop = head === folio ? run : run - 1

@@ -103,17 +103,17 @@ export class RowWatcher implements Watcher {
   private page(io: Operation, index: number, virtualPage: number | null): ExplainedPage {
     const { pages } = this.lane
     const row = io.list.page[index]
-    const head = pages.head[row]
+    const head = pages.headOf(row)
     return {
       page: row,
       virtual: virtualPage === null ? null : `0x${(virtualPage * PAGE_SIZE).toString(16)}`,
-      backing: PAGE_KINDS[pages.kind[row]],
+      backing: PAGE_KINDS[pages.kindOf(row)],
       head,
-      order: pages.order[row],
+      order: pages.orderOf(row),
       offsetBytes: io.list.offsetBytes[index],
       lengthBytes: io.list.lengthBytes[index],
-      refcount: pages.refcount[head],
-      pincount: pages.pincount[head],
+      refcount: pages.refcountOf(head),
+      pincount: pages.pincountOf(head),
     }
   }
 }

@@ -1,7 +1,20 @@
 import { grown } from '../grown.ts'
 import { USER_PAGES_END } from '../memory/address-spaces.ts'
+import {
+  MAPPING_COW,
+  MAPPING_FSDAX,
+  MAPPING_NO_ACCESS,
+  MAPPING_NO_PAGES,
+  MAPPING_P2PDMA,
+  MAPPING_READ_ONLY,
+  MAPPING_SECRET,
+  MAPPING_TRACKED,
+  MAPPING_UNDECLARED,
+  type Mapping,
+  NO_TABLE,
+} from '../memory/mapping.ts'
 import type { Memory } from '../memory/memory.ts'
-import { KIND_ANON, KIND_HUGETLB, KIND_THP } from '../memory/page-store.ts'
+import { KIND_ANON, KIND_HUGETLB, KIND_SHMEM, KIND_THP } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
 
 /** log2 of the pages of a leaf: 512 MiB. */
@@ -20,6 +33,20 @@ export const LEAVES_MAX = 2048
 const CLASS_NONE = 0
 const CLASS_MIXED = 255
 const ORDER_BITS = 5
+/** Of memory that no `map` row declares: a replay warns of it, so that the first such operation is done in full. */
+const CLASS_UNDECLARED = 1 << 8
+
+/** Pages that are what they are for good, once they are there. */
+const PLAIN_KINDS = [KIND_ANON, KIND_THP, KIND_HUGETLB, KIND_SHMEM]
+/** Mappings that refuse an operation of one direction, or of one sort. @kernel mm/gup.c: check_vma_flags */
+const MAPPING_REFUSING =
+  MAPPING_READ_ONLY |
+  MAPPING_NO_ACCESS |
+  MAPPING_NO_PAGES |
+  MAPPING_SECRET |
+  MAPPING_FSDAX |
+  MAPPING_P2PDMA |
+  MAPPING_TRACKED
 
 /**
  * The pages that operations went over in full, a bit a page, by virtual address. To work on such a page again changes
@@ -34,6 +61,16 @@ export class SettledPages {
   bits = new Int32Array(0)
   /** Leaf after leaf: class of each 2 MiB. */
   classes = new Uint8Array(0)
+
+  /**
+   * Memory that needs no look at its pages, bytes [first, end) of address space {@link plainMm}: a mapping of anonymous,
+   * hugetlb or shared memory that was touched, and that nothing happened to. The model makes its pages when they are asked for; to
+   * be asked the first time is no more than the second. The class of all of it.
+   */
+  plainFirst = 0
+  plainEnd = 0
+  plainMm = 0
+  plainClass = CLASS_NONE
 
   private readonly memory: Memory
   private leaves = 0
@@ -55,6 +92,32 @@ export class SettledPages {
       slot = (slot + 1) & mask
     }
     return -1
+  }
+
+  /** The class of the pages of `bytes` bytes at `addresses[index]`, 0 where they are not settled; finds {@link plainFirst} and its kin anew. */
+  classAt(mm: number, addresses: Float64Array, index: number, bytes: number): number {
+    const address = addresses[index]
+    const page = Math.floor(address / PAGE_SIZE)
+    this.setPlain(mm, this.memory.spaces.find(mm, page))
+    if (address >= this.plainFirst && address + bytes <= this.plainEnd) return this.plainClass
+    const region = Math.floor(page / LEAF_PAGES)
+    const leaf = this.find(mm, region)
+    const pages = Math.ceil((address + bytes) / PAGE_SIZE) - page
+    return leaf < 0 ? CLASS_NONE : this.classIn(leaf, page - region * LEAF_PAGES, pages)
+  }
+
+  private setPlain(mm: number, { firstPage, endPage, kind, order, flags, under }: Mapping): void {
+    const isPlain =
+      PLAIN_KINDS.includes(kind) && under === NO_TABLE && (flags & ~(MAPPING_UNDECLARED | MAPPING_COW)) === 0
+    const folioPages = 2 ** order
+    // Where no whole folio fits in, at the ends of the mapping, are other pages.
+    const first = Math.ceil(firstPage / folioPages) * folioPages
+    const end = Math.floor(Math.min(endPage, USER_PAGES_END) / folioPages) * folioPages
+    this.plainMm = mm
+    this.plainFirst = first * PAGE_SIZE
+    this.plainEnd = isPlain ? end * PAGE_SIZE : 0
+    const undeclared = (flags & MAPPING_UNDECLARED) === 0 ? 0 : CLASS_UNDECLARED
+    this.plainClass = ((kind + 1) << ORDER_BITS) | order | undeclared
   }
 
   /** An operation went over the `bytes` bytes at `address` in full. */
@@ -108,6 +171,7 @@ export class SettledPages {
 
   /** Nothing is settled any more. */
   forget(): void {
+    this.plainEnd = 0
     if (this.leaves === 0) return
     this.leaves = 0
     this.keyRegion.fill(-1)
@@ -115,15 +179,17 @@ export class SettledPages {
     this.classes.fill(0)
   }
 
-  /** Class of the page that is there: 0 where there is none, or one that an operation may change. */
+  /** Class of the page that is there: 0 where there is none, one that an operation may change, or one that some may not take. */
   private classOf(mm: number, page: number): number {
     const { spaces, pages } = this.memory
     const row = spaces.pageAt(mm, page)
-    if (row < 0) return CLASS_NONE
-    const kind = pages.kind[row]
-    const isPlain = kind === KIND_ANON || kind === KIND_THP || kind === KIND_HUGETLB
-    if (!isPlain || pages.exclusive[row] === 0) return CLASS_NONE
-    return ((kind + 1) << ORDER_BITS) | pages.order[row]
+    const { flags } = spaces.find(mm, page)
+    if (row < 0 || (flags & MAPPING_REFUSING) !== 0) return CLASS_NONE
+    const kind = pages.kindOf(row)
+    if (!PLAIN_KINDS.includes(kind)) return CLASS_NONE
+    // A page of a shared mapping is the same one whoever writes to it.
+    if ((flags & MAPPING_COW) !== 0 && !pages.isExclusive(row)) return CLASS_NONE
+    return ((kind + 1) << ORDER_BITS) | pages.orderOf(row)
   }
 
   private leafOf(mm: number, region: number): number {

@@ -6,7 +6,7 @@ import { PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE } from '../units.ts'
 import type { Lane } from './lane.ts'
 import { LaneFigures, LEVEL_PINS, LEVEL_REFS, LEVELS } from './lane-figures.ts'
 import { HAS_END, ONE_MORE, PHASE_SHIFT, type PlainRows } from './plain-rows.ts'
-import { LEAF_BYTES, orderOfClass, SettledPages } from './settled-pages.ts'
+import { orderOfClass, SettledPages } from './settled-pages.ts'
 import { ShapeMeasure } from './shape-measure.ts'
 import { hashOf, MOVES_OTHERS, PARKS, Shapes, SLOT_MASK } from './shapes.ts'
 
@@ -67,11 +67,10 @@ export class ShapeMemo {
     const { table, count, pinsRise, kind } = shapes
     const { nextNs } = lane.inFlight.order
     let headroom = this.headroom()
-    let lastMm = 0
-    let lastRegion = -1
-    let leaf = -1
+    let { plainMm, plainFirst, plainEnd, plainClass } = settled
     let row = from
     this.key1 = 0
+    this.isNew = false
     for (; row < end; row++) {
       if (tsNs[row] >= nextNs[0]) {
         lane.completeDue(tsNs, row)
@@ -81,22 +80,20 @@ export class ShapeMemo {
       if (key3 < 0) break
       const segment = segmentFirst[row]
       const bytes = lengthBytes[segment] | 0
-      const region = Math.floor(addressBytes[segment] / LEAF_BYTES)
-      const inRegion = (addressBytes[segment] - region * LEAF_BYTES) | 0
-      if (region !== lastRegion || mm[row] !== lastMm) {
-        lastRegion = region
-        lastMm = mm[row]
-        leaf = settled.find(lastMm, region)
+      const address = addressBytes[segment]
+      let found = plainClass
+      if (mm[row] !== plainMm || address < plainFirst || address + bytes > plainEnd) {
+        found = settled.classAt(mm[row], addressBytes, segment, bytes)
+        ;({ plainMm, plainFirst, plainEnd, plainClass } = settled)
       }
-      const place = inRegion & PAGE_OFFSET_MASK
+      const place = address & PAGE_OFFSET_MASK
       const pages = (place + bytes + PAGE_OFFSET_MASK) >> PAGE_SHIFT
-      const found = leaf < 0 ? 0 : settled.classIn(leaf, inRegion >> PAGE_SHIFT, pages)
       let key2 = found << CLASS_SHIFT
       if ((offsetBytes[row] & positionMask) !== 0) key2 |= POSITION_OFF
       if (isPlaceWhole || pages > SHAPE_PAGES_MAX) key2 |= place
       else if ((place & placeMask) !== 0) key2 |= 1
       if (pages << PAGE_SHIFT >= bytes + PAGE_SIZE) key3 |= ONE_MORE
-      if (orderOfClass(found) > 0) key3 |= phaseOf(orderOfClass(found), inRegion >> PAGE_SHIFT, pages)
+      if (orderOfClass(found) > 0) key3 |= phaseOf(orderOfClass(found), address & 0x7fffffff, bytes)
       const key1 = (bytes << 1) | direction[row]
       let slot = hashOf(key1, key2, key3) & SLOT_MASK
       if (table[slot] !== key1 || table[slot + 1] !== key2 || table[slot + 2] !== key3) {
@@ -219,8 +216,12 @@ export class ShapeMemo {
   }
 }
 
-/** Where in its folio an operation begins that reaches beyond it, plus one; 0 within one folio. */
-function phaseOf(order: number, page: number, pages: number): number {
-  const place = page & ((1 << order) - 1)
-  return place + pages > 1 << order ? (place + 1) << PHASE_SHIFT : 0
+/**
+ * Where in its folio an operation begins that reaches beyond it, in pages and plus one; 0 within one folio. `address`: its
+ * low 31 bits, which a folio never exceeds.
+ */
+function phaseOf(order: number, address: number, bytes: number): number {
+  const folioBytes = PAGE_SIZE << order
+  const place = address & (folioBytes - 1)
+  return place + bytes > folioBytes ? ((place >> PAGE_SHIFT) + 1) << PHASE_SHIFT : 0
 }

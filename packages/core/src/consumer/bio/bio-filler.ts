@@ -205,10 +205,9 @@ export class BioFiller {
   }
 
   private noteFolios({ list }: Operation): void {
-    const { order, frame } = this.pages
     for (let i = 0; i < list.length; i++) {
       const row = list.page[i]
-      if (order[row] === 0 && frame[row] < 0) this.sawSmallFolio = true
+      if (this.pages.orderOf(row) === 0 && this.pages.frameOf(row) < 0) this.sawSmallFolio = true
     }
   }
 

@@ -90,11 +90,11 @@ export class BioVecs {
     const row = list.page[i]
     const offset = list.offsetBytes[i]
     const length = list.lengthBytes[i]
-    const frame = store.frame[row]
+    const frame = store.frameOf(row)
     const vec = this.length - 1
     this.lengthBits |= length
     const isAdjacent = frame === this.endFrame && offset === this.endOffset && vec >= mergeFrom
-    if (isAdjacent && (mergeAcross || store.head[row] === store.head[this.page[vec]])) {
+    if (isAdjacent && (mergeAcross || store.headOf(row) === store.headOf(this.page[vec]))) {
       this.extend(vec, length)
     } else {
       this.page[vec + 1] = row
@@ -121,14 +121,13 @@ export class BioVecs {
   private addWholePages(list: PageList, end: number, store: PageStore, mergeAcross: boolean): void {
     if (end <= 1) return
     const { page } = this
-    const { frame, head } = store
     const rows = list.page
     let vec = this.length - 1
     let { endFrame } = this
     for (let i = 1; i < end; i++) {
       const row = rows[i]
-      const at = frame[row]
-      if (at === endFrame && (mergeAcross || head[row] === head[page[vec]])) {
+      const at = store.frameOf(row)
+      if (at === endFrame && (mergeAcross || store.headOf(row) === store.headOf(page[vec]))) {
         this.extend(vec, PAGE_SIZE)
       } else {
         vec++
@@ -144,7 +143,7 @@ export class BioVecs {
   /** The list goes on inside the page with which the last bvec ends. */
   private continuesPage(list: PageList, store: PageStore): boolean {
     if (this.length === 0 || this.endOffset === 0) return false
-    return store.frame[list.page[0]] === this.endFrame && list.offsetBytes[0] === this.endOffset
+    return store.frameOf(list.page[0]) === this.endFrame && list.offsetBytes[0] === this.endOffset
   }
 
   private dropDuplicate(hold: Hold, ledger: Ledger): Hold {
