@@ -2,6 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+/** The core that the scripts import, for the plugins too. */
+const UNBUNDLED = '--conditions=pinscope-unbundled'
 const script = fileURLToPath(new URL('hot-path.mjs', import.meta.url))
 
 console.log(
@@ -22,7 +24,7 @@ for (const as of ['library', 'tuned']) {
 }
 
 console.log('\nAn operation of 16 pages in each consumer, as a multiple of the same in null.')
-const consumers = spawnSync(process.execPath, [fileURLToPath(new URL('consumers.mjs', import.meta.url))], {
+const consumers = spawnSync(process.execPath, [UNBUNDLED, fileURLToPath(new URL('consumers.mjs', import.meta.url))], {
   encoding: 'utf8',
   stdio: ['ignore', 'pipe', 'inherit'],
 })
@@ -38,7 +40,9 @@ console.log(`
 Reading a row of 16 columns and ${bytesPerRow.toFixed(0)} bytes: the scanner into columns ${scanNs.toFixed(0)} ns, csv-parse into strings
 ${parseNs.toFixed(0)} ns, ${ratio.toFixed(1)} times as long (medians of 5 interleaved rounds of 300,000 rows, the first, cold one included).`)
 
-const audit = spawnSync(process.execPath, [fileURLToPath(new URL('audit.mjs', import.meta.url))], { encoding: 'utf8' })
+const audit = spawnSync(process.execPath, [UNBUNDLED, fileURLToPath(new URL('audit.mjs', import.meta.url))], {
+  encoding: 'utf8',
+})
 console.log(`
 Each recorded trace replayed, audited with every hazard rule, and the ratio (medians of 9 interleaved rounds):
 ${audit.stdout}`)

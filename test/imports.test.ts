@@ -36,6 +36,7 @@ const CORE_ENTRIES = ['index', 'audit', 'formats', 'schema', 'testing']
 const SLOW_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   zod: [
     'report/audit-schema.ts',
+    'report/bench-schema.ts',
     'report/report-schema.ts',
     'report/compare-schema.ts',
     'report/leaks-schema.ts',

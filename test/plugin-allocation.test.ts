@@ -27,6 +27,8 @@ async function count(consumer: string, work: string, hook: string): Promise<Outc
   const { stdout } = await run(process.execPath, [
     '--expose-gc',
     '--max-semi-space-size=1',
+    // The plugin has the core that the script has: module by module.
+    '--conditions=pinscope-unbundled',
     SCRIPT,
     consumer,
     'async',
