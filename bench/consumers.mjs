@@ -37,6 +37,7 @@ function measure(registry, consumer) {
         kernel: '6.18',
         consumerOptions: {},
         inFlight: false,
+        everyOperation: true,
       }),
   )
   for (let i = 0; i < 10; i++) for (const set of sets) replayBatch(set, batch)

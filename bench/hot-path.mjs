@@ -27,6 +27,7 @@ function measure(order, consumer) {
     kernel: '6.18',
     consumerOptions: {},
     inFlight: false,
+    everyOperation: true,
   })
   const bare = bareLoop(batch)
   for (let i = 0; i < 20; i++) {

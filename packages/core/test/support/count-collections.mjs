@@ -27,6 +27,7 @@ const set = new LaneSet(emptyTrace, {
   kernel: '6.18',
   consumerOptions: {},
   inFlight: false,
+  everyOperation: true,
 })
 const [lane] = set.lanes
 const kept = new Array(64)
