@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { Plugin } from '@oclif/core/config'
 import type { Config } from '@oclif/core/interfaces'
 import { PluginError, Registry, UsageError } from '@pinscope/core'
+import type { ConsumerSource } from './consumer-source.ts'
 
 /** The hook that a plugin package lists in its package.json under `oclif.hooks`. */
 export const REGISTER_HOOK = 'pinscope:register'
@@ -25,6 +26,12 @@ export async function loadPlugins(config: Config, folders: readonly string[] = [
   const registry = new Registry()
   for (const { plugin, result } of inFixedOrder(results.successes, linked)) register(registry, plugin.name, result)
   return registry
+}
+
+/** {@link loadPlugins} for a replay: everything at once. */
+export function oclifPlugins(config: Config, folders: readonly string[] = []): ConsumerSource {
+  const spec = { kind: 'oclif', root: config.root, folders } as const
+  return { spec, load: () => loadPlugins(config, folders), watch: (trace) => trace }
 }
 
 type HookResults = Awaited<ReturnType<typeof runRegisterHook>>

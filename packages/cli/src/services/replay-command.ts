@@ -1,9 +1,9 @@
-import type { Config } from '@oclif/core/interfaces'
-import { UsageError } from '@pinscope/core'
+import { type TraceReader, UsageError } from '@pinscope/core'
 import { FORMAT_NAMES, FORMATS } from '../render/formats.ts'
 import { PLAIN, terminalOf } from '../render/terminal.ts'
+import type { ConsumerSource } from './consumer-source.ts'
 import { gatesOf, judge, type Verdict } from './gate.ts'
-import { loadPlugins } from './load-plugins.ts'
+import { HEAD_START_BYTES, jobCount, PART_BYTES_MIN } from './jobs.ts'
 import { openOutput } from './output.ts'
 import { Progress } from './progress.ts'
 import { type LaneFlags, readingOptions, replayOptions, replayTraces } from './replay-traces.ts'
@@ -13,6 +13,7 @@ import { checkedName } from './select.ts'
 export interface ReplayFlags extends LaneFlags {
   readonly plugin?: readonly string[] | undefined
   readonly 'fail-on': string
+  readonly jobs?: string | undefined
   readonly output?: string | undefined
   readonly format?: string | undefined
   readonly json: boolean
@@ -23,15 +24,31 @@ export interface ReplayFlags extends LaneFlags {
  * `pinscope replay`: everything that can be wrong with the command line is told before the first row is read; the exit
  * status is set before the first line is printed, so that a closed pipe cannot lose it.
  */
-export async function replayCommand(config: Config, traces: readonly string[], flags: ReplayFlags): Promise<void> {
+export async function replayCommand(
+  source: ConsumerSource,
+  traces: readonly string[],
+  flags: ReplayFlags,
+): Promise<void> {
   const format = formatOf(flags)
   const gates = gatesOf(flags['fail-on'])
-  const registry = await loadPlugins(config, flags.plugin)
+  const count = jobCount(flags.jobs)
+  const named = consumersOfFlags(flags)
+  const registry = await source.load(named)
   const options = replayOptions(flags, registry)
   const output = openOutput(flags.output)
   const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
 
-  const report = await replayTraces(traces, readingOptions(flags, registry), options, progress)
+  // With --consumer, the consumers that rows name are not asked for.
+  const watch = options.consumers === null ? (trace: TraceReader) => source.watch(trace) : undefined
+  const jobs = {
+    count,
+    partBytesMin: PART_BYTES_MIN,
+    headStartBytes: HEAD_START_BYTES,
+    flags,
+    consumers: source.spec,
+    named,
+  }
+  const report = await replayTraces(traces, readingOptions(flags, registry), options, progress, watch, jobs)
 
   const verdict = judge(report, gates)
   process.exitCode = verdict.exitStatus
@@ -39,6 +56,12 @@ export async function replayCommand(config: Config, traces: readonly string[], f
   const terminal = flags.output === undefined ? terminalOf(process.stdout, process.env) : PLAIN
   output.write(render(terminal, report, verdict))
   if (flags.output !== undefined) await tellWhere(flags.output, verdict)
+}
+
+/** Names as they were typed, right or wrong, of `-c NAME` and `-O NAME.OPTION=VALUE`. */
+function consumersOfFlags(flags: ReplayFlags): string[] {
+  const ofOptions = (flags['consumer-option'] ?? []).map((text) => text.split('.', 1)[0])
+  return [...(flags.consumer ?? []), ...ofOptions]
 }
 
 function formatOf({ format, json }: ReplayFlags) {

@@ -5,10 +5,12 @@ import {
   type ReplayOptions,
   type Report,
   replayEach,
+  type TraceReader,
 } from '@pinscope/core'
 import { consumerOptionValues } from './consumer-options.ts'
 import { faultInjection } from './faults.ts'
 import { openInputs, type TraceInput } from './input.ts'
+import type { Jobs } from './jobs-replay.ts'
 import { type InputFlags, openInputTrace, openOptions } from './open-input.ts'
 import type { Progress } from './progress.ts'
 import { quirkChanges } from './quirk-changes.ts'
@@ -51,15 +53,30 @@ export function readingOptions(flags: LaneFlags, registry: Registry): OpenOption
   )
 }
 
-/** Replays each trace by itself and merges the reports, one trace after the other. */
+/** Replays each trace by itself and merges the reports, one trace after the other. `watch` is given each trace first. */
 export async function replayTraces(
   names: readonly string[],
   reading: OpenOptions,
   options: ReplayOptions,
   progress: Progress | null,
+  watch = (trace: TraceReader): TraceReader => trace,
+  jobs: Jobs | null = null,
 ): Promise<Report> {
-  const byTrace = await replayTracesEach(openInputs(names), reading, [options], progress)
-  return mergeReports(byTrace.map(([report]) => report))
+  const inputs = openInputs(names)
+  if (jobs === null || jobs.count === 1) {
+    const byTrace = await replayTracesEach(inputs, reading, [options], progress, watch)
+    return mergeReports(byTrace.map(([report]) => report))
+  }
+  const { replayInJobs } = await import('./jobs-replay.ts')
+  const reports: Report[] = []
+  for (const input of inputs) {
+    tuneV8()
+    const report = await replayInJobs(input, jobs, { reading, options, progress, watch })
+    if (report !== null) progress?.inputDone(report.trace.rows)
+    reports.push(report ?? (await replayTracesEach([input], reading, [options], progress, watch))[0]![0]!)
+  }
+  progress?.erase()
+  return mergeReports(reports)
 }
 
 /** Replays each trace by itself in several ways at once: of each trace a report for each way. */
@@ -68,12 +85,13 @@ export async function replayTracesEach(
   reading: OpenOptions,
   ways: readonly ReplayOptions[],
   progress: Progress | null,
+  watch = (trace: TraceReader): TraceReader => trace,
 ): Promise<Report[][]> {
   tuneV8()
   const byTrace: Report[][] = []
   try {
     for (const input of inputs) {
-      const reader = await openInputTrace(input, reading)
+      const reader = watch(await openInputTrace(input, reading))
       const reports = await replayEach(reader, ways, (state) => progress?.update(input, state))
       progress?.inputDone(reports[0].trace.rows)
       byTrace.push(reports)

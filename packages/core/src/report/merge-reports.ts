@@ -15,12 +15,6 @@ export function mergeReports(reports: readonly Report[]): Report {
 }
 
 function mergeTwo(a: Report, b: Report): Report {
-  const lanes = [...a.lanes]
-  for (const lane of b.lanes) {
-    const at = lanes.findIndex((other) => isSameLane(other, lane) && isSameSetting(other, lane))
-    if (at < 0) lanes.push(lane)
-    else lanes[at] = mergeLanes(lanes[at], lane)
-  }
   return {
     schema: a.schema,
     trace: {
@@ -31,9 +25,20 @@ function mergeTwo(a: Report, b: Report): Report {
       spanNs: a.trace.spanNs + b.trace.spanNs,
       layout: mergeLayouts(a.trace.layout, b.trace.layout),
     },
-    lanes,
+    lanes: mergeLaneLists(a.lanes, b.lanes),
     warnings: [...a.warnings, ...b.warnings],
   }
+}
+
+/** The lanes of `a`, each with what the same lane of `b` adds, then those that only `b` has. */
+export function mergeLaneLists(a: readonly LaneReport[], b: readonly LaneReport[]): LaneReport[] {
+  const lanes = [...a]
+  for (const lane of b) {
+    const at = lanes.findIndex((other) => isSameLane(other, lane) && isSameSetting(other, lane))
+    if (at < 0) lanes.push(lane)
+    else lanes[at] = mergeLanes(lanes[at], lane)
+  }
+  return lanes
 }
 
 /** The least that any of the traces tells; pins add up over those that are below L3. */
@@ -53,10 +58,14 @@ function mergeLayouts(a: Layout, b: Layout): Layout {
   return { level, assumed, pins }
 }
 
+/** Its keys stand in the order in which a replay of both in one writes them. */
 function mergeLanes(a: LaneReport, b: LaneReport): LaneReport {
   return {
-    ...a,
+    policy: a.policy,
+    kernel: a.kernel,
+    ...(a.quirks === undefined ? {} : { quirks: a.quirks }),
     ...mergedFaults(a, b),
+    consumer: a.consumer,
     operations: a.operations + b.operations,
     errors: a.errors + b.errors,
     bytes: a.bytes + b.bytes,
