@@ -53,7 +53,12 @@ export class PageList {
 
   /** Row of the first entry's (first) page. */
   get firstPage(): number {
-    return this.firstRow === NO_RUN ? this.rows[0] : this.firstRow
+    return this.pageAt(0)
+  }
+
+  /** Row of an entry's (first) page, for who reads few of {@link page}. */
+  pageAt(index: number): number {
+    return this.firstRow === NO_RUN ? this.rows[index] : this.firstRow + index
   }
 
   /** The entries are `count` following rows from `first` on. They are written when somebody reads {@link page}. */

@@ -127,6 +127,14 @@ export class PageStore {
     return count
   }
 
+  /** Of these following rows no two are physically adjacent: small pages, and none that the trace names. */
+  areApart(page: number, count: number): boolean {
+    for (let at = page; at < page + count; at = (at | BLOCK_MASK) + 1) {
+      if (this.orderOf(at) > 0 || this.named.hasBlock(at)) return false
+    }
+    return true
+  }
+
   /** Physical page number; negative where the trace does not tell it. @kernel page_to_pfn */
   frameOf(page: number): number {
     const named = this.named.get(page)
@@ -151,7 +159,7 @@ export class PageStore {
     return isAnonymous(this.kindOf(page)) && !this.shared.has(page)
   }
 
-  /** @kernel include/linux/page-flags.h: SetPageAnonExclusive, ClearPageAnonExclusive */
+  /** Gives an anonymous page to one address space alone, or not. @kernel include/linux/page-flags.h: SetPageAnonExclusive, ClearPageAnonExclusive */
   setExclusive(page: number, isExclusive: boolean): void {
     if (isExclusive) this.shared.clear(page)
     else if (isAnonymous(this.kindOf(page))) this.shared.set(page)

@@ -3,6 +3,7 @@ import { PINS_OPEN, PINS_PEAK } from '../ledger/totals.ts'
 import { COLUMN_EVENT } from '../trace/columns.ts'
 import { EVENT_IO, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE } from '../units.ts'
+import { HeldShapes } from './held-shapes.ts'
 import type { Lane } from './lane.ts'
 import { LaneFigures, LEVEL_PINS, LEVEL_REFS, LEVELS } from './lane-figures.ts'
 import { HAS_END, ONE_MORE, PHASE_SHIFT, type PlainRows } from './plain-rows.ts'
@@ -33,6 +34,7 @@ export class ShapeMemo {
   /** What was counted only of the consumer's own counters. */
   private readonly counters: Float64Array
   private readonly measure: ShapeMeasure
+  private readonly held = new HeldShapes()
   /** The row that {@link run} stopped at: its keys, the first one 0 where it has none. */
   private key1 = 0
   private key2 = 0
@@ -62,11 +64,13 @@ export class ShapeMemo {
   run(batch: OpBatch, rows: PlainRows, from: number, end: number, number: number): number {
     const { tsNs, mm, direction, offsetBytes, segmentFirst } = batch
     const { addressBytes, lengthBytes } = batch.segments
-    const { lane, settled, shapes, positionMask, placeMask, isPlaceWhole } = this
+    const { lane, settled, shapes, held, positionMask, placeMask, isPlaceWhole } = this
     const { key } = rows
     const { table, count, pinsRise, kind } = shapes
     const { nextNs } = lane.inFlight.order
-    let headroom = this.headroom()
+    const { totals } = lane.ledger
+    // Pins that may still be taken before there are more than ever.
+    let headroom = totals[PINS_PEAK] - totals[PINS_OPEN]
     let { plainMm, plainFirst, plainEnd, plainClass } = settled
     let row = from
     this.key1 = 0
@@ -74,7 +78,10 @@ export class ShapeMemo {
     for (; row < end; row++) {
       if (tsNs[row] >= nextNs[0]) {
         lane.completeDue(tsNs, row)
-        headroom = this.headroom()
+        headroom = totals[PINS_PEAK] - totals[PINS_OPEN]
+      } else if (held.isDue(tsNs, row)) {
+        this.completeHeld(tsNs, row)
+        headroom = totals[PINS_PEAK] - totals[PINS_OPEN]
       }
       let key3 = key[row]
       if (key3 < 0) break
@@ -107,7 +114,7 @@ export class ShapeMemo {
       count[at]++
       if (pinsRise[at] > headroom || kind[at] !== 0) {
         this.move(at, batch, row, number + row - from + 1)
-        headroom = this.headroom()
+        headroom = totals[PINS_PEAK] - totals[PINS_OPEN]
       }
     }
     if (row > from) lane.lastNs[0] = Math.max(lane.lastNs[0], tsNs[row - 1])
@@ -163,6 +170,19 @@ export class ShapeMemo {
       this.figures.moveOthers(shapes.riseAtEnd, shapes.openAtEnd, shape * LEVELS)
   }
 
+  /** Completes what was only counted and is due by `times[index]` ns. */
+  completeHeld(times: Float64Array, index: number): void {
+    const { held, lane } = this
+    while (held.isDue(times, index)) this.complete(held.shift(lane.lastNs))
+  }
+
+  /** Completes what was only counted and completes before the operation in flight in `slot`. */
+  completeHeldBefore(slot: number): void {
+    const { held, lane } = this
+    const { order, number } = lane.inFlight
+    while (held.isBefore(order.completionNs, number, slot)) this.complete(held.shift(lane.lastNs))
+  }
+
   /** The trace is over: every sum of the lane gets what was counted only. */
   addUp(): void {
     this.shapes.addUp(this.counters)
@@ -181,12 +201,6 @@ export class ShapeMemo {
     this.isNew = isSettled && isNew
   }
 
-  /** Pins that may still be taken before there are more than ever. */
-  private headroom(): number {
-    const { totals } = this.lane.ledger
-    return totals[PINS_PEAK] - totals[PINS_OPEN]
-  }
-
   /** Levels move as the shape has it; the operation is in flight, where it is one that waits for its completion. */
   private move(shape: number, { endNs }: OpBatch, row: number, number: number): void {
     const { shapes, lane, figures } = this
@@ -196,11 +210,15 @@ export class ShapeMemo {
     if (top > totals[PINS_PEAK]) totals[PINS_PEAK] = top
     if ((shapes.kind[shape] & MOVES_OTHERS) !== 0) figures.moveOthers(shapes.rise, shapes.open, shape * LEVELS)
     if ((shapes.kind[shape] & PARKS) === 0) return
+    totals[PINS_OPEN] += shapes.pinsOpen[shape]
+    if (shapes.kind[shape] === PARKS && this.held.isLast(endNs, row)) {
+      this.held.push(shape, number, endNs, row)
+      return
+    }
     const slot = inFlight.take()
     inFlight.number[slot] = number
     inFlight.shape[slot] = shape + 1
     inFlight.order.schedule(slot, inFlight.number, endNs, row)
-    totals[PINS_OPEN] += shapes.pinsOpen[shape]
   }
 
   private learn(): void {

@@ -11,6 +11,7 @@ const SEEN_SLOTS = 4096
 
 export const PARKS = 1
 export const MOVES_OTHERS = 2
+export const RISES_AT_END = 4
 
 /**
  * What operations of one shape do to the figures of a lane: by how much each sum grows, and how each level moves, at
@@ -20,7 +21,7 @@ export class Shapes {
   length = 0
   /** How often the shape came and was counted only. */
   readonly count = new Float64Array(SHAPES_MAX)
-  /** It is in flight between submission and completion, {@link PARKS}, and moves other levels than pins, {@link MOVES_OTHERS}. */
+  /** {@link PARKS}: it is in flight between submission and completion; {@link MOVES_OTHERS} than pins; {@link RISES_AT_END}: pins do. */
   readonly kind = new Uint8Array(SHAPES_MAX)
   /** Pins: how far they rise above what is open, and how many more are open then; at submission, and at completion. */
   readonly pinsRise = new Float64Array(SHAPES_MAX)
@@ -89,6 +90,7 @@ export class Shapes {
     this.openAtEnd.set(open, at * LEVELS)
     this.pinsRiseAtEnd[at] = rise[LEVEL_PINS]
     this.pinsOpenAtEnd[at] = open[LEVEL_PINS]
+    if (rise[LEVEL_PINS] > 0) this.kind[at] |= RISES_AT_END
     this.noteOthers(at, rise)
   }
 

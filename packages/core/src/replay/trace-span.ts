@@ -37,8 +37,8 @@ export class TraceSpan {
     if (length === 0) return
     this.rows += length
     if (Number.isNaN(this.firstNs)) this.firstNs = tsNs[0]
-    this.lastNs = latest(tsNs, length, this.lastNs)
-    if (has(batch, COLUMN_END)) this.lastNs = latest(endNs, length, this.lastNs)
+    this.lastNs = Math.max(this.lastNs, tsNs[latest(tsNs, length)])
+    if (has(batch, COLUMN_END)) this.lastNs = Math.max(this.lastNs, endNs[latest(endNs, length)])
     if (has(batch, COLUMN_EVENT)) this.countEvents(batch)
     else this.operations += length
     if (!isAssumed) return
@@ -46,12 +46,14 @@ export class TraceSpan {
   }
 
   private countEvents({ length, event }: OpBatch): void {
+    let operations = 0
     for (let row = 0; row < length; row++) {
       const kind = event[row]
-      if (kind === EVENT_IO) this.operations++
+      if (kind === EVENT_IO) operations++
       else if (kind >= EVENT_PIN && kind <= EVENT_PUT) this.referenceEvents++
       else this.others[kind]++
     }
+    this.operations += operations
   }
 
   /** First submission to last submission or completion. */
@@ -75,8 +77,9 @@ function has({ columns }: OpBatch, column: number): boolean {
   return (columns & (1 << column)) !== 0
 }
 
-function latest(times: Float64Array, length: number, before: number): number {
-  let last = before
-  for (let row = 0; row < length; row++) if (times[row] > last) last = times[row]
+/** Row of the latest of the times: not the time, since V8 allocates for a double that a loop carries until it optimises it. */
+function latest(times: Float64Array, length: number): number {
+  let last = 0
+  for (let row = 1; row < length; row++) if (times[row] > times[last]) last = row
   return last
 }

@@ -87,7 +87,7 @@ export class BioVecs {
 
   /** Entry `i` of the list: extends the last bvec, where that is from `mergeFrom` on and adjacent, or begins another. */
   private addPiece(list: PageList, i: number, store: PageStore, mergeFrom: number, mergeAcross: boolean): void {
-    const row = list.page[i]
+    const row = list.pageAt(i)
     const offset = list.offsetBytes[i]
     const length = list.lengthBytes[i]
     const frame = store.frameOf(row)
@@ -120,6 +120,10 @@ export class BioVecs {
   /** Entries 1 … end - 1, each a whole page: {@link addPiece} without what cannot happen there. */
   private addWholePages(list: PageList, end: number, store: PageStore, mergeAcross: boolean): void {
     if (end <= 1) return
+    if (list.isRun && store.areApart(list.firstPage, end)) {
+      this.addApart(list.firstPage, end)
+      return
+    }
     const { page } = this
     const rows = list.page
     let vec = this.length - 1
@@ -140,10 +144,19 @@ export class BioVecs {
     this.lengthBits |= PAGE_SIZE
   }
 
+  /** The pages that follow row `first`, up to `end` rows behind it: a bvec each, since each was allocated by itself. */
+  private addApart(first: number, end: number): void {
+    const { page, length } = this
+    for (let i = 1; i < end; i++) page[length + i - 1] = first + i
+    this.length = length + end - 1
+    // The frame behind the first page, where endFrame still is, is no page's either.
+    this.lengthBits |= PAGE_SIZE
+  }
+
   /** The list goes on inside the page with which the last bvec ends. */
   private continuesPage(list: PageList, store: PageStore): boolean {
     if (this.length === 0 || this.endOffset === 0) return false
-    return store.frameOf(list.page[0]) === this.endFrame && list.offsetBytes[0] === this.endOffset
+    return store.frameOf(list.pageAt(0)) === this.endFrame && list.offsetBytes[0] === this.endOffset
   }
 
   private dropDuplicate(hold: Hold, ledger: Ledger): Hold {
