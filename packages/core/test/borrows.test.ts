@@ -145,6 +145,6 @@ describe('a truncated file', () => {
     expect(again[2]).not.toBe(third)
     expect(report.refs).toMatchObject({ acquired: 6, released: 6, open: 0 })
     // The page cache's own reference is gone with the page.
-    expect([...[first, third, again[2]!]].map((page) => lane.pages.refcount[page!])).toEqual([1, 0, 1])
+    expect([...[first, third, again[2]!]].map((page) => lane.pages.refcountOf(page!))).toEqual([1, 0, 1])
   })
 })

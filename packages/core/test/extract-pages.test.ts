@@ -208,8 +208,8 @@ describe('get_pages2 of slab pages', () => {
     ['mainline', true],
   ])('%s: spared %s', (version, spares) => {
     const world = new World(version)
+    world.pages.pageOfFrame(0x501, PAGE_KINDS.indexOf('slab'))
     world.begin('bvec 500/0+2000 700/0+1000')
-    world.pages.kind[world.pages.pageOfFrame(0x501)] = PAGE_KINDS.indexOf('slab')
     expect(world.call(16, 'get-pages')).toBe('500-501 @0 =2000 >1:0')
     expect(world.list.sparesSlab).toBe(spares)
     const counts = () => [0x500, 0x501].map((frame) => world.refcount(world.pages.pageOfFrame(frame)))
@@ -285,6 +285,12 @@ describe('limits', () => {
   })
 })
 
+/** Calls of walk, through which everything goes then. */
+function watchedWalk({ spaces }: World) {
+  vi.spyOn(spaces, 'walkRun').mockReturnValue(-1)
+  return vi.spyOn(spaces, 'walk')
+}
+
 describe('what get_user_pages is asked for', () => {
   it.each<[PolicyName, boolean, boolean, number, number]>([
     ['extract', false, false, 0, FOLL_PIN | FOLL_WRITE],
@@ -302,7 +308,7 @@ describe('what get_user_pages is asked for', () => {
     for (const name of ['ubuf', 'iovec'] as const) {
       const world = new World()
       world.start(name, [[0x10000234, 0x2000]], undefined, write).nofault = nofault
-      const walk = vi.spyOn(world.spaces, 'walk')
+      const walk = watchedWalk(world)
       expect(world.extract(16, policy, HUGE, flags).bytes).toBe(0x2000)
       expect(walk.mock.calls.map((call) => call[5])).toEqual([foll])
     }
@@ -311,7 +317,7 @@ describe('what get_user_pages is asked for', () => {
   it('kernel memory is looked up with no flags, whatever the iterator says', () => {
     const world = new World()
     world.begin('kvec 80000000+2000').nofault = true
-    const walk = vi.spyOn(world.spaces, 'walk')
+    const walk = watchedWalk(world)
     world.extract(16, 'extract', HUGE, ITER_ALLOW_P2PDMA)
     expect(walk.mock.calls.map((call) => [call[0], call[5]])).toEqual([[KERNEL_MM, 0]])
   })

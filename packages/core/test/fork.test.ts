@@ -68,7 +68,7 @@ describe('fork while pages are taken, by policy (reference 4.4)', () => {
       world.take(PARENT, 0, 1, foll)
       await world.apply(FORK)
       const copy = world.row(CHILD, 0, FOLL_WRITE)
-      expect([copy === old, world.byte(copy), world.pages.exclusive[old!]]).toEqual([false, 3, 1])
+      expect([copy === old, world.byte(copy), Number(world.pages.isExclusive(old!))]).toEqual([false, 3, 1])
       expect([world.refcount(old!), world.refcount(copy)]).toEqual([1 + 1024, 1])
       expect(world.row(PARENT, 0, FOLL_WRITE)).toBe(old)
       // The page beside it is not pinned: both have it.
@@ -148,7 +148,7 @@ describe('who is copied for the child', () => {
     world.take(PARENT, 2, 1, FOLL_PIN)
     await world.apply(FORK)
     const copies = world.walk(CHILD, 0, 4, FOLL_WRITE) as number[]
-    expect(copies.map((row) => world.pages.order[row])).toEqual([0, 0, 0, 0])
+    expect(copies.map((row) => world.pages.orderOf(row))).toEqual([0, 0, 0, 0])
     expect(world.walk(PARENT, 0, 4, FOLL_WRITE)).toEqual(rows)
     expect([world.refcount(rows[0]!), world.pincount(rows[0]!)]).toEqual([4 + 1, 1])
   })
@@ -160,7 +160,7 @@ describe('who is copied for the child', () => {
     expect(world.refcount(row)).toBe(2)
     await world.apply(FORK)
     const copies = world.walk(CHILD, 0, 512) as number[]
-    expect(copies.every((copy) => world.pages.order[copy] === 0)).toBe(true)
+    expect(copies.every((copy) => world.pages.orderOf(copy) === 0)).toBe(true)
     expect([world.refcount(row), world.pincount(row)]).toEqual([512 + 1, 1])
     expect(world.row(PARENT, 0, FOLL_WRITE)).toBe(row)
   })
@@ -171,7 +171,7 @@ describe('who is copied for the child', () => {
     await world.apply(FORK, EXIT)
     // All references are the parent's own two: page 0 is its own again, page 1 was not asked for.
     world.take(PARENT, 0, 1, FOLL_PIN)
-    expect(rows.map((row) => world.pages.exclusive[row])).toEqual([1, 0])
+    expect(rows.map((row) => Number(world.pages.isExclusive(row)))).toEqual([1, 0])
     await world.apply(FORK)
     expect((world.walk(CHILD, 0, 2) as number[]).map((row, i) => row === rows[i])).toEqual([false, true])
   })
@@ -238,11 +238,11 @@ describe('a write after the fork', () => {
       const [a, b] = world.walk(PARENT, 0, 2) as number[]
       await world.apply(FORK)
       const own = world.row(PARENT, 0, FOLL_WRITE)
-      expect([own === a, world.refcount(a!), world.pages.exclusive[a!]]).toEqual([false, 1, 0])
+      expect([own === a, world.refcount(a!), Number(world.pages.isExclusive(a!))]).toEqual([false, 1, 0])
       // The child is alone with the old page.
-      expect([world.row(CHILD, 0, FOLL_WRITE), world.pages.exclusive[a!]]).toEqual([a, 1])
+      expect([world.row(CHILD, 0, FOLL_WRITE), Number(world.pages.isExclusive(a!))]).toEqual([a, 1])
       await world.apply(EXIT)
-      expect([world.row(PARENT, 1, FOLL_WRITE), world.pages.exclusive[b!]]).toEqual([b, 1])
+      expect([world.row(PARENT, 1, FOLL_WRITE), Number(world.pages.isExclusive(b!))]).toEqual([b, 1])
     }
   })
 
@@ -263,7 +263,7 @@ describe('a write after the fork', () => {
     await world.apply(FORK)
     expect(world.refcount(rows[0]!)).toBe(8)
     const own = world.row(PARENT, 1, FOLL_WRITE)
-    expect([world.pages.order[own], world.refcount(rows[0]!)]).toEqual([0, 7])
+    expect([world.pages.orderOf(own), world.refcount(rows[0]!)]).toEqual([0, 7])
     expect(world.walk(PARENT, 0, 4)).toEqual([rows[0], own, rows[2], rows[3]])
     expect(world.walk(CHILD, 0, 4)).toEqual(rows)
   })
@@ -305,11 +305,13 @@ describe('a write after the fork', () => {
       expect(world.refcount(a!)).toBe(2)
       const own = world.row(PARENT, 5, FOLL_WRITE)
       // 512 of the parent's pages less one, and the child's one entry.
-      expect([world.pages.order[own], world.refcount(a!)]).toEqual([0, 511 + 1])
+      expect([world.pages.orderOf(own), world.refcount(a!)]).toEqual([0, 511 + 1])
       await world.apply(EXIT)
       expect(world.refcount(b)).toBe(1)
       expect(world.row(PARENT, 600, FOLL_WRITE)).toBe(b + 88)
-      expect([world.pages.exclusive[b], world.pages.exclusive[b + 511], world.refcount(b)]).toEqual([1, 1, 1])
+      expect([Number(world.pages.isExclusive(b)), Number(world.pages.isExclusive(b + 511)), world.refcount(b)]).toEqual(
+        [1, 1, 1],
+      )
     }
   })
 })
@@ -322,7 +324,7 @@ describe('a pin after the fork', () => {
       world.bytes.bytesOf(old).fill(6)
       await world.apply(FORK)
       const own = world.row(PARENT, 0, FOLL_PIN)
-      expect([own === old, world.byte(own), world.pages.exclusive[own]]).toEqual([false, 6, 1])
+      expect([own === old, world.byte(own), Number(world.pages.isExclusive(own))]).toEqual([false, 6, 1])
       world.hold([own], true)
       expect(world.row(PARENT, 0, FOLL_PIN)).toBe(own)
       expect(world.row(PARENT, 0, FOLL_WRITE)).toBe(own)
@@ -354,7 +356,7 @@ describe('a pin after the fork', () => {
     await world.apply(FORK)
     for (const mm of [PARENT, CHILD]) {
       const rows = world.walk(mm, 7, 3, FOLL_PIN) as number[]
-      expect(rows.map((row) => world.pages.exclusive[row])).toEqual([1, 1, 1])
+      expect(rows.map((row) => Number(world.pages.isExclusive(row)))).toEqual([1, 1, 1])
     }
   })
 })

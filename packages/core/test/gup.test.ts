@@ -119,7 +119,7 @@ describe('folio_maybe_dma_pinned', () => {
     expect(folioMaybeDmaPinned(world.pages, row)).toBe(true)
     world.ledger.letGo(hold as Hold)
     expect(folioMaybeDmaPinned(world.pages, row)).toBe(false)
-    world.pages.refcount[row] = -5
+    world.pages.counts.add(row, -5 - world.pages.refcountOf(row))
     expect(folioMaybeDmaPinned(world.pages, row)).toBe(true)
   })
 
@@ -152,7 +152,7 @@ describe('the overflow guard', () => {
     const world = await worldOf(mapped('anon', 1))
     await world.apply({ ...mapped('thp', 1), segs: [[512, 512]] })
     for (const row of [world.row(MM, 0), world.row(MM, 600)]) {
-      world.pages.refcount[world.pages.head[row]!] = count
+      world.pages.counts.add(world.pages.headOf(row), count - world.pages.refcountOf(world.pages.headOf(row)))
       expect([world.hold([row], true), world.hold([row], false)]).toEqual([ENOMEM, ENOMEM])
       expect([world.refcount(row), world.pincount(row)]).toEqual([count, 0])
     }
@@ -161,7 +161,7 @@ describe('the overflow guard', () => {
   it('get_page does not ask', async () => {
     const world = await worldOf(mapped('anon', 1))
     const row = world.row(MM, 0)
-    world.pages.refcount[row] = -3
+    world.pages.counts.add(row, -3 - world.pages.refcountOf(row))
     world.ledger.getPage(row)
     expect(world.refcount(row)).toBe(-2)
   })
@@ -298,7 +298,7 @@ describe('a pin for long', () => {
         const cached = world.row(MM, 0, FOLL_PIN)
         const long = world.row(MM, 0, LONG)
         expect(long === cached).toBe(version === '6.1')
-        expect(world.pages.kind[long]).toBe(PAGE_KINDS.indexOf(version === '6.1' ? 'file' : 'anon'))
+        expect(world.pages.kindOf(long)).toBe(PAGE_KINDS.indexOf(version === '6.1' ? 'file' : 'anon'))
         expect(world.row(MM, 0, FOLL_GET)).toBe(long)
       }
     }
@@ -351,7 +351,7 @@ describe('copy-on-write', () => {
     const cached = world.row(MM, 0)
     world.bytes.bytesOf(cached).fill(7)
     const own = world.row(MM, 0, FOLL_WRITE)
-    expect([own === cached, world.byte(own), world.pages.exclusive[own]]).toEqual([false, 7, 1])
+    expect([own === cached, world.byte(own), Number(world.pages.isExclusive(own))]).toEqual([false, 7, 1])
     expect([world.refcount(cached), world.refcount(own)]).toEqual([1, 1])
     expect(world.row(MM, 0, FOLL_PIN)).toBe(own)
   })
@@ -360,9 +360,9 @@ describe('copy-on-write', () => {
     const world = await worldOf(mapped('anon', 4, ['untouched'], 2))
     expect(world.row(MM, 0)).toBe(ZERO_PAGE)
     const own = world.row(MM, 0, FOLL_WRITE)
-    expect([world.pages.order[own], world.byte(own), world.refcount(ZERO_PAGE)]).toEqual([0, 0, 1])
+    expect([world.pages.orderOf(own), world.byte(own), world.refcount(ZERO_PAGE)]).toEqual([0, 0, 1])
     // The other pages of the 16 KiB are small too: one of them is there already.
-    expect(world.pages.order[world.row(MM, 1, FOLL_WRITE)]).toBe(0)
+    expect(world.pages.orderOf(world.row(MM, 1, FOLL_WRITE))).toBe(0)
   })
 
   it('memory that nobody touched reads as zeroes once it is written; what was touched holds something', async () => {
@@ -399,7 +399,7 @@ describe('unpin_user_pages_dirty_lock', () => {
     const hold = world.take(MM, 1, 4, FOLL_PIN | FOLL_WRITE) as Hold
     expect(isPinned(hold)).toBe(true)
     expect(world.ledger.unpinDirty(hold as Pinned)).toBe(2)
-    expect([world.pages.dirty[a!], world.pages.dirty[b!]]).toEqual([1, 1])
+    expect([Number(world.pages.isDirty(a!)), Number(world.pages.isDirty(b!))]).toEqual([1, 1])
     expect(world.ledger.totals[2]).toBe(0)
     const again = world.take(MM, 0, 8, FOLL_PIN | FOLL_WRITE) as Pinned
     expect(world.ledger.unpinDirty(again)).toBe(0)
@@ -409,7 +409,7 @@ describe('unpin_user_pages_dirty_lock', () => {
     const world = await worldOf(mapped('file', 4))
     const rows = world.walk(MM, 0, 4) as number[]
     expect(world.ledger.unpinDirty(world.take(MM, 1, 2, FOLL_PIN | FOLL_WRITE) as Pinned)).toBe(2)
-    expect(rows.map((row) => world.pages.dirty[row])).toEqual([0, 1, 1, 0])
+    expect(rows.map((row) => Number(world.pages.isDirty(row)))).toEqual([0, 1, 1, 0])
   })
 
   it('of what was let go before dirties nothing, and is a violation', async () => {
@@ -417,7 +417,7 @@ describe('unpin_user_pages_dirty_lock', () => {
     const hold = world.take(MM, 0, 2, FOLL_PIN) as Pinned
     world.ledger.unpin(hold)
     expect(world.ledger.unpinDirty(hold)).toBe(0)
-    expect(world.pages.dirty[world.row(MM, 0)]).toBe(0)
+    expect(Number(world.pages.isDirty(world.row(MM, 0)))).toBe(0)
     expect(world.ledger.violations).toMatchObject([{ rule: 'double-release' }])
   })
 })

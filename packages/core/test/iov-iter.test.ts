@@ -542,7 +542,7 @@ describe('PIPE of 6.1', () => {
     const world = new World('6.1')
     world.memory.holdBytes()
     world.begin(EACH.pipe)
-    const pagesBefore = world.pages.length
+    const pagesBefore = world.pages.used
     run(world, steps!)
     expect([world.state(), world.buffers()]).toEqual([state, buffers])
     const linked = [...world.borrowed.counts.values()].filter((count) => count > 0)
@@ -556,7 +556,7 @@ describe('PIPE of 6.1', () => {
     const released = [...world.owned.counts.values()]
     expect(released.every((count) => count === -1)).toBe(true)
     const inRing = buffers!.split(' ').filter((buffer) => /^[\da-f]/.test(buffer)).length
-    expect(inRing + released.length).toBe(world.pages.length - pagesBefore - LINKED_PAGES)
+    expect(inRing + released.length).toBe(world.pages.used - pagesBefore - LINKED_PAGES)
   })
 
   it.each(

@@ -47,7 +47,7 @@ class RecordedPages extends PageStore {
   }
 
   /** The recorded frame of a row. A row without one takes `frame`, unless another row has that already: NaN then. */
-  frameOf(row: number, frame: number): number {
+  recordedFrameOf(row: number, frame: number): number {
     if (!this.recorded.has(row) && !this.rows.has(frame)) {
       this.recorded.set(row, frame)
       this.rows.set(frame, row)
@@ -56,14 +56,18 @@ class RecordedPages extends PageStore {
   }
 
   countsOf(row: number) {
-    const head = this.head[row]!
-    return { refcount: this.refcount[head]!, pincount: this.order[row]! > 0 ? this.pincount[head]! : null }
+    return { refcount: this.refcountOf(row), pincount: this.orderOf(row) > 0 ? this.pincountOf(row) : null }
   }
 }
 
 /** What the model asks get_user_pages for; `foll` are its own FOLL_* bits. */
 class WatchedSpaces extends AddressSpaces {
   request: { address: number; pages: number; foll: number } | null = null
+
+  /** Everything goes through {@link walk}. */
+  override walkRun(): number {
+    return -1
+  }
 
   override walk(...args: Parameters<AddressSpaces['walk']>): number {
     const [, addresses, index, offsetBytes, pages, foll] = args
@@ -138,7 +142,7 @@ class OperationModel {
       leftBytes: iter.countBytes,
       npages: rows.length,
       pages: rows.slice(0, LISTED_MAX).map((row, i) => ({
-        frame: memory.pages.frameOf(row, call.pages[i]?.frame ?? Number.NaN),
+        frame: memory.pages.recordedFrameOf(row, call.pages[i]?.frame ?? Number.NaN),
         ...memory.pages.countsOf(row),
       })),
     }
@@ -201,8 +205,9 @@ const endsRequest: Caller = (model, now) => {
  * @kernel net/core/datagram.c: zerocopy_fill_skb_from_iter (6.1: __zerocopy_sg_from_iter)
  */
 const joinsFragments: Caller = (model, now) => {
-  const { head } = model.memory.pages
-  for (let i = 1; i < now.rows.length && head[now.rows[i]!] === head[now.rows[i - 1]!]; i++) model.dropFirst(now.hold)
+  const { pages } = model.memory
+  for (let i = 1; i < now.rows.length && pages.headOf(now.rows[i]!) === pages.headOf(now.rows[i - 1]!); i++)
+    model.dropFirst(now.hold)
 }
 
 type Callers = Readonly<Record<string, Caller>>

@@ -52,7 +52,8 @@ class Fixture {
   /** Refcount and pincount of all pages, as they would be with nothing held. */
   counts(): string {
     const { pages } = this.world
-    return `${pages.refcount.subarray(0, pages.length).join()} ${pages.pincount.subarray(0, pages.length).join()}`
+    const rows = Array.from({ length: pages.length }, (_, row) => row)
+    return rows.map((row) => `${pages.refcountOf(row)} ${pages.pincountOf(row)}`).join()
   }
 
   open(): number[] {
@@ -185,7 +186,7 @@ describe('out of user memory', () => {
     const { world, into } = fixture
     const [first] = world.rowsOf(0x20000, 1)
     const [second] = world.rowsOf(0x30000, 1)
-    world.pages.refcount[second!] = -1
+    world.pages.counts.add(second!, -1 - world.pages.refcountOf(second!))
     expect([fixture.extract(), world.state(), into.hold]).toEqual([ENOMEM, '1:0/8', HOLD_NONE])
     expect([world.refcount(first!), world.refcount(second!), fixture.open()]).toEqual([1, -1, [0, 0]])
   })

@@ -100,11 +100,11 @@ class Fixture {
   /** A range goes into the bvec before it where that ended with its page and the next frame follows. @kernel iov_kunit_load_bvec */
   loadBvec(direction: Direction): number {
     const table = new SegmentTable()
-    const { frame } = this.world.pages
+    const { pages } = this.world
     let canMerge = -1
     for (const { page, from, to } of BVEC_RANGES) {
       expect([page < PAGES, from >= 0, to >= from, to <= P]).toEqual([true, true, true, true])
-      const at = frame[this.rows[page]!]!
+      const at = pages.frameOf(this.rows[page]!)
       if (from === 0 && to > 0 && at === canMerge) table.lengthBytes[table.length - 1]! += to
       else table.push(at, from, to - from)
       canMerge = to === P ? at + 1 : -1

@@ -32,7 +32,7 @@ function pin(world: World, first: number, pages: number, policy: 'extract' | 'ge
 
 /** How often each page is pinned. */
 function pins(world: World, rows: readonly number[]): number[] {
-  return rows.map((row) => (world.pages.order[row] === 0 ? (world.refcount(row) - 1) / 1024 : world.pincount(row)))
+  return rows.map((row) => (world.pages.orderOf(row) === 0 ? (world.refcount(row) - 1) / 1024 : world.pincount(row)))
 }
 
 describe('split', () => {

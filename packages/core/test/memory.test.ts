@@ -26,15 +26,15 @@ describe('page tables', () => {
       for (const region of regions) {
         const leaf = tables.leafOf(mapping, region)
         leaves.set(`${mapping} ${region}`, leaf)
-        tables.entries[leaf + (mapping % LEAF_PAGES)] = mapping + 1
+        tables.setEntry(mapping, region * LEAF_PAGES + (mapping % LEAF_PAGES), mapping + 1)
       }
     }
     expect(new Set(leaves.values()).size).toBe(300 * PLACES.length)
     for (const [key, leaf] of leaves) {
       const [mapping, region] = key.split(' ').map(Number)
       expect(tables.leafOf(mapping!, region!)).toBe(leaf)
-      expect(tables.entries[leaf + (mapping! % LEAF_PAGES)]).toBe(mapping! + 1)
-      expect(tables.entries[leaf + ((mapping! + 1) % LEAF_PAGES)]).toBe(0)
+      expect(tables.entryIn(leaf, mapping! % LEAF_PAGES)).toBe(mapping! + 1)
+      expect(tables.entryIn(leaf, (mapping! + 1) % LEAF_PAGES)).toBe(0)
     }
   })
 
@@ -139,8 +139,8 @@ describe('address spaces', () => {
     const world = new World()
     world.map(102, 118, 2)
     const rows = world.rowsOf(102, 16)
-    expect(rows.map((row) => world.pages.order[row])).toEqual([0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0])
-    expect(new Set(rows.map((row) => world.pages.head[row])).size).toBe(2 + 3 + 2)
+    expect(rows.map((row) => world.pages.orderOf(row))).toEqual([0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0])
+    expect(new Set(rows.map((row) => world.pages.headOf(row))).size).toBe(2 + 3 + 2)
   })
 
   it('a private file mapping: a write gets a copy, a read the page itself', () => {
@@ -150,7 +150,7 @@ describe('address spaces', () => {
     const out = new Int32Array(1)
     world.spaces.walkPages(0, 101, 1, FOLL_WRITE, out)
     expect(shared).not.toContain(out[0])
-    expect(world.pages.kind[out[0]!]).toBe(PAGE_KINDS.indexOf('anon'))
+    expect(world.pages.kindOf(out[0]!)).toBe(PAGE_KINDS.indexOf('anon'))
     expect(world.rowsOf(100, 4)).toEqual([shared[0], out[0], shared[2], shared[3]])
   })
 
@@ -171,7 +171,7 @@ describe('pages by frame number', () => {
     const rows = frames.map((frame) => pages.pageOfFrame(frame))
     expect(new Set(rows).size).toBe(5000)
     expect(frames.map((frame) => pages.pageOfFrame(frame))).toEqual(rows)
-    expect(rows.every((row, i) => pages.frame[row] === frames[i] && pages.head[row] === row)).toBe(true)
+    expect(rows.every((row, i) => pages.frameOf(row) === frames[i] && pages.headOf(row) === row)).toBe(true)
     expect(pages.pageOfFrame(0x7fffffff)).not.toBe(pages.pageOfFrame(0))
   })
 
@@ -179,6 +179,6 @@ describe('pages by frame number', () => {
     const { pages } = new World()
     const first = pages.allocateFolio(2, 0)
     const second = pages.allocateFolio(0, 0)
-    expect(pages.frame[second]! - pages.frame[first + 3]!).toBeGreaterThan(1)
+    expect(pages.frameOf(second) - pages.frameOf(first + 3)).toBeGreaterThan(1)
   })
 })

@@ -556,7 +556,7 @@ describe('extract_iter_to_sg from user memory', () => {
     expect([b.table.nents, b.pins]).toEqual([4, [4, 0]])
     expect(b.build(4 * P, 12)).toBe(EFAULT)
     expect([b.table.nents, b.pins]).toEqual([2, [6, 4]])
-    expect(b.rows(BASE, 6).map((row) => (b.memory.pages.refcount[row]! - 1) / 1024)).toEqual([1, 1, 0, 0, 0, 0])
+    expect(b.rows(BASE, 6).map((row) => (b.memory.pages.refcountOf(row) - 1) / 1024)).toEqual([1, 1, 0, 0, 0, 0])
     b.toSg.letGo(b.table)
     expect(b.pins).toEqual([6, 6])
   })
@@ -683,7 +683,7 @@ describe('extract_iter_to_sg from kernel memory', () => {
 
   /** Entries with frame numbers in the place of rows. */
   const frames = (b: Building) =>
-    b.entries().map(([page, offset, length]) => [b.memory.pages.frame[page!]!, offset, length])
+    b.entries().map(([page, offset, length]) => [b.memory.pages.frameOf(page!), offset, length])
 
   it('S6: an entry a bvec, nothing taken', () => {
     const b = new Building()

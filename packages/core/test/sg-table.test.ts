@@ -217,7 +217,7 @@ class Appending {
     const { lists, pages } = this
     const out: number[][] = []
     for (let sg = sgl; out.length < nents; sg = lists.next(sg)) {
-      out.push([pages.frame[lists.page[sg]!]!, lists.offsetBytes[sg]!, lists.lengthBytes[sg]!])
+      out.push([pages.frameOf(lists.page[sg]!), lists.offsetBytes[sg]!, lists.lengthBytes[sg]!])
     }
     return out
   }
@@ -336,8 +336,7 @@ describe('sg_alloc_append_table_from_pages', () => {
     (version, nents) => {
       for (const calls of [1, 3]) {
         const a = new Appending(version)
-        const device = a.pages.pageOfFrame(2)
-        a.pages.kind[device] = PAGE_KINDS.indexOf('device')
+        a.pages.pageOfFrame(2, PAGE_KINDS.indexOf('device'))
         if (calls === 1) expect(a.add([1, 2, 3])).toBe(0)
         else expect([a.add([1], 2), a.add([2], 1), a.add([3])]).toEqual([0, 0, 0])
         expect(a.append.sgt.nents).toBe(nents)

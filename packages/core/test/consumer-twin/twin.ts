@@ -11,8 +11,9 @@ export async function fast(definition: ConsumerDefinition, rows: readonly Row[],
     quirks: Object.entries(setup.quirks).map(([name, on]) => ({ name, on })),
   })
   const { operations, errors, bytes, pins, refs, bare, data, entries, allocations, dma, avoided } = report
-  const { refcount, length } = lane.pages
-  const counts = Array.from({ length }, (_, row) => refcount[row]!).filter((count) => count > 1)
+  const { length } = lane.pages
+  const heads = Array.from({ length }, (_, row) => row).filter((row) => lane.pages.headOf(row) === row)
+  const counts = heads.map((head) => lane.pages.refcountOf(head)).filter((count) => count > 1)
   return {
     results,
     operations,

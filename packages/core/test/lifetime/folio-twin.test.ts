@@ -79,7 +79,7 @@ class FolioTwins {
     const { folios } = world
     const flags = folios.flagsOf(page)
     const has = (flag: number) => (flags & flag) !== 0
-    const head = world.gup.pages.head[page]!
+    const head = world.gup.pages.headOf(page)
     return [
       world.state(page),
       ...[FOLIO_LOCKED, FOLIO_WRITEBACK, FOLIO_PROTECTED, FOLIO_NOTIFIED, FOLIO_DETACHED, FOLIO_GONE, FOLIO_SHARED].map(

@@ -73,7 +73,7 @@ describe('a trace replayed in parts', () => {
         policies: [lane.policy],
         kernel: lane.kernel,
         consumers: [lane.consumer],
-        consumerOptions: { bio: { 'bvec-limit': lane.bvecLimit } },
+        consumerOptions: lane.bvecLimit === undefined ? {} : { bio: { 'bvec-limit': lane.bvecLimit } },
       }
       await checkCuts([map, io, { ...io, op: 'read' }, { ...io, ts: 9000 }], options, { filesystem, attributes })
     }

@@ -67,8 +67,3 @@ export async function bothWays(trace: TraceReader, ways: readonly ReplayOptions[
   const sum = (at: 0 | 1) => counting.reduce((all, pair) => all + pair[at].submitted, 0)
   return { all: sum(1), done: sum(0), report: reports[0]! }
 }
-
-/** Names of the consumers of `registry` that say under some kernel version and with some option that operations repeat. */
-export function everyName(registry: Registry): string[] {
-  return registry.consumers().map(({ definition }) => definition.name)
-}

@@ -1,10 +1,10 @@
 import { COLUMN_EVENT } from '../../src/trace/columns.ts'
-import { EVENT_IO, OpBatch } from '../../src/trace/op-batch.ts'
+import { EVENT_IO, NONE, OpBatch } from '../../src/trace/op-batch.ts'
 import type { TraceReader } from '../../src/trace/trace-reader.ts'
 
 /**
  * What is repeated of a trace: every row; after the first time only operations; or operations alone, as if the trace had
- * no column `event`.
+ * no column `event`, no `id` and no counts of a kernel: every recorded row has these, and then no two are alike.
  */
 export type Repeated = 'rows' | 'operations' | 'operations-alone'
 
@@ -13,6 +13,10 @@ export async function repeatedTrace(trace: TraceReader, times: number, what: Rep
   const whole: OpBatch[] = []
   for await (const batch of trace.batches()) whole.push(copyOf(batch, false))
   const operations = what === 'rows' ? whole : whole.map((batch) => copyOf(batch, true))
+  if (what === 'operations-alone') {
+    for (const { id, pinsAcquired, pinsReleased } of operations)
+      for (const column of [id, pinsAcquired, pinsReleased]) column.fill(NONE)
+  }
   const first = what === 'operations-alone' ? operations : whole
   const rows = Math.max(0, ...whole.map(({ firstRow, length }) => firstRow + length))
   const spanNs = 1 + Math.max(0, ...whole.flatMap(({ tsNs, length }) => [...tsNs.subarray(0, length)]))

@@ -55,8 +55,8 @@ const PAGES_MAX = 0x7fffffff
  *   6.1: fs/smb/client/file.c: cifs_write_from_iter, cifs_send_async_read
  */
 export class Smb3Transform implements Consumer {
-  /** Holds because each message has a request and buffers of its own, which nobody counts in flight. */
-  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0 }
+  /** Holds because each message has a request and buffers of its own, sized by bytes or by pages, which nobody counts in flight. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 1 }
   private readonly toSg: IterToSg
   private readonly buffers: FolioBuffers
   private readonly arrays = new PageArrays()

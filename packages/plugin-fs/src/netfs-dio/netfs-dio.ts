@@ -59,8 +59,8 @@ import { SubrequestCuts } from './subrequest-cuts.ts'
  *   fs/open.c: do_dentry_open (FMODE_CAN_ODIRECT). 6.18: taken as 7.3.
  */
 export class NetfsDio implements Consumer {
-  /** Holds because a request has its bvecs and subrequests to itself, cut by bytes and segments, not by position. */
-  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0 }
+  /** Holds because a request has its bvecs, one a page, and subrequests to itself; only a limit of segments looks where they begin. */
+  readonly operationShape: OperationShape
   private readonly counts = new Float64Array(NETFS_DIO_COUNTERS.length)
   private readonly requests = new RequestTable()
   private readonly isMissing: boolean
@@ -77,6 +77,7 @@ export class NetfsDio implements Consumer {
   constructor({ kernel, ledger, memory, options, traits }: ConsumerEnvironment) {
     const { counts, requests } = this
     this.isMissing = kernel === '6.1'
+    this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: options['max-segs'] === 0 ? 1 : 0 }
     this.sizes = netfsSizes(kernel)
     this.bvecs = new UserBvecs(ledger)
     this.rolling = new RollingBuffer(counts, requests, this.sizes.folioQueue)

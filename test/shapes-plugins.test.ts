@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import type { Registry } from '../packages/core/src/consumer/registry.ts'
+import { POLICY_NAMES } from '../packages/core/src/extract/policy.ts'
+import { KERNEL_VERSIONS } from '../packages/core/src/kernel/version.ts'
+import type { ConsumerOptionValues, ReplayOptions } from '../packages/core/src/replay/replay-options.ts'
+import { openTrace } from '../packages/core/src/trace/open-trace.ts'
+import { bothWays } from '../packages/core/test/support/both-ways.ts'
+import { repeatedTrace } from '../packages/core/test/support/repeated-trace.ts'
+import { PLAIN_OPTIONS } from '../packages/core/test/support/replay-rows.ts'
+import { type ShapeWorld, shapeCase } from '../packages/core/test/support/shape-case.ts'
+import { openRecorded, traceNames } from '../packages/core/test/support/traces.ts'
+import { allConsumers } from './all-consumers.ts'
+
+/** Plugins see the built core, and the replay here is its source: the same contract, in two copies. */
+const everyConsumer = async () => (await allConsumers()) as unknown as Registry
+
+/** Consumers of plugins that declare `operationShape`, and options under which they do: each set is a way of its own. */
+const DECLARED: Readonly<Record<string, readonly Readonly<Record<string, number>>[]>> = {
+  checksum: [{}],
+  fuse: [
+    { async: 0 },
+    { side: 1 },
+    { async: 0, 'max-pages': 8, 'max-write': 16384, 'virtio-fs': 1 },
+    { async: 0, 'max-read': 8192 },
+  ],
+  loop: [{}, { 'direct-io': 1 }, { 'bio-vecs': 16 }],
+  'netfs-dio': [{}, { rsize: 65536, wsize: 16384 }, { 'max-segs': 4 }, { 'answer-bytes': 4096, renegotiates: 1 }],
+  'proc-mem': [{}, { force: 0 }],
+  'skcipher-walk': [{}, { 'in-place': 0 }, { 'in-place': 0, 'dst-offset': 100, alignmask: 15 }, { 'walk-size': 512 }],
+  'smb3-transform': [{}],
+}
+const WORLDS: readonly ShapeWorld[] = [
+  { hasEvents: false, isHeld: false, consumers: [], operations: 300 },
+  { hasEvents: false, isHeld: true, consumers: [], operations: 300, flags: ['more', 'zerocopy', 'splice'] },
+  { hasEvents: true, isHeld: true, consumers: [], operations: 300 },
+]
+const SEEDS = 4
+
+const names = Object.keys(DECLARED)
+const optionsOf = (name: string): ConsumerOptionValues[] => DECLARED[name]!.map((values) => ({ [name]: values }))
+
+describe('operations of plugins that are counted instead of done', () => {
+  it('give the same report on every trace, six times over', async () => {
+    const registry = await everyConsumer()
+    const consumerOptions = Object.assign({}, ...names.map((name) => optionsOf(name)[0]))
+    for (const [n, trace] of traceNames().entries()) {
+      // Each trace under one version and two policies: with all of them it takes minutes. The random traces have all.
+      const way = wayOf(registry, '', KERNEL_VERSIONS[n % KERNEL_VERSIONS.length]!, consumerOptions)
+      const repeated = await repeatedTrace(await openRecorded(trace), 6, 'operations-alone')
+      const policies = n % 8 < 4 ? POLICY_NAMES.slice(0, 2) : POLICY_NAMES.slice(2)
+      await bothWays(repeated, [{ ...way, policies, consumers: names }], trace)
+    }
+  })
+
+  it.each(names)('%s: give the same report on random traces of few shapes', async (name) => {
+    const registry = await everyConsumer()
+    let all = 0
+    let done = 0
+    for (const [n, world] of WORLDS.entries()) {
+      for (let seed = 0; seed < SEEDS; seed++) {
+        const one = shapeCase(1000 * (n + 1) + seed, world)
+        const ways = optionsOf(name).map((options) => wayOf(registry, name, one.kernel, options, one.inFlight))
+        const both = await bothWays(await traceOfText(one.text), ways, `${name}, world ${n}, seed ${seed}`)
+        all += both.all
+        done += both.done
+      }
+    }
+    expect(done).toBeLessThan(all * 0.8)
+  })
+
+  it('are those of the consumers named here, under the options named here', async () => {
+    const registry = await everyConsumer()
+    const declaring: string[] = []
+    for (const { definition, packageName } of registry.consumers()) {
+      if (packageName === '@pinscope/core') continue
+      const one = shapeCase(1, WORLDS[0]!)
+      const consumerOptions = optionsOf(definition.name in DECLARED ? definition.name : 'checksum')[0]!
+      const way = wayOf(registry, definition.name, one.kernel, consumerOptions)
+      const both = await bothWays(await traceOfText(one.text), [way], definition.name)
+      if (both.done < both.all) declaring.push(definition.name)
+    }
+    expect(declaring.sort()).toEqual(names)
+  })
+})
+
+function wayOf(
+  registry: Registry,
+  name: string,
+  kernel: string,
+  consumerOptions: ConsumerOptionValues,
+  inFlight = false,
+): ReplayOptions {
+  return { ...PLAIN_OPTIONS, registry, kernel, policies: POLICY_NAMES, consumers: [name], consumerOptions, inFlight }
+}
+
+async function* inOnePiece(text: string): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(text)
+}
+
+const traceOfText = (text: string) => openTrace(inOnePiece(text), 't.csv')
