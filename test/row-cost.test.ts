@@ -12,7 +12,7 @@ const WORKLOADS = ['null', 'bio', 'held', 'folio', 'csv', 'arrow', 'read-csv', '
 const run = promisify(execFile)
 
 describe('no garbage collection while 200,000 operations are read and replayed', () => {
-  const RUNS = 3
+  const RUNS = 4
 
   interface Outcome {
     readonly collections: number

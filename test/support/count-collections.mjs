@@ -7,7 +7,7 @@ import { standardWork } from './standard-work.mjs'
 /** The reader and the lane grow their tables at first. */
 const FIRST = 100_000
 const MEASURED = 200_000
-const SETTLE_MS = 250
+const SETTLE_MS = 600
 
 const [name, work] = process.argv.slice(2)
 const { run } = await standardWork(name, FIRST + MEASURED + 20_000)

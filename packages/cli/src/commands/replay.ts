@@ -42,7 +42,7 @@ export default class Replay extends Command {
       helpValue: 'N',
       summary: 'Threads to replay a long trace in, 1 by default; auto: as many as there are cores, at most 8.',
       description:
-        "The report is the same, to the byte. A trace is cut into parts where no row depends on another: plain files in pinscope's own format, text or Arrow, of 50 MB or more, with operations on user memory that complete as they are submitted, and `map` rows only at the beginning; consumers that keep nothing from one operation to the next (null, bio). Anything else, and --verify-data and --faults, takes one thread whatever N is.",
+        "The report is the same, to the byte. A trace is cut into parts where no row depends on another: plain files in pinscope's own format, text or Arrow, of 42 MB or more, with operations on user memory that complete as they are submitted, and `map` rows only at the beginning; consumers that keep nothing from one operation to the next (null, bio, buffered and others). Anything else, and --verify-data and --faults, takes one thread whatever N is.",
     }),
     'fail-on': Flags.string({
       default: 'leak,violation',

@@ -41,10 +41,13 @@ export class RangeSource implements ByteSource, AsyncIterator<Uint8Array> {
     for (;;) {
       const range = this.ranges[0] ?? (await this.further())
       if (range === undefined) return this.end()
-      const bytes = this.read(target.subarray(0, range.to - this.at))
+      let bytes = this.read(target.subarray(0, range.to - this.at))
+      if (this.at < range.to && bytes > 0) return bytes
+      this.pass()
+      // Not the few bytes of a head alone: how a trace is read depends on how much of it comes at first.
+      const next = this.ranges[0]
+      if (next !== undefined) bytes += this.read(target.subarray(bytes, bytes + next.to - this.at))
       if (bytes > 0) return bytes
-      this.ranges.shift()
-      this.at = this.ranges[0]?.from ?? 0
     }
   }
 
@@ -57,6 +60,11 @@ export class RangeSource implements ByteSource, AsyncIterator<Uint8Array> {
   async return(): Promise<IteratorResult<Uint8Array>> {
     this.end()
     return { done: true, value: undefined }
+  }
+
+  private pass(): void {
+    this.ranges.shift()
+    this.at = this.ranges[0]?.from ?? 0
   }
 
   private async further(): Promise<ByteRange | undefined> {

@@ -7,12 +7,13 @@ import { IN_FLIGHT_MAX } from './in-flight.ts'
  * shapes. All that their completion does is to let pins go.
  */
 export class HeldShapes {
-  private length = 0
-  private first = 0
-  private shape = new Int32Array(256)
+  /** The columns have a power of two elements: operation 0 is at `first`, and the ring goes on at their begin. */
+  length = 0
+  first = 0
+  shape = new Int32Array(256)
   /** Number of the operation, and when it completes, ns. */
-  private number = new Float64Array(256)
-  private endNs = new Float64Array(256)
+  number = new Float64Array(256)
+  endNs = new Float64Array(256)
 
   /** An operation that completes at `times[index]` ns completes after all that are here. */
   isLast(times: Float64Array, index: number): boolean {
@@ -46,6 +47,17 @@ export class HeldShapes {
     this.first = (first + 1) & (this.endNs.length - 1)
     this.length--
     return this.shape[first]
+  }
+
+  /**
+   * The ring begins at `first` from now on, with `length` operations: others were taken out, or put behind the last. Notes when the
+   * last of those completed, where that is later than `lastNs[0]`.
+   */
+  passTo(first: number, length: number, lastNs: Float64Array): void {
+    const before = (first - 1) & (this.endNs.length - 1)
+    if (first !== this.first && this.endNs[before] > lastNs[0]) lastNs[0] = this.endNs[before]
+    this.first = first
+    this.length = length
   }
 
   private grow(): void {

@@ -146,7 +146,7 @@ export class Lane {
   completeDue(times: Float64Array, index: number): void {
     const { order } = this.inFlight
     for (let slot = order.due(times, index); slot !== 0; slot = order.due(times, index)) this.completeSlot(slot)
-    this.shapes?.completeHeld(times, index)
+    this.shapes?.counter.completeHeld(times, index)
   }
 
   /** The trace is over: what has a completion gets it; what has none is a leak, or cut off. */
@@ -234,10 +234,10 @@ export class Lane {
     const { totals } = ledger
     const { completionNs } = inFlight.order
     const shape = inFlight.shape[slot]
-    shapes?.completeHeldBefore(slot)
+    shapes?.counter.completeHeldBefore(slot)
     if (completionNs[slot] > this.lastNs[0]) this.lastNs[0] = completionNs[slot]
     if (shape > 0) {
-      shapes?.complete(shape - 1)
+      shapes?.counter.complete(shape - 1)
       inFlight.give(slot)
       return
     }

@@ -1,15 +1,14 @@
 import { type OperationShape, SHAPE_PAGES_MAX } from '../consumer/consumer.ts'
-import { PINS_OPEN, PINS_PEAK } from '../ledger/totals.ts'
 import { COLUMN_EVENT } from '../trace/columns.ts'
-import { EVENT_IO, type OpBatch } from '../trace/op-batch.ts'
+import { BATCH_ROWS_MAX, EVENT_IO, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE } from '../units.ts'
-import { HeldShapes } from './held-shapes.ts'
 import type { Lane } from './lane.ts'
 import { LaneFigures, LEVEL_PINS, LEVEL_REFS, LEVELS } from './lane-figures.ts'
 import { HAS_END, ONE_MORE, PHASE_SHIFT, type PlainRows } from './plain-rows.ts'
 import { orderOfClass, SettledPages } from './settled-pages.ts'
+import { ShapeCounter } from './shape-counter.ts'
 import { ShapeMeasure } from './shape-measure.ts'
-import { hashOf, MOVES_OTHERS, PARKS, Shapes, SLOT_MASK } from './shapes.ts'
+import { hashOf, PARKS, Shapes, SLOT_MASK } from './shapes.ts'
 
 // key 2: place in the page, or whether it is aligned, 0-11; whether the position is, 12; the class of the pages from 13 on.
 const POSITION_OFF = 1 << 12
@@ -34,7 +33,9 @@ export class ShapeMemo {
   /** What was counted only of the consumer's own counters. */
   private readonly counters: Float64Array
   private readonly measure: ShapeMeasure
-  private readonly held = new HeldShapes()
+  readonly counter: ShapeCounter
+  /** Of rows of the batch at work. */
+  private readonly shapeOf = new Int32Array(BATCH_ROWS_MAX)
   /** The row that {@link run} stopped at: its keys, the first one 0 where it has none. */
   private key1 = 0
   private key2 = 0
@@ -55,6 +56,7 @@ export class ShapeMemo {
     this.shapes = new Shapes(this.figures)
     this.counters = new Float64Array(this.figures.counters.length)
     this.measure = new ShapeMeasure(lane, this.figures)
+    this.counter = new ShapeCounter(lane, this.figures, this.shapes)
   }
 
   /**
@@ -62,29 +64,40 @@ export class ShapeMemo {
    * be done in full, with what is due before it complete; or `end`. `number`: of the operation before.
    */
   run(batch: OpBatch, rows: PlainRows, from: number, end: number, number: number): number {
+    const { tsNs } = batch
+    const { lane } = this
+    let row = from
+    for (;;) {
+      const first = row
+      row = this.recognise(batch, rows, first, end)
+      if (row > first) {
+        this.counter.count(batch, this.shapeOf, first, row, number + first - from)
+        lane.lastNs[0] = Math.max(lane.lastNs[0], tsNs[row - 1])
+      }
+      if (row === end) return row
+      const isDue = tsNs[row] >= lane.inFlight.order.nextNs[0]
+      lane.completeDue(tsNs, row)
+      if (!isDue) return row
+    }
+  }
+
+  /**
+   * Finds the shapes of rows of [from, end), into {@link shapeOf}. Returns the first row whose shape is not known, or before
+   * which an operation completes that was done in full; or `end`.
+   */
+  private recognise(batch: OpBatch, rows: PlainRows, from: number, end: number): number {
     const { tsNs, mm, direction, offsetBytes, segmentFirst } = batch
     const { addressBytes, lengthBytes } = batch.segments
-    const { lane, settled, shapes, held, positionMask, placeMask, isPlaceWhole } = this
+    const { lane, settled, shapes, shapeOf, positionMask, placeMask, isPlaceWhole } = this
     const { key } = rows
-    const { table, count, pinsRise, kind } = shapes
-    const { nextNs } = lane.inFlight.order
-    const { totals } = lane.ledger
-    // Pins that may still be taken before there are more than ever.
-    let headroom = totals[PINS_PEAK] - totals[PINS_OPEN]
+    const { table } = shapes
+    const dueNs = lane.inFlight.order.nextNs[0]
     let { plainMm, plainFirst, plainEnd, plainClass } = settled
-    let row = from
     this.key1 = 0
     this.isNew = false
-    for (; row < end; row++) {
-      if (tsNs[row] >= nextNs[0]) {
-        lane.completeDue(tsNs, row)
-        headroom = totals[PINS_PEAK] - totals[PINS_OPEN]
-      } else if (held.isDue(tsNs, row)) {
-        this.completeHeld(tsNs, row)
-        headroom = totals[PINS_PEAK] - totals[PINS_OPEN]
-      }
+    for (let row = from; row < end; row++) {
       let key3 = key[row]
-      if (key3 < 0) break
+      if (key3 < 0 || tsNs[row] >= dueNs) return row
       const segment = segmentFirst[row]
       const bytes = lengthBytes[segment] | 0
       const address = addressBytes[segment]
@@ -109,16 +122,11 @@ export class ShapeMemo {
       const at = table[slot + 3] - 1
       if (at < 0 || found === 0) {
         this.stop(key1, key2, key3, found !== 0, table[slot] === 0)
-        break
+        return row
       }
-      count[at]++
-      if (pinsRise[at] > headroom || kind[at] !== 0) {
-        this.move(at, batch, row, number + row - from + 1)
-        headroom = totals[PINS_PEAK] - totals[PINS_OPEN]
-      }
+      shapeOf[row] = at
     }
-    if (row > from) lane.lastNs[0] = Math.max(lane.lastNs[0], tsNs[row - 1])
-    return row
+    return end
   }
 
   /** The row that {@link run} stopped at is about to be done. */
@@ -159,30 +167,6 @@ export class ShapeMemo {
     if (!keepsPages && !measure.sawViolation) shapes.makeReady(shape)
   }
 
-  /** An operation that was only counted completes. */
-  complete(shape: number): void {
-    const { shapes } = this
-    const { totals } = this.lane.ledger
-    const top = totals[PINS_OPEN] + shapes.pinsRiseAtEnd[shape]
-    if (top > totals[PINS_PEAK]) totals[PINS_PEAK] = top
-    totals[PINS_OPEN] += shapes.pinsOpenAtEnd[shape]
-    if ((shapes.kind[shape] & MOVES_OTHERS) !== 0)
-      this.figures.moveOthers(shapes.riseAtEnd, shapes.openAtEnd, shape * LEVELS)
-  }
-
-  /** Completes what was only counted and is due by `times[index]` ns. */
-  completeHeld(times: Float64Array, index: number): void {
-    const { held, lane } = this
-    while (held.isDue(times, index)) this.complete(held.shift(lane.lastNs))
-  }
-
-  /** Completes what was only counted and completes before the operation in flight in `slot`. */
-  completeHeldBefore(slot: number): void {
-    const { held, lane } = this
-    const { order, number } = lane.inFlight
-    while (held.isBefore(order.completionNs, number, slot)) this.complete(held.shift(lane.lastNs))
-  }
-
   /** The trace is over: every sum of the lane gets what was counted only. */
   addUp(): void {
     this.shapes.addUp(this.counters)
@@ -199,26 +183,6 @@ export class ShapeMemo {
     this.key3 = key3
     this.isSettled = isSettled
     this.isNew = isSettled && isNew
-  }
-
-  /** Levels move as the shape has it; the operation is in flight, where it is one that waits for its completion. */
-  private move(shape: number, { endNs }: OpBatch, row: number, number: number): void {
-    const { shapes, lane, figures } = this
-    const { inFlight } = lane
-    const { totals } = lane.ledger
-    const top = totals[PINS_OPEN] + shapes.pinsRise[shape]
-    if (top > totals[PINS_PEAK]) totals[PINS_PEAK] = top
-    if ((shapes.kind[shape] & MOVES_OTHERS) !== 0) figures.moveOthers(shapes.rise, shapes.open, shape * LEVELS)
-    if ((shapes.kind[shape] & PARKS) === 0) return
-    totals[PINS_OPEN] += shapes.pinsOpen[shape]
-    if (shapes.kind[shape] === PARKS && this.held.isLast(endNs, row)) {
-      this.held.push(shape, number, endNs, row)
-      return
-    }
-    const slot = inFlight.take()
-    inFlight.number[slot] = number
-    inFlight.shape[slot] = shape + 1
-    inFlight.order.schedule(slot, inFlight.number, endNs, row)
   }
 
   private learn(): void {
