@@ -1,6 +1,7 @@
 // The limit that a replay is measured against: the least that a program must do with a trace on one core.
 //
-//   gcc -O3 -march=native -o loop loop.c           with -DPLAIN: plain loops over 4-byte counts, as gcc vectorises them
+//   gcc -O3 -DPLAIN -o loop-plain loop.c           plain loops over 4-byte counts, as gcc makes them for any x86-64
+//   gcc -O3 -march=native -o loop loop.c           the fastest loop found, for this very processor
 //   loop csv page|page8|folio|scan FILE.csv          the native trace, columns ts,op,offset,segs, over mmap
 //   loop bin page|page8|folio|scan|qd|qd8 FILE.bin [IN_FLIGHT]   records of 32 bytes; IN_FLIGHT is 64, or a lower power of two
 //

@@ -29,7 +29,7 @@ const { values } = parseArgs({
   },
 })
 if (values.traces === undefined) {
-  process.stderr.write('usage: run.mjs --traces FOLDER [--only csv,arrow,…] (see the head of bench/peers/run.mjs)\n')
+  process.stderr.write('usage: run.mjs --traces FOLDER [--only csv,arrow,…] (see bench/peers/README.md)\n')
   process.exit(2)
 }
 mkdirSync(values.scratch, { recursive: true })

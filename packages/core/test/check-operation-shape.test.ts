@@ -106,6 +106,26 @@ describe('checkOperationShape', () => {
     expect(differences[0]).toMatch(/^counters\.counted: \d+, done \d+$/)
   })
 
+  const alone: OperationShape = { ...WHOLE, aloneOnly: true }
+  const others: (io: Operation) => number = (io) => (io.ledger.totals[PINS_OPEN] === 0 && io.file < 0 ? 1 : 100)
+  it.each([
+    ['in flight together', UNEVEN, 0],
+    ['one after the other', ROWS, 16],
+    ['one of them in flight to the end', [{ ...ROWS[3]!, ts: 0, end: 'never' }, ...ROWS.slice(0, 3)], 0],
+    ['on files, every other one', ROWS.map((one, n) => ({ ...one, file: n % 2 === 0 ? 'f' : '' })), 8],
+    [
+      'with a mapping before',
+      [{ event: 'map', segs: '0x7f0000000000+1048576', backing: 'anon' }, ...ROWS, ...ROWS, ...ROWS],
+      32,
+    ],
+    ['with a page freed in between', [{ event: 'dirty', iter: 'ubuf', segs: '0x7f0000000000+4096' }, ...ROWS], 0],
+  ] as const)('counts operations that are alone, where it holds for them only: %s', async (_, rows, least) => {
+    const { counted, differences } = await checkOperationShape(counting(others, alone), rows)
+    expect(differences).toEqual([])
+    if (least === 0) expect(counted).toBe(0)
+    else expect(counted).toBeGreaterThanOrEqual(least)
+  })
+
   it('finds that the place in the page was left out', async () => {
     const count = (io: Operation) => io.iter.table.addressBytes[io.iter.segment]! % 4096
     const rows = [row('read', 4, 100), row('read', 8, 100), row('read', 16, 100)]

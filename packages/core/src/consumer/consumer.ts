@@ -71,6 +71,11 @@ export interface OperationShape {
   readonly positionAlignmentBytes: number
   /** The same of the address, for operations of at most {@link SHAPE_PAGES_MAX} pages; 0: the place in the page itself matters. */
   readonly addressAlignmentBytes: number
+  /**
+   * It holds only as long as the trace had nothing but `map` rows and operations that name no file, and while no other
+   * operation is in flight: what one has in flight, the state of a file or socket, or a registration, shows in the next.
+   */
+  readonly aloneOnly?: boolean
 }
 
 /**

@@ -3,6 +3,7 @@ import { FLAG_FIXED, FLAG_HOLE } from '../iter/row-flags.ts'
 import {
   COLUMN_END,
   COLUMN_EVENT,
+  COLUMN_FILE,
   COLUMN_FLAGS,
   COLUMN_ID,
   COLUMN_LEN,
@@ -17,13 +18,14 @@ const BYTES_MAX = 1 << 30
 /** Sets of flags that are told apart; rows with further ones have no shape. */
 const FLAG_SETS_MAX = 64
 
-// Number of the set of flags 0-5, then a bit each; a lane adds the phase from bit 10 on.
+// Number of the set of flags 0-5, then a bit each; a lane adds the phase from bit 11 on.
 export const HAS_END = 1 << 6
 const HAS_RESULT = 1 << 7
 const NO_POSITION = 1 << 8
 /** One page more than the length alone takes: a lane adds it. */
 export const ONE_MORE = 1 << 9
-export const PHASE_SHIFT = 10
+export const HAS_FILE = 1 << 10
+export const PHASE_SHIFT = 11
 /** The key of a row that has no shape; every bit but the sign may be set in it too. */
 export const NOT_PLAIN = -0x80000000
 
@@ -47,6 +49,7 @@ export class PlainRows {
     this.segments(batch)
     if (has(COLUMN_END)) this.ends(batch)
     if (has(COLUMN_RESULT)) this.results(batch)
+    if (has(COLUMN_FILE)) this.files(batch)
     if (has(COLUMN_EVENT)) keep(key, batch.event, EVENT_IO, length)
     if (has(COLUMN_ID)) keep(key, batch.id, NONE, length)
     if (has(COLUMN_PINS_ACQUIRED)) keep(key, batch.pinsAcquired, NONE, length)
@@ -90,6 +93,11 @@ export class PlainRows {
       // A short result and an error are things of the one row.
       else if (!Number.isNaN(result)) key[row] = NOT_PLAIN
     }
+  }
+
+  private files({ length, file }: OpBatch): void {
+    const { key } = this
+    for (let row = 0; row < length; row++) if (file[row] !== NONE) key[row] |= HAS_FILE
   }
 
   /** The `len` cell may say another length than the segment. */

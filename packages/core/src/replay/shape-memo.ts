@@ -1,10 +1,10 @@
 import { type OperationShape, SHAPE_PAGES_MAX } from '../consumer/consumer.ts'
 import { COLUMN_EVENT } from '../trace/columns.ts'
-import { BATCH_ROWS_MAX, EVENT_IO, type OpBatch } from '../trace/op-batch.ts'
+import { BATCH_ROWS_MAX, EVENT_IO, EVENT_MAP, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE } from '../units.ts'
 import type { Lane } from './lane.ts'
 import { LaneFigures, LEVEL_PINS, LEVEL_REFS, LEVELS } from './lane-figures.ts'
-import { HAS_END, ONE_MORE, PHASE_SHIFT, type PlainRows } from './plain-rows.ts'
+import { HAS_END, HAS_FILE, NOT_PLAIN, ONE_MORE, PHASE_SHIFT, type PlainRows } from './plain-rows.ts'
 import { orderOfClass, SettledPages } from './settled-pages.ts'
 import { ShapeCounter } from './shape-counter.ts'
 import { ShapeMeasure } from './shape-measure.ts'
@@ -27,6 +27,11 @@ export class ShapeMemo {
   private readonly positionMask: number
   private readonly placeMask: number
   private readonly isPlaceWhole: boolean
+  private readonly isAloneOnly: boolean
+  /** Bits of the keys of rows that are done in full. */
+  private readonly refused: number
+  /** There was a row that is neither an operation nor a mapping. */
+  private sawOther = false
   private readonly settled: SettledPages
   private readonly figures: LaneFigures
   private readonly shapes: Shapes
@@ -46,11 +51,13 @@ export class ShapeMemo {
   private isLearning = false
 
   /** The second parameter: as the consumer has it. */
-  constructor(lane: Lane, { positionAlignmentBytes, addressAlignmentBytes }: OperationShape) {
+  constructor(lane: Lane, { positionAlignmentBytes, addressAlignmentBytes, aloneOnly }: OperationShape) {
     this.lane = lane
     this.positionMask = positionAlignmentBytes - 1
     this.placeMask = addressAlignmentBytes - 1
     this.isPlaceWhole = addressAlignmentBytes === 0
+    this.isAloneOnly = aloneOnly === true
+    this.refused = this.isAloneOnly ? NOT_PLAIN | HAS_END | HAS_FILE : NOT_PLAIN
     this.settled = new SettledPages(lane.memory)
     this.figures = new LaneFigures(lane)
     this.shapes = new Shapes(this.figures)
@@ -66,6 +73,8 @@ export class ShapeMemo {
   run(batch: OpBatch, rows: PlainRows, from: number, end: number, number: number): number {
     const { tsNs } = batch
     const { lane } = this
+    this.stop(0, 0, 0, false, false)
+    if (this.isAloneOnly && !this.isAlone(batch, from)) return from
     let row = from
     for (;;) {
       const first = row
@@ -88,7 +97,7 @@ export class ShapeMemo {
   private recognise(batch: OpBatch, rows: PlainRows, from: number, end: number): number {
     const { tsNs, mm, direction, offsetBytes, segmentFirst } = batch
     const { addressBytes, lengthBytes } = batch.segments
-    const { lane, settled, shapes, shapeOf, positionMask, placeMask, isPlaceWhole } = this
+    const { lane, settled, shapes, shapeOf, refused, positionMask, placeMask, isPlaceWhole } = this
     const { key } = rows
     const { table } = shapes
     const dueNs = lane.inFlight.order.nextNs[0]
@@ -97,7 +106,7 @@ export class ShapeMemo {
     this.isNew = false
     for (let row = from; row < end; row++) {
       let key3 = key[row]
-      if (key3 < 0 || tsNs[row] >= dueNs) return row
+      if ((key3 & refused) !== 0 || tsNs[row] >= dueNs) return row
       const segment = segmentFirst[row]
       const bytes = lengthBytes[segment] | 0
       const address = addressBytes[segment]
@@ -142,7 +151,9 @@ export class ShapeMemo {
   end(batch: OpBatch, row: number): void {
     const { key1 } = this
     if (key1 === 0) {
-      if (batch.event[row] !== EVENT_IO) this.settled.forget()
+      const event = batch.event[row]
+      if (event !== EVENT_IO) this.settled.forget()
+      if (event !== EVENT_IO && event !== EVENT_MAP) this.sawOther = true
       return
     }
     if (this.isLearning) this.learn()
@@ -175,6 +186,13 @@ export class ShapeMemo {
   /** The consumer's own counters, with what was counted only. */
   withCounted(counters: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
     return Object.fromEntries(this.figures.counters.map((name, slot) => [name, counters[name] + this.counters[slot]]))
+  }
+
+  /** Nothing but operations and mappings came, and nothing is in flight before the row. */
+  private isAlone(batch: OpBatch, row: number): boolean {
+    if (this.sawOther) return false
+    this.lane.completeDue(batch.tsNs, row)
+    return this.lane.inFlight.size === 0
   }
 
   private stop(key1: number, key2: number, key3: number, isSettled: boolean, isNew: boolean): void {

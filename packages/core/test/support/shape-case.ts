@@ -50,6 +50,8 @@ export interface ShapeWorld {
   /** Consumers that rows name; none: no such column. */
   readonly consumers: readonly string[]
   readonly operations: number
+  /** Files that operations may name; empty: none. */
+  readonly files?: readonly string[]
   /** Flags that an operation may have. */
   readonly flags?: readonly string[]
 }
@@ -157,7 +159,7 @@ function operationOf(random: Seeded, templates: readonly Template[], ts: number,
     op,
     ...(address < 2 ** 53 ? { segs: `0x${address.toString(16)}+${bytes}` } : {}),
     mm: arena.mm,
-    file: random.one(['', 'f', 'f', 'g']),
+    file: random.one(world.files ?? ['', 'f', 'f', 'g']),
     offset: position === '' ? '' : position + random.below(4) * 4096,
     flags,
     ...(world.isHeld ? { end: odd === 1 ? 'never' : isHeld ? end : '' } : {}),

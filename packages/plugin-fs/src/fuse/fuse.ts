@@ -26,8 +26,8 @@ const SERVER = SIDES.indexOf('server')
  * @kernel fs/fuse/file.c: fuse_direct_io; fs/fuse/dev.c: fuse_dev_read, fuse_dev_write
  */
 export class Fuse implements Consumer {
-  /** Holds where no request is in the background: those of all operations together have a limit. */
-  readonly operationShape?: OperationShape
+  /** Alone only where requests are in the background: those of all operations together have a limit. */
+  readonly operationShape: OperationShape
   private readonly counts = new Float64Array(FUSE_COUNTERS.length)
   private readonly isServer: boolean
   private readonly directIo: DirectIo
@@ -35,9 +35,8 @@ export class Fuse implements Consumer {
   constructor(environment: ConsumerEnvironment) {
     const { options } = environment
     this.isServer = options.side === SERVER
-    if (this.isServer || options.async === 0) {
-      this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0 }
-    }
+    const aloneOnly = !this.isServer && options.async !== 0
+    this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly }
     this.directIo = new DirectIo(environment, this.counts)
   }
 

@@ -14,6 +14,7 @@ import {
   ITER_UBUF,
   MAX_RW_COUNT,
   type Operation,
+  type OperationShape,
   PAGE_LIST_MAX,
   PAGE_SIZE,
 } from '@pinscope/core'
@@ -43,6 +44,8 @@ import { PAGES_UNLIMITED, type UringTraits, uringTraits } from './uring-sizes.ts
  * @kernel io_uring/rsrc.c; 6.18: see uring-sizes.ts
  */
 export class IoUringFixed implements Consumer {
+  /** Alone only: with tables that are registered and unregistered in between, none of this was looked at. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 1, aloneOnly: true }
   readonly defersUnregister = true
   private readonly traits: UringTraits
   private readonly tables: BufferTables

@@ -10,6 +10,7 @@ import {
   isUserBacked,
   type KernelVersion,
   type Operation,
+  type OperationShape,
 } from '@pinscope/core'
 import { Chunks } from './chunks.ts'
 import {
@@ -53,6 +54,8 @@ import { type ObjectSizes, objectSizes } from './sizes.ts'
  *   below. 6.18: taken as 6.12, which it is between.
  */
 export class NfsDirect implements Consumer {
+  /** Alone only: a short answer makes the writes of its file stable from then on. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
   private readonly counts = new Float64Array(NFS_DIRECT_COUNTERS.length)
   private readonly reqs = new DirectReqs()
   private readonly mount: Mount

@@ -8,6 +8,7 @@ import {
   type Ledger,
   MAX_RW_COUNT,
   type Operation,
+  type OperationShape,
   PAGE_LIST_MAX,
   type PageEvent,
   type PageStore,
@@ -22,6 +23,8 @@ import {
  * @kernel fs/iomap/direct-io.c: iomap_dio_bio_iter; block/bio.c: bio_iov_iter_get_pages, bio_set_pages_dirty
  */
 export abstract class DirectIo implements Consumer {
+  /** Alone only: what waits for a folio or a lease goes on when an operation is over. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 1, aloneOnly: true }
   protected readonly pages: PageStore
   protected readonly ledger: Ledger
   private readonly takeRun = (page: number, count: number): void => this.eachFilePage(page, count, this.taken)

@@ -7,6 +7,7 @@ import {
   HOLD_NONE,
   ITER_DEST,
   type Operation,
+  type OperationShape,
 } from '@pinscope/core'
 import { SUNRPC_COUNTERS } from './counters.ts'
 import { MessageParts } from './message-parts.ts'
@@ -40,6 +41,8 @@ import { SIDE_SERVER, WAY_NAMES, type WayName, wayOf, withoutGathering } from '.
  * @kernel net/sunrpc/svcsock.c: svc_tcp_sendmsg, svc_tcp_recvfrom; net/sunrpc/socklib.c: xprt_sock_sendmsg
  */
 export class SunrpcConsumer implements Consumer {
+  /** Alone only: the first message of a connection makes the array of its socket. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
   private readonly counts = new Float64Array(SUNRPC_COUNTERS.length)
   private readonly requests = new RequestTable()
   private readonly tcp: TcpFrags

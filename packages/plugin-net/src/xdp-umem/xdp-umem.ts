@@ -11,6 +11,7 @@ import {
   ITER_IOVEC,
   ITER_UBUF,
   type Operation,
+  type OperationShape,
   PAGE_SIZE,
 } from '@pinscope/core'
 import { COPIED_FRAMES, FRAMES, UMEM_COUNTERS } from './umem-counters.ts'
@@ -33,6 +34,8 @@ const MODE_COPY = MODE_WORDS.indexOf('copy')
  * @kernel net/xdp/xsk.c: xsk_setsockopt, xsk_destruct; net/xdp/xdp_umem.c: xdp_umem_create, xdp_put_umem
  */
 export class XdpUmem implements Consumer {
+  /** Alone only: an area may be registered, and let go of, in between. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 1, aloneOnly: true }
   readonly defersUnregister = true
   private readonly counts = new Float64Array(UMEM_COUNTERS.length)
   private readonly umems: Umems

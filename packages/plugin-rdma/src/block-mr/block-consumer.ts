@@ -11,6 +11,8 @@ import {
   FLAG_NOWAIT,
   ITER_DEST,
   type Operation,
+  type OperationShape,
+  PAGE_SIZE,
   SCATTERLIST_BYTES,
 } from '@pinscope/core'
 import { BioList } from './bio-list.ts'
@@ -49,6 +51,8 @@ const RETRIES_MAX = 5
  *   lib/sg_pool.c: sg_alloc_table_chained
  */
 export class BlockConsumer implements Consumer {
+  /** Alone only: requests in flight share the tags of their queue. A position is a whole number of logical blocks, or not. */
+  readonly operationShape?: OperationShape
   readonly counts: Float64Array
   private readonly declared: readonly ConsumerCounter[]
   private readonly driver: BlockDriver
@@ -71,6 +75,10 @@ export class BlockConsumer implements Consumer {
     counts: Float64Array,
   ) {
     const { limits } = driver
+    const blockBytes = limits.blockMask + 1
+    if (blockBytes <= PAGE_SIZE) {
+      this.operationShape = { positionAlignmentBytes: blockBytes, addressAlignmentBytes: 0, aloneOnly: true }
+    }
     const traits = blockTraitsOf(environment.kernel)
     this.counts = counts
     this.declared = declared

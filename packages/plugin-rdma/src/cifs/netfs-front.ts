@@ -15,6 +15,7 @@ import {
   limitIter,
   type Memory,
   type Operation,
+  type OperationShape,
   UserBvecs,
 } from '@pinscope/core'
 import { BVECS, DIRTIED_PAGES, REFUSED, REQUESTS } from './counters.ts'
@@ -52,6 +53,8 @@ export interface FrontSetup {
  *   mainline; 6.18: taken as mainline.
  */
 export class NetfsFront implements Consumer {
+  /** Alone only: memory regions are few, and operations in flight share them. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
   private readonly declared: readonly ConsumerCounter[]
   private readonly counts: Float64Array
   private readonly mount: Mount

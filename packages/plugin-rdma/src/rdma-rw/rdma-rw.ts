@@ -6,6 +6,7 @@ import {
   ITER_BVEC,
   ITER_DEST,
   type Operation,
+  type OperationShape,
   type PageStore,
   SCATTERLIST_BYTES,
 } from '@pinscope/core'
@@ -38,6 +39,8 @@ const PIECES_UNLIMITED = 0x7fffffff
  *   rdma_rw_ctx_destroy; include/rdma/rw.h: struct rdma_rw_ctx
  */
 export class RdmaRw implements Consumer {
+  /** Alone only: contexts share the regions of their queue pair. With iWARP it matters which way a region was used before. */
+  readonly operationShape?: OperationShape
   private readonly pages: PageStore
   private readonly offsetBytes: number
   private readonly setup: RwDevice
@@ -52,6 +55,9 @@ export class RdmaRw implements Consumer {
   constructor(environment: ConsumerEnvironment) {
     const { counts } = this
     const setup = rwDeviceOf(environment)
+    if (!setup.device.isIwarp) {
+      this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
+    }
     const pool = new MrPool(setup.poolMrs)
     const contexts = new RwContexts(pool)
     const mrs = new RwMrs(setup, pool, contexts, counts)

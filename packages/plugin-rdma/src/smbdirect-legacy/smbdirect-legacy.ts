@@ -11,6 +11,7 @@ import {
   ITER_XARRAY,
   type Kernel,
   type Operation,
+  type OperationShape,
 } from '@pinscope/core'
 import { DIRTIED_PAGES } from '../cifs/counters.ts'
 import { type Mount, mountOf } from '../cifs/mount.ts'
@@ -37,6 +38,8 @@ export const NON_DIRECT = 'non-direct'
  * @kernel fs/smb/client/file.c, misc.c, smb2pdu.c, smb2ops.c, smbdirect.c (6.1)
  */
 export class SmbdirectLegacy implements Consumer {
+  /** Alone only: memory regions are few, and operations in flight share them. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
   private readonly counts = new Float64Array(LEGACY_COUNTERS.length)
   private readonly mount: Mount
   private readonly requests: Smb2Requests

@@ -4,6 +4,7 @@ import {
   countersOf,
   isSince,
   type Operation,
+  type OperationShape,
   SCATTERLIST_BYTES,
 } from '@pinscope/core'
 import { NetfsDirect } from './netfs-direct.ts'
@@ -19,6 +20,8 @@ import { P9Virtio } from './p9-virtio.ts'
  * @kernel fs/9p/vfs_file.c: v9fs_file_read_iter, v9fs_file_write_iter; fs/9p/vfs_addr.c: v9fs_direct_IO (6.1)
  */
 export class P9Consumer implements Consumer {
+  /** Alone only: requests in flight share the ring and the pool of pages. With the quirk the pool runs dry. */
+  readonly operationShape?: OperationShape
   private readonly counts = new Float64Array(P9_COUNTERS.length)
   private readonly virtio: P9Virtio
   private readonly client: P9Client
@@ -27,6 +30,9 @@ export class P9Consumer implements Consumer {
   constructor({ kernel, traits, options, ledger }: ConsumerEnvironment) {
     const { quirks } = traits
     const { counts } = this
+    if (!quirks['p9-extract-pool-leak']) {
+      this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
+    }
     this.virtio = new P9Virtio({
       counts,
       poolPages: options['pool-pages'],

@@ -11,6 +11,7 @@ import {
   type Ledger,
   MAX_RW_COUNT,
   type Operation,
+  type OperationShape,
   POINTER_BYTES,
   REASON_PUT_SHORT,
   SCATTERLIST_BYTES,
@@ -54,6 +55,8 @@ const RESP_IOVS = 1024
  *   whose form is that of a series of December 2024.
  */
 export class VhostScsi implements Consumer {
+  /** Alone only: commands in flight share the tags of their queue. */
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
   private readonly ledger: Ledger
   private readonly bounces: boolean
   private readonly chains: boolean

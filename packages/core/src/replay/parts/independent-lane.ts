@@ -10,6 +10,6 @@ const OPEN_MAX = 2 ** 20
  */
 export function isIndependentLane({ setup, ledger, audit, check, consumer }: Lane): boolean {
   if (setup.faults !== null || audit !== null || check !== null) return false
-  if (consumer.operationShape === undefined) return false
+  if (consumer.operationShape === undefined || consumer.operationShape.aloneOnly === true) return false
   return ledger.totals[PINS_OPEN] + ledger.totals[REFS_OPEN] <= OPEN_MAX
 }
