@@ -19,6 +19,23 @@ export class ShapeCounter {
     this.shapes = shapes
   }
 
+  /** Nothing is in flight. */
+  get isIdle(): boolean {
+    return this.lane.inFlight.size === 0 && this.held.length === 0
+  }
+
+  /** Pins that may still be taken before there are more than ever. */
+  get headroom(): number {
+    const { totals } = this.lane.ledger
+    return totals[PINS_PEAK] - totals[PINS_OPEN]
+  }
+
+  /** Counts an operation that is over at once, while nothing is in flight. Returns the {@link headroom} then. */
+  countAlone(shape: number): number {
+    this.begin(shape)
+    return this.headroom
+  }
+
   /**
    * Counts rows of [from, end), completing before each what was only counted and is due. `shapeOf`: the shape of each row;
    * `number`: of the operation before.
@@ -104,16 +121,22 @@ export class ShapeCounter {
     while (held.isBefore(order.completionNs, number, slot)) this.complete(held.shift(lane.lastNs))
   }
 
-  /** Operation `number` is submitted: in flight then, where it is one that waits for its completion. */
-  private submit(shape: number, { endNs }: OpBatch, row: number, number: number): void {
-    const { shapes, lane, figures } = this
-    const { inFlight } = lane
-    const { totals } = lane.ledger
+  /** Levels move as its submission has it. */
+  private begin(shape: number): void {
+    const { shapes } = this
+    const { totals } = this.lane.ledger
     shapes.count[shape]++
     const top = totals[PINS_OPEN] + shapes.pinsRise[shape]
     if (top > totals[PINS_PEAK]) totals[PINS_PEAK] = top
     totals[PINS_OPEN] += shapes.pinsOpen[shape]
-    if ((shapes.kind[shape] & MOVES_OTHERS) !== 0) figures.moveOthers(shapes.rise, shapes.open, shape * LEVELS)
+    if ((shapes.kind[shape] & MOVES_OTHERS) !== 0) this.figures.moveOthers(shapes.rise, shapes.open, shape * LEVELS)
+  }
+
+  /** Operation `number` is submitted: in flight then, where it is one that waits for its completion. */
+  private submit(shape: number, { endNs }: OpBatch, row: number, number: number): void {
+    const { shapes, lane } = this
+    const { inFlight } = lane
+    this.begin(shape)
     if ((shapes.kind[shape] & PARKS) === 0) return
     if (shapes.kind[shape] === PARKS && this.held.isLast(endNs, row)) {
       this.held.push(shape, number, endNs, row)

@@ -1,5 +1,5 @@
 import { type OperationShape, SHAPE_PAGES_MAX } from '../consumer/consumer.ts'
-import { COLUMN_EVENT } from '../trace/columns.ts'
+import { COLUMN_END, COLUMN_EVENT } from '../trace/columns.ts'
 import { BATCH_ROWS_MAX, EVENT_IO, EVENT_MAP, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE } from '../units.ts'
 import type { Lane } from './lane.ts'
@@ -78,9 +78,10 @@ export class ShapeMemo {
     let row = from
     for (;;) {
       const first = row
-      row = this.recognise(batch, rows, first, end)
+      const isIdle = (batch.columns & (1 << COLUMN_END)) === 0 && this.counter.isIdle
+      row = this.recognise(batch, rows, first, end, isIdle)
       if (row > first) {
-        this.counter.count(batch, this.shapeOf, first, row, number + first - from)
+        if (!isIdle) this.counter.count(batch, this.shapeOf, first, row, number + first - from)
         lane.lastNs[0] = Math.max(lane.lastNs[0], tsNs[row - 1])
       }
       if (row === end) return row
@@ -94,19 +95,22 @@ export class ShapeMemo {
    * Finds the shapes of rows of [from, end), into {@link shapeOf}. Returns the first row whose shape is not known, or before
    * which an operation completes that was done in full; or `end`.
    */
-  private recognise(batch: OpBatch, rows: PlainRows, from: number, end: number): number {
+  private recognise(batch: OpBatch, rows: PlainRows, from: number, end: number, isIdle: boolean): number {
     const { tsNs, mm, direction, offsetBytes, segmentFirst } = batch
     const { addressBytes, lengthBytes } = batch.segments
     const { lane, settled, shapes, shapeOf, refused, positionMask, placeMask, isPlaceWhole } = this
     const { key } = rows
     const { table } = shapes
+    const { count, pinsRise, kind } = shapes
     const dueNs = lane.inFlight.order.nextNs[0]
+    const isBounded = dueNs < Number.POSITIVE_INFINITY
+    let headroom = isIdle ? this.counter.headroom : 0
     let { plainMm, plainFirst, plainEnd, plainClass } = settled
     this.key1 = 0
     this.isNew = false
     for (let row = from; row < end; row++) {
       let key3 = key[row]
-      if ((key3 & refused) !== 0 || tsNs[row] >= dueNs) return row
+      if ((key3 & refused) !== 0 || (isBounded && tsNs[row] >= dueNs)) return row
       const segment = segmentFirst[row]
       const bytes = lengthBytes[segment] | 0
       const address = addressBytes[segment]
@@ -118,7 +122,7 @@ export class ShapeMemo {
       const place = address & PAGE_OFFSET_MASK
       const pages = (place + bytes + PAGE_OFFSET_MASK) >> PAGE_SHIFT
       let key2 = found << CLASS_SHIFT
-      if ((offsetBytes[row] & positionMask) !== 0) key2 |= POSITION_OFF
+      if (positionMask !== 0 && (offsetBytes[row] & positionMask) !== 0) key2 |= POSITION_OFF
       if (isPlaceWhole || pages > SHAPE_PAGES_MAX) key2 |= place
       else if ((place & placeMask) !== 0) key2 |= 1
       if (pages << PAGE_SHIFT >= bytes + PAGE_SIZE) key3 |= ONE_MORE
@@ -133,7 +137,9 @@ export class ShapeMemo {
         this.stop(key1, key2, key3, found !== 0, table[slot] === 0)
         return row
       }
-      shapeOf[row] = at
+      if (!isIdle) shapeOf[row] = at
+      else if (pinsRise[at] <= headroom && kind[at] === 0) count[at]++
+      else headroom = this.counter.countAlone(at)
     }
     return end
   }
