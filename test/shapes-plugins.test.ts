@@ -68,12 +68,14 @@ const WORLDS: readonly ShapeWorld[] = [
   { hasEvents: false, isHeld: false, consumers: [], operations: 300 },
   { hasEvents: false, isHeld: true, consumers: [], operations: 300, flags: ['more', 'zerocopy', 'splice'] },
   { hasEvents: true, isHeld: true, consumers: [], operations: 300 },
+  { hasEvents: false, isHeld: false, consumers: [], operations: 300, isOneLength: true },
 ]
 /** The first one is of operations alone, and so are many rows of the second. */
 const ALONE_WORLDS: readonly ShapeWorld[] = [
   { ...WORLDS[0]!, files: [''] },
   { ...WORLDS[0]!, files: ['', 'f', 'g'], flags: ['more', 'zerocopy'] },
   { ...WORLDS[2]!, files: ['', '', 'f'] },
+  { ...WORLDS[3]!, files: [''] },
 ]
 const SEEDS = 4
 

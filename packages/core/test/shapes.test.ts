@@ -63,6 +63,13 @@ async function opens(name: string): Promise<TraceReader | null> {
 describe('counting on random traces of few shapes', () => {
   const worlds: Readonly<Record<string, ShapeWorld>> = {
     'operations that complete at once': { hasEvents: false, isHeld: false, consumers: [], operations: 500 },
+    'operations that differ by their place alone': {
+      hasEvents: false,
+      isHeld: false,
+      consumers: [],
+      operations: 300,
+      isOneLength: true,
+    },
     'operations in flight': { hasEvents: false, isHeld: true, consumers: [], operations: 500 },
     'rows about memory between them': { hasEvents: true, isHeld: false, consumers: [], operations: 500 },
     'rows about memory, and operations in flight': { hasEvents: true, isHeld: true, consumers: [], operations: 500 },

@@ -69,8 +69,13 @@ export const SHAPE_PAGES_MAX = 256
 export interface OperationShape {
   /** Whether the position in the file is a multiple of this many bytes, a power of two up to a page; 1: it does not matter. */
   readonly positionAlignmentBytes: number
-  /** The same of the address, for operations of at most {@link SHAPE_PAGES_MAX} pages; 0: the place in the page itself matters. */
+  /**
+   * The same of the address, for operations of at most {@link alignedPagesMax} pages; 0, and for longer ones: the place in the
+   * page itself matters.
+   */
   readonly addressAlignmentBytes: number
+  /** Up to {@link SHAPE_PAGES_MAX}, which it is where it is left out: what is longer may be cut in the middle of a page. */
+  readonly alignedPagesMax?: number
   /**
    * It holds only as long as the trace had nothing but `map` rows and operations that name no file, and while no other
    * operation is in flight: what one has in flight, the state of a file or socket, or a registration, shows in the next.

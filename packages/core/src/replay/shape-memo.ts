@@ -26,7 +26,8 @@ export class ShapeMemo {
   private readonly lane: Lane
   private readonly positionMask: number
   private readonly placeMask: number
-  private readonly isPlaceWhole: boolean
+  /** Of longer operations the place in the page matters. */
+  private readonly alignedPagesMax: number
   private readonly isAloneOnly: boolean
   /** Bits of the keys of rows that are done in full. */
   private readonly refused: number
@@ -51,11 +52,13 @@ export class ShapeMemo {
   private isLearning = false
 
   /** The second parameter: as the consumer has it. */
-  constructor(lane: Lane, { positionAlignmentBytes, addressAlignmentBytes, aloneOnly }: OperationShape) {
+  constructor(lane: Lane, shape: OperationShape) {
+    const { positionAlignmentBytes, addressAlignmentBytes, aloneOnly, alignedPagesMax } = shape
     this.lane = lane
     this.positionMask = positionAlignmentBytes - 1
     this.placeMask = addressAlignmentBytes - 1
-    this.isPlaceWhole = addressAlignmentBytes === 0
+    this.alignedPagesMax =
+      addressAlignmentBytes === 0 ? 0 : Math.min(alignedPagesMax ?? SHAPE_PAGES_MAX, SHAPE_PAGES_MAX)
     this.isAloneOnly = aloneOnly === true
     this.refused = this.isAloneOnly ? NOT_PLAIN | HAS_END | HAS_FILE : NOT_PLAIN
     this.settled = new SettledPages(lane.memory)
@@ -98,7 +101,7 @@ export class ShapeMemo {
   private recognise(batch: OpBatch, rows: PlainRows, from: number, end: number, isIdle: boolean): number {
     const { tsNs, mm, direction, offsetBytes, segmentFirst } = batch
     const { addressBytes, lengthBytes } = batch.segments
-    const { lane, settled, shapes, shapeOf, refused, positionMask, placeMask, isPlaceWhole } = this
+    const { lane, settled, shapes, shapeOf, refused, positionMask, placeMask, alignedPagesMax } = this
     const { key } = rows
     const { table } = shapes
     const { count, pinsRise, kind } = shapes
@@ -123,7 +126,7 @@ export class ShapeMemo {
       const pages = (place + bytes + PAGE_OFFSET_MASK) >> PAGE_SHIFT
       let key2 = found << CLASS_SHIFT
       if (positionMask !== 0 && (offsetBytes[row] & positionMask) !== 0) key2 |= POSITION_OFF
-      if (isPlaceWhole || pages > SHAPE_PAGES_MAX) key2 |= place
+      if (pages > alignedPagesMax) key2 |= place
       else if ((place & placeMask) !== 0) key2 |= 1
       if (pages << PAGE_SHIFT >= bytes + PAGE_SIZE) key3 |= ONE_MORE
       if (orderOfClass(found) > 0) key3 |= phaseOf(orderOfClass(found), address & 0x7fffffff, bytes)

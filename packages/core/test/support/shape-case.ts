@@ -50,6 +50,8 @@ export interface ShapeWorld {
   /** Consumers that rows name; none: no such column. */
   readonly consumers: readonly string[]
   readonly operations: number
+  /** All operations of a case are alike but for the place in their pages. */
+  readonly isOneLength?: boolean
   /** Files that operations may name; empty: none. */
   readonly files?: readonly string[]
   /** Flags that an operation may have. */
@@ -94,7 +96,9 @@ const OTHER_BACKINGS = ['file', 'pfn', 'p2pdma', 'fsdax', 'secretmem']
 export function shapeCase(seed: number, world: ShapeWorld): ShapeCase {
   const random = new Seeded(seed)
   const arenas = arenasOf(random, world)
-  const templates = Array.from({ length: 2 + random.below(4) }, () => templateOf(random, arenas, world))
+  const made = Array.from({ length: 2 + random.below(4) }, () => templateOf(random, arenas, world))
+  const { arena, bytes, op, flags, position } = made[0]!
+  const templates = world.isOneLength ? made.map((one) => ({ ...one, arena, bytes, op, flags, position })) : made
   const rows: TestRow[] = []
   const eventEvery = random.one([15, 100, 400, 400])
   let ts = 0

@@ -11,6 +11,7 @@ import {
   type KernelVersion,
   type Operation,
   type OperationShape,
+  PAGE_SIZE,
 } from '@pinscope/core'
 import { Chunks } from './chunks.ts'
 import {
@@ -54,8 +55,8 @@ import { type ObjectSizes, objectSizes } from './sizes.ts'
  *   below. 6.18: taken as 6.12, which it is between.
  */
 export class NfsDirect implements Consumer {
-  /** Alone only: a short answer makes the writes of its file stable from then on. */
-  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
+  /** Alone only: a short answer makes the writes of its file stable from then on. Chunks end anywhere in a page. */
+  readonly operationShape: OperationShape
   private readonly counts = new Float64Array(NFS_DIRECT_COUNTERS.length)
   private readonly reqs = new DirectReqs()
   private readonly mount: Mount
@@ -74,6 +75,8 @@ export class NfsDirect implements Consumer {
     this.sizes = objectSizes(kernel)
     this.losesErrors = traits.quirks['nfs-direct-enomem-lost']
     const { mount, sizes } = this
+    const alignedPagesMax = Math.floor(Math.min(mount.rsize, mount.wsize) / PAGE_SIZE)
+    this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 1, alignedPagesMax, aloneOnly: true }
     const setup: PageIoSetup = { counts, reqs, mount, sizes, splitsSamePage: kernel === '6.1' }
     this.pageIo = new PageIo(setup)
     this.chunks = new Chunks(setup, this.pageIo, isSince(kernel, '6.12'))

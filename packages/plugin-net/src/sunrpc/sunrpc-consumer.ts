@@ -42,7 +42,7 @@ import { SIDE_SERVER, WAY_NAMES, type WayName, wayOf, withoutGathering } from '.
  */
 export class SunrpcConsumer implements Consumer {
   /** Alone only: the first message of a connection makes the array of its socket. */
-  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
+  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 1, aloneOnly: true }
   private readonly counts = new Float64Array(SUNRPC_COUNTERS.length)
   private readonly requests = new RequestTable()
   private readonly tcp: TcpFrags

@@ -56,7 +56,8 @@ export class RdmaRw implements Consumer {
     const { counts } = this
     const setup = rwDeviceOf(environment)
     if (!setup.device.isIwarp) {
-      this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
+      const addressAlignmentBytes = environment.options.offset === 0 ? 1 : 0
+      this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes, aloneOnly: true }
     }
     const pool = new MrPool(setup.poolMrs)
     const contexts = new RwContexts(pool)

@@ -30,9 +30,6 @@ export class P9Consumer implements Consumer {
   constructor({ kernel, traits, options, ledger }: ConsumerEnvironment) {
     const { quirks } = traits
     const { counts } = this
-    if (!quirks['p9-extract-pool-leak']) {
-      this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
-    }
     this.virtio = new P9Virtio({
       counts,
       poolPages: options['pool-pages'],
@@ -43,6 +40,9 @@ export class P9Consumer implements Consumer {
       losesPoolPages: quirks['p9-extract-pool-leak'],
     })
     const bytesMax = messageBytes(kernel, options.msize) - P9_IOHDRSZ
+    if (!quirks['p9-extract-pool-leak']) {
+      this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
+    }
     this.client = new P9Client(this.virtio, ledger, counts, bytesMax)
     this.netfs = isSince(kernel, '6.12') ? new NetfsDirect(this.client, ledger, counts, bytesMax, kernel) : null
   }

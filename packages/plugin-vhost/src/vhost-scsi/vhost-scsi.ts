@@ -55,8 +55,8 @@ const RESP_IOVS = 1024
  *   whose form is that of a series of December 2024.
  */
 export class VhostScsi implements Consumer {
-  /** Alone only: commands in flight share the tags of their queue. */
-  readonly operationShape: OperationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: 0, aloneOnly: true }
+  /** Alone only: commands in flight share the tags of their queue. Protection information ends anywhere in a page. */
+  readonly operationShape: OperationShape
   private readonly ledger: Ledger
   private readonly bounces: boolean
   private readonly chains: boolean
@@ -82,6 +82,7 @@ export class VhostScsi implements Consumer {
     this.putsShort = quirks['vhost-scsi-revert-short']
     this.tags = options.tags
     this.hasProt = options['t10-pi'] === 1
+    this.operationShape = { positionAlignmentBytes: 1, addressAlignmentBytes: this.hasProt ? 0 : 1, aloneOnly: true }
     this.inlineSgCnt = this.chains ? options['inline-sg-cnt'] : SGLS_MAX
     this.commands = new CommandTable(this.lists, this.inlineSgCnt, this.hasProt ? this.inlineSgCnt : 0)
     this.bounceBuffer = new BounceBuffer(this.lists, this.chains)
