@@ -43,8 +43,8 @@ const KIND_ZERO = PAGE_KINDS.indexOf('zero')
 /** Row of the shared 4 KiB zero page. @kernel include/linux/pgtable.h: ZERO_PAGE; include/linux/mm.h: is_zero_folio */
 export const ZERO_PAGE = 0
 
-/** Most pages a store holds: 1 TiB of touched memory. */
-export const PAGES_MAX = 1 << 28
+/** Most pages a store holds: 1 TiB of touched memory, and the zero page. */
+export const PAGES_MAX = (1 << 28) + 1
 
 /** End of the rows: those of whole leaves are set aside, of which not every page is touched. */
 const ROWS_MAX = 1 << 30
