@@ -49,17 +49,6 @@ export class HeldShapes {
     return this.shape[first]
   }
 
-  /**
-   * The ring begins at `first` from now on, with `length` operations: others were taken out, or put behind the last. Notes when the
-   * last of those completed, where that is later than `lastNs[0]`.
-   */
-  passTo(first: number, length: number, lastNs: Float64Array): void {
-    const before = (first - 1) & (this.endNs.length - 1)
-    if (first !== this.first && this.endNs[before] > lastNs[0]) lastNs[0] = this.endNs[before]
-    this.first = first
-    this.length = length
-  }
-
   private grow(): void {
     const before = this.endNs.length
     const capacity = before * 2

@@ -70,10 +70,12 @@ export class ShapeCounter {
     let { first, length } = held
     let open = totals[PINS_OPEN]
     let peak = totals[PINS_PEAK]
+    let doneNs = lane.lastNs[0]
     let row = from
     for (; row < end && tsNs[row] < dueNs; row++) {
       while (length > 0 && heldNs[first] <= tsNs[row]) {
         open += pinsOpenAtEnd[shape[first]]
+        if (heldNs[first] > doneNs) doneNs = heldNs[first]
         first = (first + 1) & mask
         length--
       }
@@ -91,7 +93,9 @@ export class ShapeCounter {
       open += pinsOpen[at]
       if ((sort & MOVES_OTHERS) !== 0) this.figures.moveOthers(shapes.rise, shapes.open, at * LEVELS)
     }
-    held.passTo(first, length, lane.lastNs)
+    held.first = first
+    held.length = length
+    lane.lastNs[0] = doneNs
     totals[PINS_OPEN] = open
     totals[PINS_PEAK] = peak
     return row

@@ -95,8 +95,9 @@ export class ShapeMemo {
   }
 
   /**
-   * Finds the shapes of rows of [from, end), into {@link shapeOf}. Returns the first row whose shape is not known, or before
-   * which an operation completes that was done in full; or `end`.
+   * Finds the shapes of rows of [from, end), into {@link shapeOf}; where nothing is in flight (`isIdle`) they are counted at
+   * once. Returns the first row whose shape is not known, or before which an operation completes that was done in full; or
+   * `end`.
    */
   private recognise(batch: OpBatch, rows: PlainRows, from: number, end: number, isIdle: boolean): number {
     const { tsNs, mm, direction, offsetBytes, segmentFirst } = batch
