@@ -3,6 +3,7 @@ import type { Registry } from '../packages/core/src/consumer/registry.ts'
 import { POLICY_NAMES } from '../packages/core/src/extract/policy.ts'
 import { KERNEL_VERSIONS } from '../packages/core/src/kernel/version.ts'
 import type { ConsumerOptionValues, ReplayOptions } from '../packages/core/src/replay/replay-options.ts'
+import { inOnePiece } from '../packages/core/src/testing/in-one-piece.ts'
 import { openTrace } from '../packages/core/src/trace/open-trace.ts'
 import { bothWays } from '../packages/core/test/support/both-ways.ts'
 import { repeatedTrace } from '../packages/core/test/support/repeated-trace.ts'
@@ -80,7 +81,8 @@ const ALONE_WORLDS: readonly ShapeWorld[] = [
 const SEEDS = 4
 
 const names = Object.keys(DECLARED)
-const optionsOf = (name: string): ConsumerOptionValues[] => DECLARED[name]!.map((values) => ({ [name]: values }))
+const optionsOf = (name: string, sets = DECLARED): ConsumerOptionValues[] =>
+  sets[name]!.map((values) => ({ [name]: values }))
 
 describe('operations of plugins that are counted instead of done', () => {
   it('give the same report on every trace, six times over', async () => {
@@ -96,33 +98,14 @@ describe('operations of plugins that are counted instead of done', () => {
   })
 
   it.each(names)('%s: give the same report on random traces of few shapes', async (name) => {
-    const registry = await everyConsumer()
-    let all = 0
-    let done = 0
-    for (const [n, world] of WORLDS.entries()) {
-      for (let seed = 0; seed < SEEDS; seed++) {
-        const one = shapeCase(1000 * (n + 1) + seed, world)
-        const ways = optionsOf(name).map((options) => wayOf(registry, name, one.kernel, options, one.inFlight))
-        const both = await bothWays(await traceOfText(one.text), ways, `${name}, world ${n}, seed ${seed}`)
-        all += both.all
-        done += both.done
-      }
-    }
-    expect(done).toBeLessThan(all * 0.8)
+    const cases = (await bothWaysIn(WORLDS, 1000, name, optionsOf(name))).flat()
+    const sum = (of: 'all' | 'done') => cases.reduce((total, one) => total + one[of], 0)
+    expect(sum('done')).toBeLessThan(sum('all') * 0.8)
   })
 
   it.each(Object.keys(ALONE))('%s: give the same report as long as they are alone', async (name) => {
-    const registry = await everyConsumer()
-    const done: number[] = []
-    for (const [n, world] of ALONE_WORLDS.entries()) {
-      for (let seed = 0; seed < SEEDS; seed++) {
-        const one = shapeCase(7000 * (n + 1) + seed, world)
-        const ways = ALONE[name]!.map((values) => wayOf(registry, name, one.kernel, { [name]: values }, one.inFlight))
-        const both = await bothWays(await traceOfText(one.text), ways, `${name}, world ${n}, seed ${seed}`)
-        if (n === 0) done.push(both.done / both.all)
-      }
-    }
-    expect(Math.min(...done)).toBeLessThan(0.5)
+    const [operationsAlone] = await bothWaysIn(ALONE_WORLDS, 7000, name, optionsOf(name, ALONE))
+    expect(Math.min(...operationsAlone!.map(({ all, done }) => done / all))).toBeLessThan(0.5)
   })
 
   it('are those of the consumers named here, under the options named here', async () => {
@@ -140,6 +123,25 @@ describe('operations of plugins that are counted instead of done', () => {
   })
 })
 
+/** The cases of each world, replayed both ways with each set of options: the reports are compared. */
+async function bothWaysIn(
+  worlds: readonly ShapeWorld[],
+  seedStep: number,
+  name: string,
+  sets: readonly ConsumerOptionValues[],
+): Promise<{ readonly all: number; readonly done: number }[][]> {
+  const registry = await everyConsumer()
+  const results: { readonly all: number; readonly done: number }[][] = worlds.map(() => [])
+  for (const [n, world] of worlds.entries()) {
+    for (let seed = 0; seed < SEEDS; seed++) {
+      const one = shapeCase(seedStep * (n + 1) + seed, world)
+      const ways = sets.map((options) => wayOf(registry, name, one.kernel, options, one.inFlight))
+      results[n]!.push(await bothWays(await traceOfText(one.text), ways, `${name}, world ${n}, seed ${seed}`))
+    }
+  }
+  return results
+}
+
 function wayOf(
   registry: Registry,
   name: string,
@@ -150,8 +152,4 @@ function wayOf(
   return { ...PLAIN_OPTIONS, registry, kernel, policies: POLICY_NAMES, consumers: [name], consumerOptions, inFlight }
 }
 
-async function* inOnePiece(text: string): AsyncGenerator<Uint8Array> {
-  yield new TextEncoder().encode(text)
-}
-
-const traceOfText = (text: string) => openTrace(inOnePiece(text), 't.csv')
+const traceOfText = (text: string) => openTrace(inOnePiece(new TextEncoder().encode(text)), 't.csv')

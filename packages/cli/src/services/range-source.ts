@@ -39,14 +39,8 @@ export class RangeSource implements ByteSource, AsyncIterator<Uint8Array> {
     await new Promise(setImmediate)
     if (target.length === 0) return 0
     for (;;) {
-      const range = this.ranges[0] ?? (await this.further())
-      if (range === undefined) return this.end()
-      let bytes = this.read(target.subarray(0, range.to - this.at))
-      if (this.at < range.to && bytes > 0) return bytes
-      this.pass()
-      // Not the few bytes of a head alone: how a trace is read depends on how much of it comes at first.
-      const next = this.ranges[0]
-      if (next !== undefined) bytes += this.read(target.subarray(bytes, bytes + next.to - this.at))
+      if (this.ranges.length === 0 && (await this.further()) === undefined) return this.end()
+      const bytes = this.fill(target)
       if (bytes > 0) return bytes
     }
   }
@@ -62,9 +56,17 @@ export class RangeSource implements ByteSource, AsyncIterator<Uint8Array> {
     return { done: true, value: undefined }
   }
 
-  private pass(): void {
-    this.ranges.shift()
-    this.at = this.ranges[0]?.from ?? 0
+  /** Beyond the end of a range too: how a trace is read depends on how much of it comes at first. */
+  private fill(target: Uint8Array): number {
+    let filled = 0
+    for (let range = this.ranges[0]; range !== undefined && filled < target.length; range = this.ranges[0]) {
+      const bytes = this.read(target.subarray(filled, filled + range.to - this.at))
+      filled += bytes
+      if (bytes > 0 && this.at < range.to) continue
+      this.ranges.shift()
+      this.at = this.ranges[0]?.from ?? 0
+    }
+    return filled
   }
 
   private async further(): Promise<ByteRange | undefined> {

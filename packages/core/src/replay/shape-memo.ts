@@ -76,8 +76,10 @@ export class ShapeMemo {
   run(batch: OpBatch, rows: PlainRows, from: number, end: number, number: number): number {
     const { tsNs } = batch
     const { lane } = this
-    this.stop(0, 0, 0, false, false)
-    if (this.isAloneOnly && !this.isAlone(batch, from)) return from
+    if (this.isAloneOnly && !this.isAlone(batch, from)) {
+      this.stop(0, 0, 0, false, false)
+      return from
+    }
     let row = from
     for (;;) {
       const first = row
@@ -104,14 +106,12 @@ export class ShapeMemo {
     const { addressBytes, lengthBytes } = batch.segments
     const { lane, settled, shapes, shapeOf, refused, positionMask, placeMask, alignedPagesMax } = this
     const { key } = rows
-    const { table } = shapes
-    const { count, pinsRise, kind } = shapes
+    const { table, count, pinsRise, kind } = shapes
     const dueNs = lane.inFlight.order.nextNs[0]
     const isBounded = dueNs < Number.POSITIVE_INFINITY
     let headroom = isIdle ? this.counter.headroom : 0
     let { plainMm, plainFirst, plainEnd, plainClass } = settled
-    this.key1 = 0
-    this.isNew = false
+    this.stop(0, 0, 0, false, false)
     for (let row = from; row < end; row++) {
       let key3 = key[row]
       if ((key3 & refused) !== 0 || (isBounded && tsNs[row] >= dueNs)) return row

@@ -6,6 +6,12 @@ export const CARRIAGE_RETURN = 13
 export const QUOTE = 34
 export const COMMA = 44
 
+/** There is a quote among the bytes: records with quotes may span lines. */
+export function hasQuote(bytes: Uint8Array): boolean {
+  // A Buffer searches ten times as fast as a Uint8Array.
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(QUOTE)
+}
+
 /**
  * Position of the comma or line end behind an unquoted text cell, or a fault. The position of a faulty byte is found
  * again by {@link badByteOf}: it is wanted once, this once a cell.

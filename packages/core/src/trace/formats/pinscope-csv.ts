@@ -11,7 +11,7 @@ import { RowReader } from '../row-reader.ts'
 import { CommonRows } from '../scan/common-rows.ts'
 import type { ScanMemory } from '../scan/scan-memory.ts'
 import { scanPlan } from '../scan/scan-plan.ts'
-import { CARRIAGE_RETURN, LINE_FEED, QUOTE } from '../text-cell.ts'
+import { CARRIAGE_RETURN, hasQuote, LINE_FEED, QUOTE } from '../text-cell.ts'
 import type { TraceError } from '../trace-error.ts'
 import type { TraceHeader, TraceLayout, TraceReader } from '../trace-reader.ts'
 
@@ -134,7 +134,7 @@ export class PinscopeCsvReader implements TraceReader {
     const { bytes, start, linesEnd } = this.window
     const end = bytes.subarray(0, linesEnd).indexOf(LINE_FEED, start) + 1
     if (end - start > LINE_BYTES_MAX) throw this.tooLong()
-    if (!hasQuote(bytes, start, end)) throw this.error(fault, end, false)
+    if (!hasQuote(bytes.subarray(start, end))) throw this.error(fault, end, false)
     this.rows.drop()
     return QUOTES_AHEAD
   }
@@ -193,14 +193,10 @@ function quotedRun(window: ByteWindow, recordsMax: number): number[] {
   while (bounds.length <= recordsMax) {
     const from = bounds.at(-1)!
     const end = recordEnd(window.bytes, from, window.end)
-    if (end < 0 || end - from > LINE_BYTES_MAX || !hasQuote(window.bytes, from, end)) break
+    if (end < 0 || end - from > LINE_BYTES_MAX || !hasQuote(window.bytes.subarray(from, end))) break
     bounds.push(end)
   }
   return bounds
-}
-
-function hasQuote(bytes: Uint8Array, from: number, to: number): boolean {
-  return quotesIn(bytes, from, to) > 0
 }
 
 function quotesIn(bytes: Uint8Array, from: number, to: number): number {
