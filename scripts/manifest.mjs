@@ -1,6 +1,6 @@
 // Writes oclif.manifest.json beside the package.json of the CLI and of every plugin: what oclif needs to know of the
 // commands without loading them. Made with @oclif/core itself; the `oclif` tool would bring the AWS SDK along.
-// And packages/cli/start-notes.json: what a replay needs to know of its flags and of our plugins without loading oclif or
+// And packages/cli/start-notes.json: what a replay or an audit needs to know of its flags and of our plugins without loading oclif or
 // them (packages/cli/src/direct).
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,6 +12,9 @@ const require = createRequire(join(packages, 'cli', 'package.json'))
 const { Plugin } = await import(pathToFileURL(require.resolve('@oclif/core/config')).href)
 const { settings } = await import(pathToFileURL(require.resolve('@oclif/core/settings')).href)
 settings.enableAutoTranspile = false
+
+/** The commands that have a direct way, as in packages/cli/src/direct/start-notes.ts. */
+const DIRECT_COMMANDS = ['replay', 'audit']
 
 /** Hooks that oclif runs around every command. */
 const AROUND = ['init', 'preparse', 'prerun', 'postrun', 'finally']
@@ -34,23 +37,28 @@ function write(file, content) {
 
 async function startNotes() {
   const { oclif } = require('./package.json')
-  const { default: replay } = await import(new URL('cli/bundle/commands/replay.js', pathToFileURL(packages)).href)
-  const flags = Object.entries(replay.flags).map(([name, flag]) => [name, notedFlag(name, flag)])
+  const commands = await Promise.all(DIRECT_COMMANDS.map(async (name) => [name, await notedFlags(name)]))
   const plugins = await Promise.all(oclif.plugins.map(notedPlugin))
-  return { replayFlags: Object.fromEntries(flags), plugins: plugins.filter((plugin) => plugin !== null) }
+  return { flags: Object.fromEntries(commands), plugins: plugins.filter((plugin) => plugin !== null) }
+}
+
+async function notedFlags(command) {
+  const file = new URL(`cli/bundle/commands/${command}.js`, pathToFileURL(packages))
+  const { flags } = (await import(file.href)).default
+  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, notedFlag(command, name, flag)]))
 }
 
 /** A flag that uses more of oclif than the direct way knows cannot be noted: then that has to learn it first. */
-function notedFlag(name, { type, char = '', multiple = false, ...rest }) {
+function notedFlag(command, name, { type, char = '', multiple = false, ...rest }) {
   const { default: byDefault = null, multipleNonGreedy = false, allowNo = false, ...more } = rest
   const texts = ['summary', 'description', 'helpValue', 'input', 'name', 'parse']
   const others = Object.keys(more).filter((key) => !texts.includes(key))
   const isPlain = multiple === multipleNonGreedy && !allowNo && typeof byDefault !== 'function'
-  if (!isPlain || others.length > 0) throw new Error(`--${name} of replay: packages/cli/src/direct cannot parse it`)
+  if (!isPlain || others.length > 0) throw new Error(`--${name} of ${command}: packages/cli/src/direct cannot parse it`)
   return { takesValue: type === 'option', char, multiple, default: byDefault }
 }
 
-/** What a plugin brings, by its hook itself. Null when that is more than consumers: then a replay has to load it through oclif. */
+/** What a plugin brings, by its hook itself. Null when that is more than consumers: then it has to be loaded through oclif. */
 async function notedPlugin(name) {
   const plugin = new Plugin({ name, root: join(packages, 'cli'), type: 'core' })
   await plugin.load()

@@ -4,21 +4,31 @@ import * as Parser from '@oclif/core/parser'
 import { CONSUMER_API_VERSION } from '@pinscope/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import Audit from '../src/commands/audit.ts'
 import Replay from '../src/commands/replay.ts'
 import { plainWords } from '../src/direct/plain-words.ts'
-import { type NotedPlugin, readNotes, readPackage, type StartNotes } from '../src/direct/start-notes.ts'
+import {
+  DIRECT_COMMANDS,
+  type DirectCommand,
+  type NotedPlugin,
+  readNotes,
+  readPackage,
+  type StartNotes,
+} from '../src/direct/start-notes.ts'
 import { pinscope, temporaryFolder } from './run.ts'
 
-// `pinscope replay` and `--version` start without oclif where the command line is plain: nobody may see a difference.
+// `pinscope replay`, `audit` and `--version` start without oclif where the command line is plain: nobody may see a difference.
 
 const PACKAGE = new URL('..', import.meta.url)
 const notes = readNotes(PACKAGE, readPackage(PACKAGE)) as StartNotes
 const folder = temporaryFolder()
 
-/** What oclif makes of the words behind `pinscope replay`; null when it refuses them. */
-async function parsedByOclif(words: readonly string[]): Promise<unknown> {
+const COMMANDS = { replay: Replay, audit: Audit }
+
+/** What oclif makes of the words behind the command; null when it refuses them. */
+async function parsedByOclif(command: DirectCommand, words: readonly string[]): Promise<unknown> {
   try {
-    const { args, flags } = await Parser.parse([...words], { args: Replay.args, flags: Replay.flags })
+    const { args, flags } = await Parser.parse([...words], COMMANDS[command])
     return { args: args.traces, flags }
   } catch {
     return null
@@ -26,6 +36,8 @@ async function parsedByOclif(words: readonly string[]): Promise<unknown> {
 }
 
 const PLAIN = [
+  'audit t.csv --rule H-10,H-11 --rule 13 --severity=high',
+  'audit - -c all -p folio -o out.json --json --in-flight --no-progress',
   't.csv',
   'a.csv b.csv -',
   't.csv -c null',
@@ -39,6 +51,8 @@ const PLAIN = [
 ]
 
 const NOT_PLAIN = [
+  'audit t.csv --verify-data',
+  'audit t.csv --severity',
   't.csv --help',
   't.csv -- -c null',
   't.csv -cnull',
@@ -57,19 +71,28 @@ const NOT_PLAIN = [
   't.csv --__proto__ x',
 ]
 
+/** A line without a command is one of `replay`. */
+function commandOf(line: string): { command: DirectCommand; words: readonly string[] } {
+  const [first, ...words] = line.split(' ')
+  return first === 'audit' ? { command: 'audit', words } : { command: 'replay', words: line.split(' ') }
+}
+
 describe('a plain command line', () => {
   it.each(PLAIN)('%s', async (line) => {
-    const plain = plainWords(line.split(' '), notes.replayFlags)
+    const { command, words } = commandOf(line)
+    const plain = plainWords(words, notes.flags[command])
     expect(plain).not.toBeNull()
-    expect(plain).toEqual(await parsedByOclif(line.split(' ')))
+    expect(plain).toEqual(await parsedByOclif(command, words))
   })
 
   it.each(NOT_PLAIN)("is not: %s, which is oclif's", (line) => {
-    expect(plainWords(line.split(' '), notes.replayFlags)).toBeNull()
+    const { command, words } = commandOf(line)
+    expect(plainWords(words, notes.flags[command])).toBeNull()
   })
 
-  it('means what oclif takes it for, whatever the words', async () => {
-    const flags = Object.entries(notes.replayFlags).flatMap(([name, { char }]) => [
+  it.each(DIRECT_COMMANDS)('of %s means what oclif takes it for, whatever the words', async (command) => {
+    const known = notes.flags[command]
+    const flags = Object.entries(known).flatMap(([name, { char }]) => [
       `--${name}`,
       `--${name}=x`,
       ...(char === '' ? [] : [`-${char}`]),
@@ -80,10 +103,10 @@ describe('a plain command line', () => {
     )
     await fc.assert(
       fc.asyncProperty(fc.array(word, { maxLength: 6 }), async (words) => {
-        const plain = plainWords(words, notes.replayFlags)
+        const plain = plainWords(words, known)
         // Without a trace it goes oclif's way, which says so.
         if (plain === null || plain.args.length === 0) return
-        expect(plain).toEqual(await parsedByOclif(words))
+        expect(plain).toEqual(await parsedByOclif(command, words))
       }),
       { seed: 9, numRuns: 2000 },
     )
@@ -133,6 +156,14 @@ describe('with oclif and without', () => {
       ['replay', TRACE, '-O', 'nonsense'],
       ['replay', TRACE, '--kernel', '5.4'],
       ['replay', 'no-such-file.csv', '--json'],
+      ['audit', TRACE],
+      ['audit', 'traces/made/afs-dir-truncate.csv'],
+      ['audit', named, '--json'],
+      ['audit', named, '-c', 'rds', '-p', 'all'],
+      ['audit', unknown],
+      ['audit', TRACE, '--rule', 'H-99'],
+      ['audit', TRACE, '--severity', 'hihg'],
+      ['audit', 'no-such-file.csv'],
     ].map((words) => ({ words, line: words.join(' ').replace(folder, '') })),
   )('$line', async ({ words }) => {
     const [direct, through] = await Promise.all([pinscope(words), pinscope(words, { env: OCLIF })])

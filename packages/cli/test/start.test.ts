@@ -53,6 +53,14 @@ describe('modules that are loaded', () => {
     expect(modules.length).toBeLessThanOrEqual(12)
   })
 
+  it('audit: the rules besides, and still no oclif, no library, no plugin that nobody asks for', async () => {
+    const modules = await modulesOf('audit', traceOf('audit.csv', 'buffered', ''))
+    const own = /^packages\/(cli|core|scan)\//
+    expect(modules.filter((module) => !own.test(module))).toEqual([])
+    expect(modules).toContain('packages/core/bundle/audit.js')
+    expect(modules.length).toBeLessThanOrEqual(20)
+  })
+
   it('replay: of plugins, those that have a consumer that a row names', async () => {
     const plain = await modulesOf('replay', traceOf('bio.csv', '', 'buffered'))
     expect(plain.filter((module) => /^packages\/plugin-/.test(module))).toEqual([])

@@ -49,6 +49,7 @@ export default class Audit extends Command {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Audit)
     const { auditCommand } = await import('../services/audit-command.ts')
-    await auditCommand(this.config, args.traces, flags)
+    const { oclifPlugins } = await import('../services/load-plugins.ts')
+    await auditCommand(oclifPlugins(this.config, flags.plugin), args.traces, flags)
   }
 }

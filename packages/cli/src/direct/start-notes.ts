@@ -11,7 +11,7 @@ export interface NotedFlag {
   readonly default: string | boolean | null
 }
 
-/** A plugin that comes with the command: one that brings consumers and nothing else, or that no replay asks for anything. */
+/** A plugin that comes with the command: one that brings consumers and nothing else, or that nobody asks for anything. */
 export interface NotedPlugin {
   readonly name: string
   /** File of its hook `pinscope:register`, from its folder; empty when it has none. */
@@ -20,9 +20,13 @@ export interface NotedPlugin {
   readonly consumers: readonly string[]
 }
 
-/** What a replay must know before it loads anything. `scripts/manifest.mjs` writes it at each build, as oclif.manifest.json. */
+/** The commands that have a direct way. */
+export const DIRECT_COMMANDS = ['replay', 'audit'] as const
+export type DirectCommand = (typeof DIRECT_COMMANDS)[number]
+
+/** What they must know before they load anything. `scripts/manifest.mjs` writes it at each build, as oclif.manifest.json. */
 export interface StartNotes {
-  readonly replayFlags: Readonly<Record<string, NotedFlag>>
+  readonly flags: Readonly<Record<DirectCommand, Readonly<Record<string, NotedFlag>>>>
   readonly plugins: readonly NotedPlugin[]
 }
 

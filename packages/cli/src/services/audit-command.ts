@@ -1,12 +1,11 @@
-import type { Config } from '@oclif/core/interfaces'
 import { jsonText } from '../render/json.ts'
 import { PLAIN, terminalOf } from '../render/terminal.ts'
 import { auditTraces } from './audit-traces.ts'
 import { type AuditVerdict, judgeAudit } from './audit-verdict.ts'
-import { loadPlugins } from './load-plugins.ts'
+import type { ConsumerSource } from './consumer-source.ts'
 import { openOutput } from './output.ts'
 import { Progress } from './progress.ts'
-import { type LaneFlags, readingOptions, replayOptions } from './replay-traces.ts'
+import { consumersOfFlags, type LaneFlags, readingOptions, replayOptions, watching } from './replay-traces.ts'
 import { allRules, chosenRules, severityOfFlag } from './rules-select.ts'
 
 /** The flags of `pinscope audit`, as oclif parsed them. */
@@ -20,15 +19,20 @@ export interface AuditFlags extends LaneFlags {
 }
 
 /** `pinscope audit`: as `replay`, with rules listening. The exit status is set before the first line is printed. */
-export async function auditCommand(config: Config, traces: readonly string[], flags: AuditFlags): Promise<void> {
+export async function auditCommand(
+  source: ConsumerSource,
+  traces: readonly string[],
+  flags: AuditFlags,
+): Promise<void> {
   const severity = severityOfFlag(flags.severity)
-  const registry = await loadPlugins(config, flags.plugin)
+  const registry = await source.load(consumersOfFlags(flags))
   const rules = chosenRules(flags.rule, allRules(registry)).map(({ rule }) => rule)
   const options = { ...replayOptions(flags, registry), rules }
   const output = openOutput(flags.output)
   const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
 
-  const report = await auditTraces(traces, readingOptions(flags, registry), options, progress)
+  const watch = watching(source, options)
+  const report = await auditTraces(traces, readingOptions(flags, registry), options, progress, watch)
 
   const verdict = judgeAudit(report, rules, severity)
   process.exitCode = verdict.exitStatus

@@ -1,4 +1,4 @@
-import { type TraceReader, UsageError } from '@pinscope/core'
+import { UsageError } from '@pinscope/core'
 import { FORMAT_NAMES, FORMATS } from '../render/formats.ts'
 import { PLAIN, terminalOf } from '../render/terminal.ts'
 import type { ConsumerSource } from './consumer-source.ts'
@@ -6,7 +6,14 @@ import { gatesOf, judge, type Verdict } from './gate.ts'
 import { HEAD_START_BYTES, jobCount, PART_BYTES_MIN } from './jobs.ts'
 import { openOutput } from './output.ts'
 import { Progress } from './progress.ts'
-import { type LaneFlags, readingOptions, replayOptions, replayTraces } from './replay-traces.ts'
+import {
+  consumersOfFlags,
+  type LaneFlags,
+  readingOptions,
+  replayOptions,
+  replayTraces,
+  watching,
+} from './replay-traces.ts'
 import { checkedName } from './select.ts'
 
 /** The flags of `pinscope replay`, as oclif parsed them. */
@@ -38,8 +45,7 @@ export async function replayCommand(
   const output = openOutput(flags.output)
   const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
 
-  // With --consumer, the consumers that rows name are not asked for.
-  const watch = options.consumers === null ? (trace: TraceReader) => source.watch(trace) : undefined
+  const watch = watching(source, options)
   const jobs = {
     count,
     partBytesMin: PART_BYTES_MIN,
@@ -56,12 +62,6 @@ export async function replayCommand(
   const terminal = flags.output === undefined ? terminalOf(process.stdout, process.env) : PLAIN
   output.write(render(terminal, report, verdict))
   if (flags.output !== undefined) await tellWhere(flags.output, verdict)
-}
-
-/** Names as they were typed, right or wrong, of `-c NAME` and `-O NAME.OPTION=VALUE`. */
-function consumersOfFlags(flags: ReplayFlags): string[] {
-  const ofOptions = (flags['consumer-option'] ?? []).map((text) => text.split('.', 1)[0])
-  return [...(flags.consumer ?? []), ...ofOptions]
 }
 
 function formatOf({ format, json }: ReplayFlags) {

@@ -8,6 +8,7 @@ import {
   type TraceReader,
 } from '@pinscope/core'
 import { consumerOptionValues } from './consumer-options.ts'
+import type { ConsumerSource } from './consumer-source.ts'
 import { faultInjection } from './faults.ts'
 import { openInputs, type TraceInput } from './input.ts'
 import type { Jobs } from './jobs-replay.ts'
@@ -43,6 +44,17 @@ export function replayOptions(flags: LaneFlags, registry: Registry): ReplayOptio
     consumerOptions: consumerOptionValues(flags['consumer-option'], registry),
     inFlight: flags['in-flight'] ?? false,
   }
+}
+
+/** Names as they were typed, right or wrong, of `-c NAME` and `-O NAME.OPTION=VALUE`. */
+export function consumersOfFlags(flags: LaneFlags): string[] {
+  const ofOptions = (flags['consumer-option'] ?? []).map((text) => text.split('.', 1)[0])
+  return [...(flags.consumer ?? []), ...ofOptions]
+}
+
+/** A trace as the source of consumers watches it; with `--consumer`, the consumers that rows name are not asked for. */
+export function watching(source: ConsumerSource, { consumers }: ReplayOptions): (trace: TraceReader) => TraceReader {
+  return consumers === null ? (trace) => source.watch(trace) : (trace) => trace
 }
 
 /** How the traces are read, as the flags say, with the formats of plugins. */
