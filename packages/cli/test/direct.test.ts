@@ -23,12 +23,13 @@ const PACKAGE = new URL('..', import.meta.url)
 const notes = readNotes(PACKAGE, readPackage(PACKAGE)) as StartNotes
 const folder = temporaryFolder()
 
-const COMMANDS = { replay: Replay, audit: Audit }
+const COMMANDS: Readonly<Record<DirectCommand, unknown>> = { replay: Replay, audit: Audit }
 
 /** What oclif makes of the words behind the command; null when it refuses them. */
 async function parsedByOclif(command: DirectCommand, words: readonly string[]): Promise<unknown> {
   try {
-    const { args, flags } = await Parser.parse([...words], COMMANDS[command])
+    const { args: argsOf, flags: flagsOf } = COMMANDS[command] as typeof Replay
+    const { args, flags } = await Parser.parse([...words], { args: argsOf, flags: flagsOf })
     return { args: args.traces, flags }
   } catch {
     return null

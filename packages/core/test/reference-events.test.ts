@@ -41,8 +41,59 @@ describe('reference events without an id, by their pages', () => {
   })
 
   it('of other pages: unknown', async () => {
-    const got = await violationsOf(event('pin', 2), event('unpin', 1))
+    const got = await violationsOf(event('pin', 2), { event: 'unpin', segs: [[A + 8192, 4096]] })
     expect(got).toEqual({ violations: [['unknown-release', 3, 0]], pins: 2, refs: 0 })
+  })
+
+  // unpin_user_folio is called once a page where pin_user_pages_fast was called once: traces/formats/ftrace-sgio-6.12.txt.
+  it('page by page, in any order: each out of what has it', async () => {
+    const each = [2, 0, 3, 1].map((at): RowSpec => ({ event: 'unpin', segs: [[A + at * 4096, 4096]] }))
+    const got = await violationsOf(event('pin', 4), ...each)
+    expect(got).toEqual({ violations: [], pins: 0, refs: 0 })
+    const again = await violationsOf(event('pin', 4), ...each, each[0]!)
+    expect(again).toEqual({ violations: [['double-release', 7, 2]], pins: 0, refs: 0 })
+  })
+
+  it('several rows that took, one that lets go', async () => {
+    const pinOf = (at: number): RowSpec => ({ event: 'pin', segs: [[A + at * 4096, 4096]] })
+    const got = await violationsOf(pinOf(0), pinOf(1), pinOf(1), event('unpin', 2), {
+      event: 'unpin',
+      segs: [[A + 4096, 4096]],
+    })
+    expect(got).toEqual({ violations: [], pins: 0, refs: 0 })
+  })
+
+  it('a page of several taken the other way: that one is let go the wrong way, and can still be let go the right way', async () => {
+    const put: RowSpec = { event: 'put', segs: [[A + 4096, 4096]] }
+    const got = await violationsOf(event('pin', 3), put)
+    expect(got).toEqual({ violations: [['wrong-kind-release', 3, 2]], pins: 3, refs: 0 })
+    const mended = await violationsOf(event('pin', 3), put, event('unpin', 3))
+    expect(mended).toEqual({ violations: [['wrong-kind-release', 3, 2]], pins: 0, refs: 0 })
+  })
+})
+
+describe('taken by address, let go by frame', () => {
+  const frames = (first: number, pages: number): RowSpec => ({
+    event: 'unpin',
+    iter: 'bvec',
+    segs: [[first, 0, pages * 4096]],
+  })
+
+  it('as many are let go as were taken: which frame an address had, nobody recorded', async () => {
+    const got = await violationsOf(event('pin', 4), frames(900, 1), frames(907, 2), frames(950, 1))
+    expect(got).toEqual({ violations: [], pins: 0, refs: 0 })
+  })
+
+  it('one more than was taken is unknown, one less stays', async () => {
+    const more = await violationsOf(event('pin', 4), frames(900, 5))
+    expect(more).toEqual({ violations: [['unknown-release', 3, 0]], pins: 0, refs: 0 })
+    const less = await violationsOf(event('pin', 4), frames(900, 3))
+    expect(less).toEqual({ violations: [], pins: 1, refs: 0 })
+  })
+
+  it('what has an id, or was taken the other way, is not let go so', async () => {
+    const named = await violationsOf({ ...event('pin', 4), id: 'a' }, event('get', 4), frames(900, 4))
+    expect(named).toEqual({ violations: [['unknown-release', 4, 0]], pins: 4, refs: 4 })
   })
 })
 

@@ -129,6 +129,15 @@ export class HeldPages {
     return tail
   }
 
+  /** Moves entry `place` of a row into a new one, which is returned. */
+  takeOut(slot: number, place: number, retention: Retention): number {
+    const { holds } = this
+    const one = holds.takeOut(slot, place, this.entries)
+    holds.counted[one] = this.countedFrom(holds.first[one], retention)
+    holds.counted[slot] -= holds.counted[one]
+    return one
+  }
+
   /** Tells of each run of a row. */
   eachRun(slot: number, tell: (page: number, count: number) => void): void {
     const { page, count, next } = this.entries

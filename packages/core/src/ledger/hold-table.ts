@@ -125,6 +125,39 @@ export class HoldTable {
     return tail
   }
 
+  /** Moves entry `place` of a row into a new one, taken by the same operation; `counted` is the caller's. */
+  takeOut(slot: number, place: number, entries: EntryPool): number {
+    let before = ENTRY_NONE
+    let run = this.first[slot]
+    let at = place
+    while (at >= entries.count[run]) {
+      at -= entries.count[run]
+      before = run
+      run = entries.next[run]
+    }
+    const page = entries.page[run] + at
+    const behind = entries.count[run] - at - 1
+    const next = entries.next[run]
+    const rest = behind === 0 ? next : entries.take(page + 1, behind)
+    if (behind > 0) entries.next[rest] = next
+    if (behind > 0 && this.last[slot] === run) this.last[slot] = rest
+    if (at > 0) {
+      entries.count[run] = at
+      entries.next[run] = rest
+    } else {
+      if (before === ENTRY_NONE) this.first[slot] = rest
+      else entries.next[before] = rest
+      if (behind === 0 && this.last[slot] === run) this.last[slot] = before
+      entries.give(run)
+    }
+    const one = this.takeLike(slot)
+    this.first[one] = entries.take(page, 1)
+    this.last[one] = this.first[one]
+    this.count[one] = 1
+    this.count[slot]--
+    return one
+  }
+
   /** A new open row with the history of another. */
   private takeLike(slot: number): number {
     const row = this.take()

@@ -99,8 +99,7 @@ export class Ledger {
   }
 
   /**
-   * {@link unpin}, and makes every folio of the hold dirty first that is clean: whichever of its pages were pinned, the
-   * folio is dirty. Returns the folios that were clean.
+   * {@link unpin}, and makes every folio of the hold dirty first that is clean. Returns how many were.
    * @kernel mm/gup.c: unpin_user_pages_dirty_lock, unpin_user_page_range_dirty_lock (make_dirty)
    */
   unpinDirty(hold: Pinned): number {
@@ -117,11 +116,7 @@ export class Ledger {
     this.release(hold, RETAIN_REF)
   }
 
-  /**
-   * One plain reference on a page by its row, counted as a reference; whoever takes it drops it with {@link putPage}. A
-   * count that is not positive is not looked at, as the kernel does not.
-   * @kernel include/linux/mm.h: get_page
-   */
+  /** One plain reference on a page, by its row; {@link putPage} drops it. Its count is not looked at. @kernel include/linux/mm.h: get_page */
   getPage(page: number): void {
     this.tap?.got(page)
     this.counts.get(page)
@@ -165,14 +160,8 @@ export class Ledger {
       const closed = slotOf(hold)
       const isLast = holds.open[closed] === 0 && holds.generation[closed] === ((generationOf(hold) + 1) & 0xff)
       const takenRow = isLast ? holds.row[closed] : 0
-      this.violate(
-        'double-release',
-        takenRow,
-        retentionOf(hold),
-        as,
-        isLast ? holds.counted[closed] : 0,
-        'released before',
-      )
+      const pages = isLast ? holds.counted[closed] : 0
+      this.violate('double-release', takenRow, retentionOf(hold), as, pages, 'released before')
       return
     }
     if (as !== holds.retention[slot]) {
@@ -199,12 +188,23 @@ export class Ledger {
 
   /** Splits off the last `count` entries into a hold of their own. */
   split<Kind extends Hold>(hold: Kind, count: number): Kind {
-    const { holds } = this
-    const slot = holds.find(hold)
-    invariant(slot > 0 && count > 0 && count <= holds.count[slot], 'split: more entries than the hold has')
-    const tail = this.held.split(slot, count, retentionOf(hold))
-    this.tap?.split(slot, tail)
-    return makeHold(tail, holds.generation[tail], retentionOf(hold)) as Kind
+    const slot = this.holds.find(hold)
+    invariant(slot > 0 && count > 0 && count <= this.holds.count[slot], 'split: more entries than the hold has')
+    return this.splitOff(slot, this.held.split(slot, count, retentionOf(hold)), hold)
+  }
+
+  /** Takes entry `place` of a hold, 0 the first, out into a hold of its own; the hold itself where it has no other. */
+  takeOut<Kind extends Hold>(hold: Kind, place: number): Kind {
+    const slot = this.holds.find(hold)
+    invariant(slot > 0 && place >= 0 && place < this.holds.count[slot], 'takeOut: the hold has no such entry')
+    if (this.holds.count[slot] === 1) return hold
+    return this.splitOff(slot, this.held.takeOut(slot, place, retentionOf(hold)), hold)
+  }
+
+  /** Row `part` of the hold table was split off row `slot`, which is `hold`. */
+  private splitOff<Kind extends Hold>(slot: number, part: number, hold: Kind): Kind {
+    this.tap?.split(slot, part)
+    return makeHold(part, this.holds.generation[part], retentionOf(hold)) as Kind
   }
 
   /** Drops the first entry of a hold only: a page that was taken twice. @kernel block/bio.c: unpin of the same page when merging */

@@ -66,7 +66,7 @@ function importWarnings({ imported, layout }: TraceReader): string[] {
   const references =
     layout.level === 'R'
       ? [
-          'its rows are recorded references: `pinscope leaks` matches them page by page, a replay row by row as they were taken',
+          'its rows are recorded references, found again by their pages; where one was taken by address and let go by frame, by number',
         ]
       : []
   const passedOver = imported.skipped.map(

@@ -4,7 +4,15 @@ import { PAGE_LIST_MAX } from '../extract/page-list.ts'
 import { type ExtractionPolicy, findPolicy } from '../extract/policy.ts'
 import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
 import { invariant } from '../invariant.ts'
-import { ITER_DEST, ITER_FOLIOQ, ITER_SOURCE, ITER_XARRAY } from '../iter/iter-type.ts'
+import {
+  ITER_BVEC,
+  ITER_DEST,
+  ITER_FOLIOQ,
+  ITER_SOURCE,
+  ITER_XARRAY,
+  type IterType,
+  isUserBacked,
+} from '../iter/iter-type.ts'
 import { FLAG_DIRTY, FLAG_LONGTERM, FLAG_RAW } from '../iter/row-flags.ts'
 import { HOLD_NONE, type Hold, isHold, isPinned, makeHold, retentionOf } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
@@ -14,10 +22,11 @@ import { MAX_RW_COUNT } from '../units.ts'
 import { ID_HOLD, ID_OPERATION, ID_REGISTRATION, ID_UNUSED, type IdTable } from './id-table.ts'
 import type { InFlight } from './in-flight.ts'
 import { startIter } from './load-operation.ts'
+import { UnnamedReferences } from './unnamed-references.ts'
 
 /**
  * Recorded reference events: `pin` and `get` take, `unpin` and `put` let go, whatever the policy. They pair by `id`, or
- * where a row has none by their first page and number of pages.
+ * where a row has none by their pages ({@link UnnamedReferences}).
  * @kernel mm/gup.c: pin_user_pages, get_user_pages, unpin_user_pages; include/linux/mm.h: put_page
  */
 export class ReferenceEvents {
@@ -25,14 +34,18 @@ export class ReferenceEvents {
   private readonly ledger: Ledger
   private readonly ids: IdTable
   private readonly inFlight: InFlight
-  /** Holds of rows without id, by first page row and page count; the last taken is let go first. */
-  private readonly unnamed = new Map<number, Taken[]>()
+  private readonly unnamed: UnnamedReferences
+  /** The row that lets go makes dirty first. */
+  private makesDirty = false
+  /** Pages of the row at work. */
+  private readonly pages: number[] = []
 
   constructor(io: Operation, ledger: Ledger, ids: IdTable, inFlight: InFlight) {
     this.io = io
     this.ledger = ledger
     this.ids = ids
     this.inFlight = inFlight
+    this.unnamed = new UnnamedReferences(ledger, (hold, as) => this.release(hold, as, this.makesDirty))
   }
 
   /** `pin` or `get`; where `op` is `read`, for writing to the memory. */
@@ -44,29 +57,22 @@ export class ReferenceEvents {
     // What is pinned as it is gets no write fault either.
     if (!isRaw && batch.direction[row] === ITER_DEST) this.io.iter.direction = ITER_DEST
     let hold: Hold = HOLD_NONE
-    let key = -1
     for (;;) {
       const bytes = this.list(isRaw ? RETAIN_NONE : retention)
       if (bytes <= 0) break
       this.io.list.retention = retention
-      if (key < 0) key = this.io.list.page[0]
       const taken = this.ledger.acquire(this.io.list)
       if (!isHold(taken)) break
       hold = this.ledger.join(hold, taken)
     }
     if ((batch.flags[row] & FLAG_LONGTERM) !== 0) this.ledger.mark(hold, REASON_LONG_TERM)
-    const pages = this.ledger.pagesHeld(hold)
     const id = batch.id[row]
     if (id !== NONE) {
-      this.ids.set(id, ID_HOLD, batch.firstRow + row, retention, pages)
+      this.ids.set(id, ID_HOLD, batch.firstRow + row, retention, this.ledger.pagesHeld(hold))
       this.ids.hold[id] = hold
-    } else if (key >= 0) {
-      const name = nameOf(key, this.ledger.entriesHeld(hold))
-      const taken: Taken = { hold, retention, row: batch.firstRow + row, pages }
-      const all = this.unnamed.get(name)
-      if (all === undefined) this.unnamed.set(name, [taken])
-      // Of those let go only the last is remembered.
-      else all.splice(0, all.length, ...all.filter((one) => this.ledger.isOpen(one.hold)), taken)
+    } else if (hold !== HOLD_NONE) {
+      const mm = isUserBacked(batch.iterType[row] as IterType) ? batch.mm[row] : -1
+      this.unnamed.add(hold, retention, batch.firstRow + row, mm)
     }
   }
 
@@ -158,29 +164,14 @@ export class ReferenceEvents {
   }
 
   private letGoUnnamed(batch: OpBatch, row: number, as: Retention): void {
+    const { pages } = this
     this.startIter(batch, row)
-    let first = -1
-    let entries = 0
+    pages.length = 0
     for (let bytes = this.list(RETAIN_NONE); bytes > 0; bytes = this.list(RETAIN_NONE)) {
-      if (first < 0) first = this.io.list.page[0]
-      entries += this.io.list.length
+      for (let i = 0; i < this.io.list.length; i++) pages.push(this.io.list.pageAt(i))
     }
-    const all = first < 0 ? undefined : this.unnamed.get(nameOf(first, entries))
-    if (all === undefined) {
-      this.ledger.violate('unknown-release', 0, as, as, entries, 'no row of this trace took these pages')
-      return
-    }
-    const isOpen = ({ hold }: Taken) => this.ledger.isOpen(hold)
-    // The last one taken the same way; failing that the last one still held, which is then let go the wrong way.
-    const taken = all.findLast((one) => one.retention === as && isOpen(one)) ?? all.findLast(isOpen)
-    if (taken === undefined) {
-      const { row: takenRow, retention, pages } = all[all.length - 1]
-      this.ledger.violate('double-release', takenRow, retention, as, pages, RELEASED_BEFORE)
-      return
-    }
-    this.release(taken.hold, as, (batch.flags[row] & FLAG_DIRTY) !== 0)
-    // The last one stays, so that a further release is recognised.
-    if (all.length > 1 && !isOpen(taken)) all.splice(all.indexOf(taken), 1)
+    this.makesDirty = (batch.flags[row] & FLAG_DIRTY) !== 0
+    this.unnamed.letGo({ pages, as, isByFrame: batch.iterType[row] === ITER_BVEC, mm: batch.mm[row] })
   }
 
   private startIter(batch: OpBatch, row: number): void {
@@ -196,14 +187,6 @@ export class ReferenceEvents {
   }
 }
 
-/** What a row without id took. */
-interface Taken {
-  readonly hold: Hold
-  readonly retention: Retention
-  readonly row: number
-  readonly pages: number
-}
-
 /** Most bytes of a file that one event names: its pages are made present first. */
 const FILE_BYTES_MAX = MAX_RW_COUNT
 
@@ -214,10 +197,6 @@ const TAKING = [RETAIN_NONE, RETAIN_REF, RETAIN_PIN].map((retention) => ({
   ...(findPolicy('extract') as ExtractionPolicy),
   retention: () => retention,
 }))
-
-function nameOf(firstPage: number, entries: number): number {
-  return firstPage * 2 ** 24 + entries
-}
 
 function totalLength(batch: OpBatch, row: number): number {
   const { lengthBytes } = batch.segments

@@ -20,12 +20,11 @@ interface Taken {
 
 /** What a row without id took: named by its pages. */
 interface Unnamed {
-  readonly first: Page
-  readonly entries: number
   readonly kind: Kind
   readonly row: number
-  readonly pages: number
-  references: Reference[]
+  readonly references: Reference[]
+  /** The address space by whose addresses; null: not by address. */
+  readonly mm: number | null
 }
 
 type Violation = LaneReport['violations'][number]
@@ -40,8 +39,8 @@ export class SlowEvents {
   private readonly buffers = new Map<string, readonly SlowSegment[]>()
   private readonly refused = new Set<string>()
   private readonly open: Unnamed[] = []
-  /** The last of each name that was let go. */
-  private readonly closed: Unnamed[] = []
+  /** Who let a page go last. */
+  private readonly closed = new Map<Page, Unnamed>()
 
   constructor(setup: SlowSetup, memory: SlowMemory, ledger: SlowLedger) {
     this.setup = setup
@@ -161,14 +160,15 @@ export class SlowEvents {
   }
 
   private take(row: SlowRow, kind: Kind): void {
-    const { listed, first } = this.pagesOf(row, kind, row.isRead)
+    const listed = this.pagesOf(row, kind, row.isRead)
     const references = this.ledger.take(listed, kind) ?? []
     if (row.flags.has('longterm')) for (const reference of references) reference.why = 'long-term'
     const pages = counted(references)
     if (row.id !== null) {
       this.byId.set(row.id, { row: row.row, kind, pages, references, io: null, isRegistration: false })
-    } else if (first !== null) {
-      this.open.push({ first, entries: listed.length, kind, row: row.row, pages, references })
+    } else {
+      const isByAddress = row.iter === 'ubuf' || row.iter === 'iovec'
+      this.open.push({ kind, row: row.row, references, mm: isByAddress ? row.mm : null })
     }
   }
 
@@ -188,7 +188,7 @@ export class SlowEvents {
 
   /** How many references a row with an id lets go: as many as its segments have pages, the last ones, else all. */
   private named(row: SlowRow, held: number): number {
-    const named = row.segments.length === 0 ? 0 : this.pagesOf(row, 'ref').listed.length
+    const named = row.segments.length === 0 ? 0 : this.pagesOf(row, 'ref').length
     return named > 0 && named < held ? named : held
   }
 
@@ -205,29 +205,75 @@ export class SlowEvents {
   }
 
   private letGoUnnamed(row: SlowRow, as: Kind): void {
-    const { listed, first } = this.pagesOf(row, 'ref')
-    const isSame = (one: Unnamed) => one.first === first && one.entries === listed.length
-    const taken = this.open.findLast((one) => isSame(one) && one.kind === as) ?? this.open.findLast(isSame)
-    const before = this.closed.findLast(isSame)
-    if (taken !== undefined && taken.kind === as) {
-      this.ledger.drop(taken.references)
-      this.open.splice(this.open.indexOf(taken), 1)
-      this.closed.push(taken)
-    } else if (taken !== undefined) this.wrongKind(taken, as)
-    else if (before !== undefined) this.violate('double-release', before, as)
-    else {
-      const pages = { ...NOTHING, pages: listed.length }
-      this.violate('unknown-release', pages, as, as)
+    const pages = this.pagesOf(row, 'ref').map(([page]) => page!)
+    const isJust = ({ references }: Unnamed) =>
+      references.length === pages.length && references.every((one, i) => one.pages[0] === pages[i])
+    const isRight = ({ kind }: Unnamed) => kind === as
+    const isRightSomewhere = pages.some((page) => this.holder(page, as)?.kind === as)
+    const whole =
+      this.open.findLast((one) => isRight(one) && isJust(one)) ??
+      (isRightSomewhere ? undefined : this.open.findLast(isJust))
+    if (pages.length > 0 && whole !== undefined) {
+      this.dropFrom(whole, whole.references.length, as)
+      return
     }
+    let missing = pages.filter((page) => !this.dropPage(page, as))
+    if (row.iter === 'bvec') {
+      const byAddress = this.open.filter((one) => isRight(one) && one.mm !== null)
+      const mine = byAddress.filter(({ mm }) => mm === row.mm)
+      for (const one of [...mine, ...byAddress.filter(({ mm }) => mm !== row.mm)]) {
+        const part = Math.min(one.references.length, missing.length)
+        if (part > 0) this.dropFrom(one, part, as)
+        missing = missing.slice(part)
+      }
+    }
+    const before = missing.filter((page) => this.closed.has(page))
+    const last = before.at(-1)
+    if (last !== undefined) this.violate('double-release', { ...this.closed.get(last)!, pages: before.length }, as)
+    const never = missing.length - before.length
+    if (never > 0 || pages.length === 0) this.violate('unknown-release', { ...NOTHING, pages: never }, as, as)
+  }
+
+  /** What was taken last on a page and has it still, the right way if there is such. */
+  private holder(page: Page, as: Kind): Unnamed | undefined {
+    const has = ({ references }: Unnamed) => references.some((one) => one.pages[0] === page)
+    return this.open.findLast((one) => one.kind === as && has(one)) ?? this.open.findLast(has)
+  }
+
+  /** Lets go of one page out of what has it; false where nothing has. */
+  private dropPage(page: Page, as: Kind): boolean {
+    const taken = this.holder(page, as)
+    if (taken === undefined) return false
+    const at = taken.references.findIndex((one) => one.pages[0] === page)
+    if (taken.kind !== as && taken.references.length > 1) {
+      const part: Unnamed = { ...taken, references: taken.references.splice(at, 1), mm: null }
+      this.open.push(part)
+      this.dropFrom(part, 1, as)
+      return true
+    }
+    taken.references.push(...taken.references.splice(at, 1))
+    this.dropFrom(taken, 1, as)
+    return true
+  }
+
+  /** Lets go of the last references of what was taken, the right way or not. */
+  private dropFrom(taken: Unnamed, count: number, as: Kind): void {
+    if (taken.kind !== as) {
+      this.wrongKind({ ...taken, pages: counted(taken.references) }, as)
+      return
+    }
+    const dropped = taken.references.splice(-count)
+    for (const { pages } of dropped) this.closed.set(pages[0]!, taken)
+    this.ledger.drop(dropped)
   }
 
   /**
    * The pages of an event's segments, as a source unless it takes for writing: whatever the policy, as far as they can be had; of a file those of at
    * most 2 GiB.
    */
-  private pagesOf(row: SlowRow, kind: Kind, isWrite = false): { listed: Page[][]; first: Page | null } {
+  private pagesOf(row: SlowRow, kind: Kind, isWrite = false): Page[][] {
     const isOfFile = row.iter === 'folioq' || row.iter === 'xarray'
-    if (!exists(row.iter, this.setup.kernel)) return { listed: [], first: null }
+    if (!exists(row.iter, this.setup.kernel)) return []
     const total = row.segments.reduce((sum, { length }) => sum + length, 0)
     const iter = new SlowIter(row, isOfFile ? Math.min(total, MAX_RW_COUNT) : total, false)
     const takes = kind === 'pin' ? 'pin' : 'get'
@@ -239,7 +285,7 @@ export class SlowEvents {
       listed.push(...entries.map(({ pages }) => [...pages]))
       iter.position += entries.reduce((sum, { length }) => sum + length, 0)
     }
-    return { listed, first: listed[0]?.[0] ?? null }
+    return listed
   }
 
   private wrongKind(taken: Pick<Taken, 'row' | 'kind' | 'pages' | 'references'>, as: Kind): void {
