@@ -22,5 +22,6 @@ export {
 export { defineRule, type HazardRule, RULE_API_VERSION, type RuleExample } from './lifetime/rule.ts'
 export { HAZARD_RULES } from './lifetime/rules.ts'
 export { isAtLeast, SEVERITIES, type Severity, severityOf, VERDICTS, type Verdict } from './lifetime/verdict.ts'
+export type { KeptBy } from './lifetime/where-references-go.ts'
 export { type AuditOptions, auditTrace } from './replay/audit-trace.ts'
 export * from './report/audit-report.ts'

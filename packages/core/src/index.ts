@@ -30,6 +30,7 @@ export {
   Registry,
 } from './consumer/registry.ts'
 export { SgChunks, sgChunkBytes, sgPoolBytes } from './consumer/sg-chunks.ts'
+export { tellIterator } from './consumer/tell-iterator.ts'
 export { tellScatterlist } from './consumer/tell-scatterlist.ts'
 export { UserBvecs } from './consumer/user-bvecs.ts'
 export * from './errno.ts'

@@ -1,4 +1,4 @@
-import type { AuditLaneReport, AuditReport } from '@pinscope/core/audit'
+import type { AuditLaneReport, AuditReport, KeptBy } from '@pinscope/core/audit'
 import { type Align, tableText } from './table.ts'
 import { styled, type Terminal } from './terminal.ts'
 import { grouped, wrapped } from './text.ts'
@@ -7,10 +7,11 @@ import { grouped, wrapped } from './text.ts'
 const SHOWN_MAX = 30
 
 /** What keeps pages, by its word in the report. */
-const KEPT_BY: Readonly<Record<string, string>> = {
+const KEPT_BY: Readonly<Record<KeptBy, string>> = {
   pin: 'a pin',
   ref: 'a reference',
   lock: 'a lock',
+  registration: 'a registration',
   owner: 'its owner',
 }
 
@@ -52,7 +53,7 @@ const QUESTIONS: readonly Question[] = [
     head: ['iterator', 'kept by', 'operations', 'pages'],
     notes: {
       'its owner': 'nothing but whoever made the iterator, which must outlive the I/O',
-      'not told': "the consumer's model does not say",
+      'a registration': 'of the buffer, which is pinned for long',
     },
     laneColumns: ['consumer', 'policy'],
     laneColumnsAt: 0,

@@ -7,6 +7,7 @@ import { copyFromIter, copyToIter } from '../iter/copy.ts'
 import { faultInReadable, faultInWriteable } from '../iter/fault-in.ts'
 import { FolioQueue } from '../iter/folio-queue.ts'
 import { IovIter } from '../iter/iov-iter.ts'
+import { positionOf } from '../iter/iter-position.ts'
 import { ITER_DEST, ITER_PIPE } from '../iter/iter-type.ts'
 import { PipeRing } from '../iter/pipe-ring.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -101,7 +102,7 @@ export class Operation extends OperationRow {
       return hold
     }
     this.hold = hold
-    this.audit?.bare.add(this.list)
+    this.audit?.listed.add(this.list, positionOf(this.iter, segment, iovOffsetBytes))
     if (observer !== null) tellExtracted(this, observer, segment, iovOffsetBytes, bytes)
     return bytes
   }

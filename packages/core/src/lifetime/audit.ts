@@ -1,7 +1,6 @@
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Memory } from '../memory/memory.ts'
-import { BarePages } from './bare-pages.ts'
 import type { Borrows } from './borrows.ts'
 import { Devices } from './devices.ts'
 import { EventBus } from './event-bus.ts'
@@ -11,6 +10,7 @@ import { Folios } from './folios.ts'
 import { Iterators } from './iterators.ts'
 import { Leases } from './leases.ts'
 import { eventCode } from './lifetime-event.ts'
+import { ListedPieces } from './listed-pieces.ts'
 import { Objects } from './objects.ts'
 import type { HistoryStep } from './page-history.ts'
 import type { HazardRule } from './rule.ts'
@@ -69,8 +69,8 @@ export class Audit {
   readonly leases: Leases
   readonly tasks: Tasks
   readonly references: WhereReferencesGo
-  /** What the operation at work listed and took nothing on. */
-  readonly bare = new BarePages()
+  /** What the operation at work has listed. */
+  readonly listed = new ListedPieces()
   readonly lane: AuditedLane
   /** Forks so far: before the first no page is shared by one. */
   forks = 0

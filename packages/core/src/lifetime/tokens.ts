@@ -78,6 +78,15 @@ export class Tokens extends TokenColumns implements LedgerTap {
     return found
   }
 
+  /** Another token on the page through which something may be written. */
+  hasOtherWriter(page: number, token: number): boolean {
+    let has = false
+    this.eachOn(page, 1, (other) => {
+      if (other !== token && this.isDest[other] === 1) has = true
+    })
+    return has
+  }
+
   /** `RETAIN_*` of a token. */
   retention(token: number): Retention {
     return this.ledger.holds.retention[token] as Retention

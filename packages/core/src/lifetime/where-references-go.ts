@@ -18,11 +18,16 @@ export interface ReferenceWay {
   pages: number
 }
 
+/**
+ * What keeps the pages of a kernel iterator alive: a pin or a reference that its user holds, their locks, a registration (of
+ * an io_uring buffer), or nothing but whoever made the iterator.
+ */
+export type KeptBy = 'pin' | 'ref' | 'lock' | 'registration' | 'owner'
+
 /** Pages that iterators of one type named, and what kept them alive meanwhile. */
 export interface IteratorPages {
   readonly iterator: string
-  /** `pin`, `ref`, `lock`, `owner` (nothing but whoever made the iterator), or `not told`. */
-  readonly keptBy: string
+  readonly keptBy: KeptBy
   operations: number
   pages: number
 }
@@ -79,8 +84,8 @@ export class WhereReferencesGo {
     this.takenIn[to] = this.takenIn[from]
   }
 
-  /** An operation with an iterator of that type named `pages` pages. */
-  iterated(iterator: string, keptBy: string, pages: number): void {
+  /** An iterator of that type names `pages` pages: the operation's own, or one that its consumer makes for the layer below. */
+  iterated(iterator: string, keptBy: KeptBy, pages: number): void {
     const key = `${iterator} ${keptBy}`
     const one = this.named.get(key)
     if (one === undefined) this.named.set(key, { iterator, keptBy, operations: 1, pages })

@@ -1,19 +1,19 @@
 import type { ConsumerDefinition } from '../consumer/consumer.ts'
 import type { Operation } from '../consumer/operation.ts'
-import { RETENTION_NAMES } from '../extract/retention.ts'
-import { ITER_DEST, ITER_TYPE_NAMES, isUserBacked } from '../iter/iter-type.ts'
+import { pagesHeld, tellIterator } from '../consumer/tell-iterator.ts'
+import { RETAIN_PIN, RETAIN_REF } from '../extract/retention.ts'
+import { ITER_DEST, ITER_DISCARD, ITER_PIPE, ITER_TYPE_NAMES, isUserBacked } from '../iter/iter-type.ts'
 import { FLAG_ATOMIC, FLAG_LONGTERM, FLAG_WORKER } from '../iter/row-flags.ts'
 import { REASON_IN_FLIGHT, REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Audit } from '../lifetime/audit.ts'
-import { GUARD_LOCK, GUARD_NONE } from '../lifetime/borrows.ts'
 import { CONTEXT_ATOMIC, CONTEXT_PROCESS, CONTEXT_WORKER } from '../lifetime/event-bus.ts'
-import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../lifetime/folio-flags.ts'
 import { BY_DEVICE, eventCode } from '../lifetime/lifetime-event.ts'
 import type { Phase } from '../lifetime/where-references-go.ts'
 import { EVENT_NAMES, EVENT_REGISTER, EVENT_UNREGISTER, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { AuditRows } from './audit-rows.ts'
+import { bytesMoved, OperationPieces } from './operation-pieces.ts'
 
 const FORK = eventCode('fork')
 const END = eventCode('end')
@@ -25,20 +25,23 @@ export class LaneAudit {
   private readonly rows: AuditRows
   private readonly ledger: Ledger
   private readonly definition: ConsumerDefinition
-  /** The hold whose pages a device stores to. */
-  private token = 0
-  private hasPieces = false
+  private readonly pieces: OperationPieces
+  /** Pages of the row's own iterator, where that is none over user memory. */
+  private iterPages = 0
+  /** Pages that the device at work has stored to. */
+  private readonly stored = new Set<number>()
   private readonly storePiece = (page: number, from: number, end: number): void => {
-    if (this.isOfInterest(page)) this.audit.folios.store(page, from, end - from, BY_DEVICE)
+    if (!this.isOfInterest(page)) return
+    this.stored.add(page)
+    this.audit.folios.store(page, from, end - from, BY_DEVICE)
   }
-
-  private readonly storeRun = (page: number, pages: number): void => this.deviceStores(page, pages)
 
   constructor(audit: Audit, rows: AuditRows, ledger: Ledger, definition: ConsumerDefinition) {
     this.audit = audit
     this.rows = rows
     this.ledger = ledger
     this.definition = definition
+    this.pieces = new OperationPieces(audit, rows.pages)
   }
 
   /** A row begins that is no operation. */
@@ -70,6 +73,7 @@ export class LaneAudit {
   forked(batch: OpBatch, row: number): void {
     const { audit } = this
     audit.at(batch.firstRow + row, batch.line[row], 0, batch.mm[row])
+    audit.bus.context = CONTEXT_PROCESS
     audit.forks++
     const event = audit.bus.next()
     event.object = batch.mm[row]
@@ -83,7 +87,8 @@ export class LaneAudit {
     audit.at(io.row, line, io.number, io.iter.mm)
     audit.bus.context = CONTEXT_PROCESS
     audit.tokens.ofOperation.length = 0
-    audit.bare.clear()
+    audit.listed.clear()
+    this.iterPages = isUserBacked(io.iter.type) ? 0 : pagesOf(io)
     audit.tokens.holder = this.definition.name
     const isUser = isUserBacked(io.iter.type) && !io.iter.fixed
     this.purpose('submit', io.iter.direction === ITER_DEST, isUser, false, io.iter.mm)
@@ -99,40 +104,32 @@ export class LaneAudit {
     if (io.result < 0) this.audit.tokens.failed(io.result, 0)
   }
 
-  /** The call has returned. */
-  returned(io: Operation, result: number): void {
+  /** The call has returned; what goes on is in flight. */
+  returned(io: Operation, result: number, batch: OpBatch, row: number): void {
     if (result < 0) {
       this.audit.tokens.failed(result, io.number)
       return
     }
-    if (io.hasEnd && io.borrowed === 0 && io.kept.first === 0 && !io.isBounced) this.borrowBare(io)
-    if (!isUserBacked(io.iter.type)) this.named(io)
+    if (io.hasEnd) this.pieces.borrow(io, batch, row)
+    this.iterators(io)
   }
 
-  /** A consumer that does not say what its list names while it is in flight: what it listed bare is taken for it. */
-  private borrowBare(io: Operation): void {
-    const { bare, folios } = this.audit
-    for (let i = 0; i < bare.length; i++) {
-      const isGuarded = folios.has(bare.page[i], FOLIO_LOCKED | FOLIO_WRITEBACK)
-      io.borrow(bare.page[i], bare.offsetBytes[i], bare.lengthBytes[i], isGuarded ? GUARD_LOCK : GUARD_NONE)
-    }
-  }
-
-  /** Its I/O is over and its consumer about to complete it: a device has stored into a data destination. */
+  /**
+   * Its I/O is over and its consumer about to complete it: a device has stored into a data destination. What completes
+   * within its call does so in the caller's context; anything else in a worker, which is nobody's address space.
+   */
   completing(io: Operation, line: number): void {
-    const { audit } = this
-    audit.at(io.row, line, io.number, audit.bus.task)
+    const { audit, stored } = this
+    audit.at(io.row, line, io.number, io.hasEnd ? NO_TASK : audit.bus.task)
+    audit.bus.context = io.hasEnd ? CONTEXT_WORKER : CONTEXT_PROCESS
     audit.tokens.holder = this.definition.name
     this.purpose('complete', io.iter.direction === ITER_DEST, isUserBacked(io.iter.type), false, io.iter.mm)
-    if (io.iter.direction !== ITER_DEST || io.result <= 0) return
+    const bytes = bytesMoved(io)
+    if (io.iter.direction !== ITER_DEST || bytes <= 0) return
+    stored.clear()
+    const isTold = this.pieces.each(io, bytes, this.storePiece)
     const { holds } = this.ledger
-    // Where a list names its bytes, those are stored; else whole pages.
-    this.hasPieces = io.borrowed !== 0
-    if (this.hasPieces) audit.lane.borrows.each(io.borrowed, this.storePiece)
-    for (let slot = io.kept.first; slot !== 0; slot = holds.nextOfOperation[slot]) {
-      this.token = slot
-      this.ledger.eachRun(slot, this.storeRun)
-    }
+    for (let slot = io.kept.first; slot !== 0; slot = holds.nextOfOperation[slot]) this.storeThrough(slot, isTold)
   }
 
   /** The last row is over: every reference that is still held is told, but those kept on purpose. */
@@ -173,37 +170,46 @@ export class LaneAudit {
     purpose.mm = mm
   }
 
-  /** A page of a file, or after some event was about a folio or an address space was copied, any. */
+  /** A page that others reach by its file, or after some event was about a folio or an address space was copied, any. */
   private isOfInterest(page: number): boolean {
     const { folios, forks } = this.audit
-    return folios.known > 0 || forks > 0 || folios.isFile(page)
+    return folios.known > 0 || forks > 0 || folios.isPageCache(page)
   }
 
-  /** Pages that only an event, or a file system, could make interesting are told of. */
-  private deviceStores(page: number, pages: number): void {
+  /** The device has stored through a token; `isTold`: its pieces were told, else it stored to all of its pages. */
+  private storeThrough(token: number, isTold: boolean): void {
+    const { stored } = this
     const { folios, tokens } = this.audit
-    if (!this.isOfInterest(page)) return
-    const isFile = folios.isFile(page)
-    if (!this.hasPieces) folios.store(page, 0, pages * PAGE_SIZE, BY_DEVICE)
-    tokens.markWritten(this.token)
-    if (!isFile || this.definition.dirtiesDest === false) return
-    if (this.definition.dirtiesDest === true && tokens.isUser[this.token] === 1) {
-      for (let at = page; at < page + pages; at++) folios.dirty(at)
-    }
-    tokens.dirtied[this.token] = 1
+    if (isTold && stored.size === 0) return
+    this.ledger.eachRun(token, (first, count) => {
+      // The pages of a run are of one kind.
+      if (!this.isOfInterest(first)) return
+      for (let page = first; page < first + count; page++) {
+        if (!isTold) this.storePiece(page, 0, PAGE_SIZE)
+        if (!stored.has(page)) continue
+        tokens.markWritten(token)
+        if (!folios.isPageCache(page) || this.definition.dirtiesDest === false) continue
+        if (this.definition.dirtiesDest === true && tokens.isUser[token] === 1) folios.dirty(page)
+        tokens.dirtied[token] = 1
+      }
+    })
   }
 
-  /** Which pages its iterator names, and what keeps them. */
-  private named(io: Operation): void {
-    const { holds } = this.ledger
-    const { borrows } = this.audit.lane
-    const first = io.kept.first
-    const guard = io.borrowed === 0 ? -1 : borrows.guard[io.borrowed]
-    const keptBy =
-      first !== 0 ? RETENTION_NAMES[holds.retention[first] as 0] : guard < 0 ? 'not told' : (KEPT_BY[guard] ?? '')
-    this.audit.references.iterated(ITER_TYPE_NAMES[io.iter.type], keptBy, Math.ceil(io.lengthBytes / PAGE_SIZE))
+  /** The row's own iterator, and one that the consumer has made in place of it: which pages it names, and what keeps them. */
+  private iterators(io: Operation): void {
+    if (io.isBounced || isUserBacked(io.iter.type)) return
+    // One made of pages that were pinned names these; references on them come besides.
+    const pages = this.iterPages || pagesHeld(io, RETAIN_PIN) || pagesHeld(io, RETAIN_REF)
+    if (pages > 0) tellIterator(io, ITER_TYPE_NAMES[io.iter.type], pages)
   }
 }
 
-/** By `GUARD_*`. */
-const KEPT_BY = ['owner', 'ref', 'lock']
+/** Pages that a kernel iterator names; one that has none, or a pipe's own, counts none. */
+function pagesOf({ iter }: Operation): number {
+  return iter.type === ITER_DISCARD || iter.type === ITER_PIPE ? 0 : iter.npages(PAGES_COUNTED_MAX)
+}
+
+const PAGES_COUNTED_MAX = 0x7fffffff
+
+/** Nobody's address space. */
+const NO_TASK = -1

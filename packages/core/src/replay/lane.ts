@@ -177,7 +177,7 @@ export class Lane {
     this.audit?.begin(io, batch.line[row])
     const result = this.submit(batch, row)
     io.result = result
-    this.audit?.returned(io, result)
+    this.audit?.returned(io, result, batch, row)
     sums[OPERATIONS]++
     if (result < 0) sums[ERRORS]++
     else sums[BYTES] += result

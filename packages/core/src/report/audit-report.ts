@@ -1,5 +1,6 @@
 import type { FaultName } from '../consumer/faults.ts'
 import type { Severity, Verdict } from '../lifetime/verdict.ts'
+import type { KeptBy } from '../lifetime/where-references-go.ts'
 
 /** Schema name of {@link AuditReport}. */
 export const AUDIT_SCHEMA = 'pinscope-audit/1'
@@ -46,7 +47,7 @@ export interface ReferenceWayReport {
 /** What iterators that take nothing named, and what kept it alive. */
 export interface IteratorPagesReport {
   readonly iterator: string
-  readonly keptBy: string
+  readonly keptBy: KeptBy
   readonly operations: number
   readonly pages: number
 }

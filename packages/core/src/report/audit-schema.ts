@@ -47,7 +47,9 @@ const referenceWaySchema = z
 const iteratorPagesSchema = z
   .strictObject({
     iterator: z.string(),
-    keptBy: z.string().describe('pin, ref, lock, owner (nothing but whoever made the iterator), not told'),
+    keptBy: z
+      .enum(['pin', 'ref', 'lock', 'registration', 'owner'])
+      .describe('owner: nothing but whoever made the iterator; registration: of an io_uring buffer'),
     operations: count,
     pages: count,
   })

@@ -52,6 +52,8 @@ export class QueuedPages implements DirectoryPages {
 
   list(io: Operation, _file: number, directory: number, sizeBytes: number): number {
     this.isFetched = false
+    // The data goes into folios of the directory's own.
+    io.isBounced = true
     if (this.directories.isValid(directory, sizeBytes)) {
       this.counts[LISTINGS]++
       return 0
@@ -127,6 +129,7 @@ export class QueuedPages implements DirectoryPages {
     this.counts[LISTINGS]++
     this.counts[RELOADS]++
     this.isFetched = true
+    io.audit?.references.iterated('folioq', 'owner', this.bufferBytes[directory] / PAGE_SIZE)
     if (io.faults.fails(FAULT_COPY)) return EFAULT
     if (io.recordedResult < 0) return io.hasEnd ? 0 : io.recordedResult
     this.directories.validate(directory, sizeBytes)

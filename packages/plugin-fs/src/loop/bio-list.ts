@@ -19,6 +19,7 @@ import {
   PAGE_SIZE,
   type PageStore,
   pagesSpanned,
+  tellIterator,
 } from '@pinscope/core'
 
 /**
@@ -82,6 +83,8 @@ export class BioList implements IterStep {
     // Registered buffers are pinned for as long as they are registered.
     const guard: Guard = isUserBacked(io.iter.type) || io.iter.fixed ? GUARD_COUNT : GUARD_LOCK
     for (let i = 0; i < this.pieces; i++) io.borrow(this.piecePage[i], this.pieceOffset[i], this.pieceBytes[i], guard)
+    // What loop gives the file below. @kernel drivers/block/loop.c: lo_rw_aio
+    tellIterator(io, 'bvec', this.pieces)
   }
 
   /** Pages, bvec by bvec, of `bytes` bytes from `skip` bytes into bvec `first` on. @kernel include/linux/blk-mq.h: rq_for_each_segment */

@@ -10,6 +10,7 @@ import {
   type Ledger,
   type Operation,
   RETAIN_NONE,
+  tellIterator,
 } from '@pinscope/core'
 import { AIO_OPERATIONS, EMPTY_BVECS, OSD_REQUESTS, SHORT_CHUNKS } from './ceph-counters.ts'
 import type { CephSettings } from './ceph-settings.ts'
@@ -240,6 +241,7 @@ export class DirectIo {
     const { page, offsetBytes, lengthBytes, length } = this.pieces
     const guard = io.retentionKept() === RETAIN_NONE ? GUARD_NONE : GUARD_COUNT
     for (let i = first; i < length; i++) io.borrow(page[i], offsetBytes[i], lengthBytes[i], guard)
+    tellIterator(io, 'bvec', length - first)
     io.scratch = this.row
   }
 }

@@ -1,5 +1,6 @@
+import { PAGE_SIZE } from '../../units.ts'
 import { FOLIO_WRITEBACK } from '../folio-flags.ts'
-import { WRITER_NAMES } from '../lifetime-event.ts'
+import { BY_DEVICE, WRITER_NAMES, type Writer } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -46,17 +47,28 @@ ts,event,id,mm,op,segs,backing
 3,writeback_end,,1,,0x10000+4096,
 `,
   },
-  watch: (audit) => ({
-    store: ({ page, pages, by }) => {
-      const { folios } = audit
-      if (!folios.stableWrites) return
-      for (let at = page; at < page + pages; at++) {
-        if (!folios.has(at, FOLIO_WRITEBACK) || !folios.isFile(at)) continue
-        audit.find(h01, {
-          page: at,
-          detail: `${WRITER_NAMES[by]} changes the page while it is written back: its checksum, parity or mirror differs from now on`,
+  watch: (audit) => {
+    const { devices, folios } = audit
+    const find = (page: number, by: Writer): void =>
+      audit.find(h01, {
+        page,
+        detail: `${WRITER_NAMES[by]} changes the page while it is written back: its checksum, parity or mirror differs from now on`,
+      })
+    const isStable = (page: number): boolean =>
+      folios.stableWrites && folios.has(page, FOLIO_WRITEBACK) && folios.isFile(page)
+    return {
+      store: ({ page, pages, by }) => {
+        for (let at = page; at < page + pages; at++) if (isStable(at)) find(at, by)
+      },
+      // A store that is over only after the writeback is told by nobody else.
+      writeback_end: ({ page }) => {
+        if (!isStable(page)) return
+        const isUnderWay = devices.atWork().some((access) => {
+          const pages = Math.ceil((access.offsetBytes + access.bytes) / PAGE_SIZE)
+          return access.isStore && access.page <= page && page < access.page + pages
         })
-      }
-    },
-  }),
+        if (isUnderWay) find(page, BY_DEVICE)
+      },
+    }
+  },
 })

@@ -1,9 +1,13 @@
+import { KIND_ANON, KIND_HUGETLB, KIND_SHMEM, KIND_THP } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
-import { FOLIO_LOCKED } from '../folio-flags.ts'
-import { BY_CPU, BY_KERNEL, type LifetimeEvent, WRITER_NAMES, type Writer } from '../lifetime-event.ts'
+import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
+import { BY_CPU, BY_DEVICE, BY_KERNEL, type LifetimeEvent, WRITER_NAMES, type Writer } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
+
+/** Memory that programs share with nobody but each other. */
+const USER_KINDS: readonly number[] = [KIND_ANON, KIND_THP, KIND_HUGETLB, KIND_SHMEM]
 
 export const h04 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -50,7 +54,7 @@ ts,event,id,mm,op,segs
   watch: (audit) => ({
     store: (event) => {
       const { page, by } = event
-      if (isNobodyAtWork(audit) || isPlannedFor(audit, page, by)) return
+      if (isNobodyAtWork(audit) || isPlannedFor(audit, page, by) || isOwnAffair(audit, page, by)) return
       const row = rowOfOverlap(audit, event, false)
       if (row === 0) return
       audit.find(h04, {
@@ -80,10 +84,18 @@ function isNobodyAtWork({ devices, lane }: Audit): boolean {
   return devices.atWork().length === 0 && lane.borrows.open === 0
 }
 
-/** A file's page that a CPU, or the kernel under the folio lock, writes to becomes dirty: it is written once more. */
+/**
+ * A file's page that a CPU, or the kernel under the folio lock, writes to while it is written back becomes dirty: it is written
+ * once more. What else reads it (direct I/O out of a mapping, say) is not repeated.
+ */
 function isPlannedFor({ folios }: Audit, page: number, by: Writer): boolean {
-  if (!folios.isFile(page)) return false
+  if (!folios.isFile(page) || !folios.has(page, FOLIO_WRITEBACK)) return false
   return by === BY_CPU || (by === BY_KERNEL && folios.has(page, FOLIO_LOCKED))
+}
+
+/** A program that reads into memory of its own out of which it still writes harms nobody else. */
+function isOwnAffair({ bus, lane }: Audit, page: number, by: Writer): boolean {
+  return by === BY_DEVICE && bus.operation !== 0 && USER_KINDS.includes(lane.memory.pages.kindOf(page))
 }
 
 /** Row of an access under way that has bytes in common with the event's: one that stores, or one that loads; 0: none. */

@@ -76,7 +76,9 @@ function handlersOf(audit: Audit, released: Map<number, CleanRelease>): Handlers
     if (released.size > 0) released.delete(headOf(page))
   }
   const release = (token: number, page: number): void => {
-    if (folios.isDirty(page) || folios.has(page, FOLIO_DETACHED)) return
+    if (folios.isDirty(page) || folios.has(page, FOLIO_DETACHED) || !folios.isUnsaved(page)) return
+    // Whoever holds the page besides, for writing, may still make it dirty.
+    if (tokens.hasOtherWriter(page, token)) return
     const takenRow = tokens.rowOf(token)
     if (folios.isFile(page)) {
       if (!folios.contents.isAheadOfWriteback(headOf(page))) return

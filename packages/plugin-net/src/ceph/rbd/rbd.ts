@@ -9,6 +9,7 @@ import {
   ITER_DEST,
   isUserBacked,
   type Operation,
+  tellIterator,
 } from '@pinscope/core'
 import { Messenger } from '../messenger.ts'
 import { OsdCompletion } from '../osd-completion.ts'
@@ -197,6 +198,7 @@ export class RbdConsumer implements Consumer {
     const guard = isUserBacked(io.iter.type) || io.iter.fixed ? GUARD_COUNT : GUARD_LOCK
     const { page, offsetBytes, lengthBytes, length } = this.source
     for (let i = 0; i < length; i++) io.borrow(page[i], offsetBytes[i], lengthBytes[i], guard)
+    tellIterator(io, 'bvec', length)
   }
 }
 
