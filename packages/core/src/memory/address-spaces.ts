@@ -45,6 +45,8 @@ export class AddressSpaces implements FaultContext {
   observer: SpaceObserver | null = null
   /** The rows that the last walk listed follow each other. */
   walkedRun = false
+  /** Fork copies pages that may be pinned for the child at once: since 5.9, and so in every modelled version. @kernel mm/memory.c: copy_present_page */
+  copiesPinnedEarly = true
   /** Walks that met an address which no `map` row covers. */
   undeclaredWalks = 0
 
@@ -88,7 +90,7 @@ export class AddressSpaces implements FaultContext {
     const { mappings, faults } = this
     if (parent === child) return
     this.exit(child)
-    const hasPinned = this.pinned.has(parent)
+    const hasPinned = this.copiesPinnedEarly && this.pinned.has(parent)
     const parents: Mapping[] = []
     const children: Mapping[] = []
     for (const mapping of mappings.all(parent)) {

@@ -38,7 +38,7 @@ export const bug29 = defineBug({
       commit: '4e1e3dd88a4c',
       cve: 'CVE-2024-53094',
       trace: 'siw.csv',
-      rules: ['H-18', 'H-19'],
+      rules: ['H-18'],
       row: 3,
       accepts: ['kvec'],
       policy: () => 'extract',

@@ -38,7 +38,11 @@ export class SiwSend implements Consumer {
       if (part < 0) return part
       const { page, offsetBytes } = io.list
       const isSendable = io.pages.kindOf(page[0]) !== KIND_SLAB && io.pages.refcountOf(page[0]) >= 1
-      if (!isSendable && !this.isFixed && this.isRefused) return this.refuse(io, sent)
+      if (!isSendable && !this.isFixed && this.isRefused) {
+        // WARN_ON_ONCE(!sendpage_ok(page)): it came as far as the zero-copy path.
+        io.audit?.objects.attach(skb, HOLD_NONE, page[0], offsetBytes[0], part)
+        return this.refuse(io, sent)
+      }
       bytes += part
       if (!isSendable && this.isFixed) {
         io.copied(part)

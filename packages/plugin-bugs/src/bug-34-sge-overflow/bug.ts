@@ -53,7 +53,8 @@ class SendFolios implements Consumer {
     do {
       const size = queue.sizeBytes(Math.floor(at / SLOTS), at % SLOTS)
       if (offset < size) {
-        const part = Math.min(bytesMax - done, size - offset)
+        // Before the fix `maxsize` never fell: what is left of it was asked of each folio.
+        const part = Math.min(this.isFixed ? bytesMax - done : bytesMax, size - offset)
         io.audit?.objects.attach(request, HOLD_NONE, queue.folioAt(Math.floor(at / SLOTS), at % SLOTS), offset, part)
         sges++
         offset += part
@@ -67,7 +68,7 @@ class SendFolios implements Consumer {
     return done
   }
 
-  /** Before the fix `maxsize > 0` was enough, and `maxsize` never fell: the walk ended with the queue, wherever the data did. */
+  /** Before the fix `maxsize > 0` was enough: the walk ended with the queue, wherever the data did. */
   private goesOn(sges: number, left: number): boolean {
     return !this.isFixed || (sges < SGES_MAX && left > 0)
   }

@@ -4,6 +4,7 @@ import {
   HOLD_NONE,
   type Hold,
   isHold,
+  isUserBacked,
   type Operation,
   PAGE_SIZE,
   type PageStore,
@@ -30,9 +31,7 @@ class RegisterBuffer implements Consumer {
     let hold: Hold = HOLD_NONE
     for (let bytes = io.extract(1, PAGE_SIZE); bytes > 0; bytes = io.extract(1, PAGE_SIZE)) {
       pages.push(io.list.page[0])
-      // The trace names the pages of the memory file; the kernel pins them through the page table.
-      io.list.retention = RETAIN_PIN
-      const pinned = io.ledger.acquire(io.list)
+      const pinned = isUserBacked(io.iter.type) ? io.hold : this.pinListed(io)
       if (!isHold(pinned)) return EFAULT
       hold = io.ledger.join(hold, pinned)
     }
@@ -46,6 +45,12 @@ class RegisterBuffer implements Consumer {
     }
     io.hold = hold
     return 0
+  }
+
+  /** A trace that names the pages of the memory by frame; the kernel pins them through the page table all the same. */
+  private pinListed({ list, ledger }: Operation): Hold | number {
+    list.retention = RETAIN_PIN
+    return ledger.acquire(list)
   }
 
   unregister(io: Operation): void {

@@ -7,8 +7,10 @@ import {
   gupRules,
   type Operation,
   PAGE_SIZE,
+  type PageEvent,
   pagesSpanned,
 } from '@pinscope/core'
+import { meetDirtyPages } from './write-back.ts'
 
 /**
  * A driver that keeps user memory pinned for its device to write to, and unpins it with dirty when the device is done. What
@@ -16,7 +18,10 @@ import {
  * @kernel mm/gup.c: check_vma_flags, writable_file_mapping_allowed
  */
 export class LongTermPin implements Consumer {
+  private readonly isFixed: boolean
+
   constructor(spaces: AddressSpaces, isFixed: boolean) {
+    this.isFixed = isFixed
     // The first version of the model that has the check.
     spaces.rules = gupRules(isFixed ? '6.12' : '6.1')
   }
@@ -37,6 +42,10 @@ export class LongTermPin implements Consumer {
   /** unpin_user_pages_dirty_lock. */
   complete(io: Operation): void {
     io.letGoOfKept()
+  }
+
+  event(io: Operation, event: PageEvent): boolean {
+    return meetDirtyPages(io, event, this.isFixed) > 0
   }
 
   counters(): Readonly<Record<string, number>> {

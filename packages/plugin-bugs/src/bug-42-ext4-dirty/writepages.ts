@@ -11,7 +11,7 @@ import {
   type Pinned,
   pagesSpanned,
 } from '@pinscope/core'
-import { FOLIO_NOTIFIED } from '@pinscope/core/audit'
+import { meetDirtyPages } from './write-back.ts'
 
 /**
  * process_vm_writev into the shared mapping of a file, and ext4 that writes the file back. A page that was written back
@@ -60,21 +60,9 @@ export class Writepages implements Consumer {
 
   /** ext4 writes back, and meets a dirty page without buffers. */
   event(io: Operation, event: PageEvent): boolean {
-    if (event.name !== 'writeback' || io.audit === null) return false
-    const { folios, tasks } = io.audit
-    let isTaken = false
-    for (let i = 0; i < event.length; i++) {
-      const page = event.page[i]
-      if (!folios.isDirty(page) || folios.has(page, FOLIO_NOTIFIED)) continue
-      isTaken = true
-      tasks.lock(page)
-      // BUG_ON: the writer dies here, and the folio stays locked.
-      if (!this.isFixed) continue
-      folios.clean(page)
-      tasks.unlock(page)
-      this.pagesDropped++
-    }
-    return isTaken
+    const met = meetDirtyPages(io, event, this.isFixed)
+    if (this.isFixed) this.pagesDropped += met
+    return met > 0
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -1,6 +1,6 @@
 import type { ConsumerEnvironment } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
-import { OldPipe } from './old-pipe.ts'
+import { OldPipes } from './old-pipe.ts'
 
 export const bug43 = defineBug({
   number: 43,
@@ -19,7 +19,7 @@ export const bug43 = defineBug({
       accepts: ['ubuf', 'xarray'],
       policy: () => 'extract',
       dirtiesDest: () => false,
-      create: ({ ledger }: ConsumerEnvironment, isFixed) => new OldPipe(ledger, isFixed),
+      create: ({ ledger }: ConsumerEnvironment, isFixed) => new OldPipes(ledger, isFixed),
     },
   ],
 })

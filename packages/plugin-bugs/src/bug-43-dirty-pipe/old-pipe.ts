@@ -24,12 +24,42 @@ interface Slot {
   isOwn: boolean
 }
 
+/** Pipes by the row's `file` cell. */
+export class OldPipes implements Consumer {
+  private readonly ledger: Ledger
+  private readonly isFixed: boolean
+  private readonly pipes = new Map<number, OldPipe>()
+
+  constructor(ledger: Ledger, isFixed: boolean) {
+    this.ledger = ledger
+    this.isFixed = isFixed
+  }
+
+  submit(io: Operation): number {
+    const pipe = this.pipes.get(io.file) ?? new OldPipe(this.ledger, this.isFixed)
+    this.pipes.set(io.file, pipe)
+    return pipe.submit(io)
+  }
+
+  abort(): void {}
+
+  complete(): void {}
+
+  close(io: Operation): void {
+    for (const pipe of this.pipes.values()) pipe.close(io)
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {}
+  }
+}
+
 /**
  * A pipe as it was from 5.8 to 5.16: written to, read, and spliced into from a file. Slots are used in turn, and what is
  * not set keeps what it was.
  * @kernel fs/pipe.c: pipe_write, pipe_read; lib/iov_iter.c: copy_page_to_iter_pipe
  */
-export class OldPipe implements Consumer {
+class OldPipe {
   private readonly ledger: Ledger
   private readonly isFixed: boolean
   private readonly slots: Slot[] = Array.from({ length: SLOTS }, () => ({
@@ -55,18 +85,10 @@ export class OldPipe implements Consumer {
     return io.iter.direction === ITER_SOURCE ? this.write(io) : this.read(io)
   }
 
-  abort(): void {}
-
-  complete(): void {}
-
   /** The last who had the pipe open closes it. @kernel fs/pipe.c: free_pipe_info */
   close(io: Operation): void {
     while (this.tail < this.head) this.empty(io)
     if (this.ring !== 0) io.audit?.objects.free(this.ring)
-  }
-
-  counters(): Readonly<Record<string, number>> {
-    return {}
   }
 
   /** Pages of a file into slots, as they are. @kernel lib/iov_iter.c: copy_page_to_iter_pipe */

@@ -62,7 +62,7 @@ ts,event,id,mm,op,segs,backing,result
           const token = mm === undefined ? 0 : writerOf(audit, at, mm)
           if (token === 0) continue
           const how =
-            audit.tokens.retention(token) === RETAIN_REF ? 'only a reference was taken' : 'the pin came too late'
+            audit.tokens.retention(token) === RETAIN_REF ? 'only a reference was taken' : 'fork did not heed the pin'
           const detail = `${how}: the address space has a copy of the page by now, and never sees what is stored`
           audit.find(h21, { page: at, token, detail })
         }
