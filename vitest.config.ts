@@ -8,6 +8,7 @@ export default defineConfig({
     disableConsoleIntercept: true,
     // A hang, not a slow machine: the longest takes half a minute where nothing else runs.
     testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Vitest leaves one core of two idle. Nothing here is timed, and what counts collections runs several times.
     maxWorkers: 2,
   },

@@ -20,7 +20,7 @@ export interface ReferenceWay {
 
 /**
  * What keeps the pages of a kernel iterator alive: a pin or a reference that its user holds, their locks, a registration (of
- * an io_uring buffer), or nothing but whoever made the iterator.
+ * an io_uring buffer), or nothing but whoever made the iterator. @kernel include/linux/uio.h: iov_iter_extract_will_pin
  */
 export type KeptBy = 'pin' | 'ref' | 'lock' | 'registration' | 'owner'
 
