@@ -20,9 +20,10 @@ export const MARK_SKIPPED = 1 << 7
 export const MARK_COPY = 1 << 8
 /** Its blocks are shared with another file. */
 export const MARK_SHARED = 1 << 9
-
 /** A device stored into it while the disk read it. */
 export const MARK_TORN = 1 << 10
+/** It has left its file: no writeback comes to it. */
+export const MARK_GONE = 1 << 11
 
 /** Marks of folios by head page, and since when (ns) they have waited. */
 export class FolioMarks {
@@ -39,6 +40,16 @@ export class FolioMarks {
     this.flags = holding(this.flags, head)
     this.flags[head] |= mark
     if (head >= this.end) this.end = head + 1
+  }
+
+  /**
+   * There is something to write back: stores of CPUs and whoever dropped a pin made the folio dirty; those of a device do
+   * not. One that no row of the trace made dirty or clean is taken for dirty, once: somebody may have stored to it before
+   * the trace began, and a pin that faults it in for writing names none of its pages.
+   * @kernel mm/page-writeback.c: folio_clear_dirty_for_io returns it
+   */
+  mayBeDirty(head: number): boolean {
+    return !this.has(head, MARK_GONE) && (this.has(head, MARK_DIRTY) || !this.has(head, MARK_CLEAN))
   }
 
   drop(head: number, mark: number): void {

@@ -11,14 +11,14 @@ import {
 import { zeroCounts } from './counts.ts'
 import { DeviceStores } from './device-stores.ts'
 import { DirectIo } from './direct-io.ts'
-import { eachFilePage } from './event-pages.ts'
-import { FolioMarks, MARK_CLEAN, MARK_DIRTY, MARK_SHARED } from './folio-marks.ts'
+import { eachFileFolio, eachFilePage } from './event-pages.ts'
 import { HeldLeases } from './held-leases.ts'
 import { type HolderPin, HolderPins } from './holder-pins.ts'
 import { asTask, happen, type LayoutChange, layoutChangeOf } from './layout-change.ts'
 import { NamedPins } from './named-pins.ts'
 import { PinTest } from './pin-test.ts'
 import { REFLINK_COUNTERS } from './reflink-counters.ts'
+import { ReflinkFolios } from './reflink-folios.ts'
 
 /** What a reflink does where a page of the range looks pinned: the five options of the mail, in its order. */
 export type PinnedReflink = 'fail' | 'wait' | 'ignore' | 'copy' | 'lease'
@@ -34,7 +34,7 @@ export class ReflinkConsumer extends DirectIo {
   private readonly counts = zeroCounts(REFLINK_COUNTERS)
   private readonly choice: PinnedReflink
   private readonly pins: PinTest
-  private readonly marks = new FolioMarks()
+  private readonly folios: ReflinkFolios
   private readonly stores = new DeviceStores()
   private readonly named = new NamedPins()
   private readonly leases = new HeldLeases()
@@ -48,11 +48,12 @@ export class ReflinkConsumer extends DirectIo {
     super(environment)
     this.choice = choice
     this.pins = new PinTest(environment)
+    this.folios = new ReflinkFolios(environment.pages, this.counts)
   }
 
   event(io: Operation, event: PageEvent): boolean {
     this.goOn(io, this.releaseNs[0])
-    const { stores, marks, leases } = this
+    const { stores, folios, leases } = this
     switch (event.name) {
       case 'reflink':
         this.reflink(io, layoutChangeOf(event))
@@ -85,10 +86,16 @@ export class ReflinkConsumer extends DirectIo {
         eachFilePage(this.pages, event, this.taken)
         return false
       case 'writeback':
-        eachFilePage(this.pages, event, (page) => this.writeBack(page))
+        eachFileFolio(this.pages, event, (head) => folios.writeBack(io, head))
+        return true
+      case 'writeback_end':
+        eachFileFolio(this.pages, event, (head) => folios.endWriteback(io, head))
+        return true
+      case 'dirty':
+        eachFilePage(this.pages, event, this.dirtied)
         return false
       case 'truncate':
-        eachFilePage(this.pages, event, (page) => marks.drop(this.pages.headOf(page), -1))
+        eachFilePage(this.pages, event, (page) => folios.leave(page))
         return false
       default:
         return false
@@ -105,19 +112,11 @@ export class ReflinkConsumer extends DirectIo {
     return { ...this.counts, ...this.pins.counts }
   }
 
-  /** A fault for writing: page_mkwrite gives the file a block of its own. @kernel fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_begin */
-  protected override readonly taken = (page: number): void => {
-    const head = this.pages.headOf(page)
-    if (this.marks.has(head, MARK_CLEAN)) this.counts.mkwriteCalls++
-    this.marks.drop(head, MARK_CLEAN | MARK_SHARED)
-    this.marks.set(head, MARK_DIRTY)
-  }
+  protected override readonly taken = (page: number): void => this.folios.taken(page)
 
-  protected override readonly stored = (page: number): void => {
-    if (this.marks.has(this.pages.headOf(page), MARK_SHARED)) this.counts.storesIntoShared++
-  }
+  protected override readonly stored = (page: number): void => this.folios.stored(page)
 
-  protected override readonly dirtied = (page: number): void => this.marks.set(this.pages.headOf(page), MARK_DIRTY)
+  protected override readonly dirtied = (page: number): void => this.folios.dirtied(page)
 
   protected override released(io: Operation): void {
     if (this.waiting.length > 0) this.goOn(io, this.ledger.nowNs)
@@ -213,28 +212,17 @@ export class ReflinkConsumer extends DirectIo {
 
   /** The blocks of the range are shared; a page of `copied` folios stays dirty, and the other file gets a block of its own. */
   private share(io: Operation, change: LayoutChange, copied: ReadonlySet<number>): void {
-    const { counts, marks } = this
+    const { counts, folios } = this
     const shared = change.pages.filter((page) => !copied.has(this.pages.headOf(page)))
     for (const page of change.pages) if (copied.has(this.pages.headOf(page))) this.copyBlock(io, page)
-    for (const at of new Set(shared.map((page) => this.pages.headOf(page)))) this.flush(io, at)
+    for (const at of new Set(shared.map((page) => this.pages.headOf(page)))) folios.flush(io, at)
     for (const page of shared) {
       counts.pagesShared++
       if (this.pins.isPinned(this.pages.headOf(page))) counts.sharedWhilePinned++
-      marks.set(this.pages.headOf(page), MARK_SHARED)
+      folios.shared(page)
     }
     happen(io, change, shared)
     counts.reflinks++
-  }
-
-  /** @kernel mm/filemap.c: filemap_write_and_wait_range */
-  private flush(io: Operation, head: number): void {
-    const { folios } = io.audit ?? {}
-    folios?.clean(head)
-    folios?.writeback(head)
-    folios?.writebackEnd(head)
-    this.counts.pagesFlushed += 2 ** this.pages.orderOf(head)
-    this.marks.set(head, MARK_CLEAN)
-    this.marks.drop(head, MARK_DIRTY)
   }
 
   private copyBlock(io: Operation, page: number): void {
@@ -244,15 +232,6 @@ export class ReflinkConsumer extends DirectIo {
     if (this.stores.isAtWork(io, page, 1)) counts.tornCopies++
     io.copied(PAGE_SIZE)
     io.audit?.folios.load(page, 0, PAGE_SIZE, BY_KERNEL)
-  }
-
-  /** What was made dirty without a page_mkwrite has no block of its own. @kernel fs/xfs/xfs_aops.c: xfs_map_blocks */
-  private writeBack(page: number): void {
-    const { counts, marks } = this
-    const head = this.pages.headOf(page)
-    if (marks.has(head, MARK_SHARED) && marks.has(head, MARK_DIRTY)) counts.sharedOverwritten++
-    marks.set(head, MARK_CLEAN)
-    marks.drop(head, MARK_DIRTY)
   }
 }
 

@@ -17,6 +17,7 @@ import {
   MARK_COPY,
   MARK_DIRTY,
   MARK_END_OWED,
+  MARK_GONE,
   MARK_SKIPPED,
   MARK_STORE_WAITS,
   MARK_TORN,
@@ -166,9 +167,10 @@ export class WritebackConsumer extends DirectIo {
     if (this.choice === 'stable' && io.audit !== null) io.audit.folios.stableWrites = true
   }
 
+  /** Writeback comes to a folio: a clean one it passes by, pinned or not. @kernel mm/page-writeback.c: folio_prepare_writeback */
   private write(io: Operation, head: number): void {
     const { counts, marks, pins } = this
-    if (marks.has(head, MARK_WRITEBACK | MARK_WAITING)) return
+    if (marks.has(head, MARK_WRITEBACK | MARK_WAITING) || !marks.mayBeDirty(head)) return
     if (this.choice === 'as-is' || this.choice === 'stable' || !pins.decide(head)) this.begin(io, head)
     else if (this.choice === 'skip') {
       counts.pagesSkipped += 2 ** this.pages.orderOf(head)
@@ -181,7 +183,7 @@ export class WritebackConsumer extends DirectIo {
     } else this.bounce(io, head)
   }
 
-  /** The folio is cleaned and its contents go to the disk from where they are. */
+  /** The folio is cleaned and its contents go to the disk from where they are. @kernel mm/page-writeback.c: folio_clear_dirty_for_io */
   private begin(io: Operation, head: number): void {
     const { marks, counts } = this
     io.audit?.folios.clean(head)
@@ -275,13 +277,17 @@ export class WritebackConsumer extends DirectIo {
   private ask(head: number): void {
     const { marks, counts } = this
     if (marks.has(head, MARK_CLEAN)) counts.mkwriteCalls++
-    marks.drop(head, MARK_CLEAN)
+    marks.drop(head, MARK_CLEAN | MARK_GONE)
     marks.set(head, MARK_DIRTY)
   }
 
+  /** The folio leaves its file, and nobody waits for it any longer. @kernel mm/truncate.c: truncate_inode_folio */
   private leave(head: number): void {
+    const { marks } = this
+    if (marks.has(head, MARK_WAITING)) this.waited(head, this.ledger.nowNs)
     this.waiting = this.waiting.filter((one) => one !== head)
-    this.marks.drop(head, -1)
+    marks.drop(head, -1)
+    marks.set(head, MARK_GONE)
   }
 }
 
