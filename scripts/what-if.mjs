@@ -93,6 +93,7 @@ export const QUESTIONS = [
       lane('lease-never', 'never, no time-out', { 'break-timeout-ns': 0 }),
     ],
     columns: [
+      counter('changes'),
       counter('leasesBroken'),
       counter('leasesAnswered'),
       counter('leasesTimedOut'),
@@ -128,11 +129,15 @@ export async function lanesOf({ trace, lanes }) {
   return done
 }
 
-/** `H-03: 6 pages; H-05: 4 pages`. */
+const counted = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`
+
+/** `H-03: 6 pages; H-33: 1 finding`: the latter is about no page. */
 function verdictOf(findings) {
-  const pages = new Map()
-  for (const { rule, pages: count } of findings) pages.set(rule, (pages.get(rule) ?? 0) + count)
-  const words = [...pages].sort().map(([rule, count]) => `${rule}: ${count} ${count === 1 ? 'page' : 'pages'}`)
+  const words = [...new Set(findings.map(({ rule }) => rule))].sort().map((rule) => {
+    const found = findings.filter((one) => one.rule === rule)
+    const pages = found.reduce((sum, one) => sum + one.pages, 0)
+    return `${rule}: ${pages > 0 ? counted(pages, 'page') : counted(found.length, 'finding')}`
+  })
   return words.join('; ') || 'nothing found'
 }
 

@@ -26,6 +26,8 @@ export class EventBus {
   /** Who runs: a pid. */
   task = 0
   context: Context = CONTEXT_PROCESS
+  /** Events so far: what was first within a row, or in rows that end later than they begin. */
+  serial = 0
   private readonly handlers: Handler[][] = LIFETIME_EVENT_NAMES.map(() => [])
 
   listen(handlers: Handlers): void {
@@ -42,6 +44,7 @@ export class EventBus {
   /** An event with empty fields: fill them, then {@link tell}. */
   next(): LifetimeEvent {
     this.event.reset()
+    this.serial++
     return this.event
   }
 

@@ -10,7 +10,13 @@ export interface LayoutLease {
   readonly row: number
   /** Row in which it was given back, broken, or taken away when its time was over; 0: it is held. */
   readonly endRow: number
+  /** {@link EventBus.serial} when it was taken, and when it ended: rows are no times, since operations end in those they began in. */
+  readonly takenAt: number
+  readonly endAt: number
 }
+
+/** All but the task at work. */
+const ANY_HOLDER = -1
 
 /** Layout leases by file. @kernel fs/locks.c: __break_lease; include/linux/filelock.h: break_layout */
 export class Leases {
@@ -40,13 +46,20 @@ export class Leases {
   /** @kernel fs/nfsd/nfs4layouts.c: nfsd4_layout_setlease */
   take(file: number): void {
     this.tell('lease', file)
-    this.open.push({ file, holder: this.bus.task, row: this.bus.row, endRow: 0 })
+    const { task, row, serial } = this.bus
+    this.open.push({ file, holder: task, row, endRow: 0, takenAt: serial, endAt: 0 })
   }
 
-  /** Every holder on the file is asked, and has answered, or its time is over. @kernel fs/locks.c: __break_lease, time_out_leases */
-  break(file: number): void {
+  /**
+   * The task at work has asked every other holder on the file, or the one that is named, and each has answered, or its time
+   * is over. What the task itself holds there stays. @kernel fs/locks.c: __break_lease, time_out_leases
+   */
+  break(file: number, holder = ANY_HOLDER): void {
     this.tell('lease_break', file)
-    for (const lease of this.on(file)) this.end(lease)
+    for (const lease of this.on(file)) {
+      const isAsked = holder === ANY_HOLDER || lease.holder === holder
+      if (isAsked && lease.holder !== this.bus.task) this.end(lease)
+    }
   }
 
   /** The task at work gives back what it holds on the file. */
@@ -69,7 +82,7 @@ export class Leases {
 
   private end(lease: LayoutLease): void {
     this.open.splice(this.open.indexOf(lease), 1)
-    this.over.push({ ...lease, endRow: this.bus.row })
+    this.over.push({ ...lease, endRow: this.bus.row, endAt: this.bus.serial })
   }
 
   private tell(name: 'lease' | 'lease_break' | 'unlease', file: number): void {

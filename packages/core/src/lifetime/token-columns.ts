@@ -38,6 +38,8 @@ export class TokenColumns {
   splitFrom = new Int32Array(1024)
   /** 1: an object lived and died around it, and took others but not it. */
   passedBy = new Uint8Array(1024)
+  /** {@link EventBus.serial} when it was taken. */
+  takenAt = new Float64Array(1024)
 
   /** A token begins: what it is for, and nothing else yet. */
   protected begin(slot: number, purpose: TokenPurpose): void {
@@ -56,6 +58,7 @@ export class TokenColumns {
     this.shortRow[slot] = 0
     this.splitFrom[slot] = 0
     this.passedBy[slot] = 0
+    this.takenAt[slot] = 0
   }
 
   /** A part of a token becomes one of its own, with the history of the whole. */
@@ -73,6 +76,7 @@ export class TokenColumns {
       column[to] = column[from]
     for (const column of [this.mm, this.owner, this.errno, this.ownerFreedRow]) column[to] = column[from]
     this.shortRow[to] = 0
+    this.takenAt[to] = this.takenAt[from]
   }
 
   private hold(slot: number): void {
@@ -95,5 +99,6 @@ export class TokenColumns {
     this.shortRow = grown(this.shortRow, capacity)
     this.splitFrom = grown(this.splitFrom, capacity)
     this.passedBy = grown(this.passedBy, capacity)
+    this.takenAt = grown(this.takenAt, capacity)
   }
 }

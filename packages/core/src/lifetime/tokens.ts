@@ -139,6 +139,7 @@ export class Tokens extends TokenColumns implements LedgerTap {
   acquired(slot: number): void {
     const { purpose } = this
     this.begin(slot, purpose)
+    this.takenAt[slot] = this.bus.serial
     this.holders[slot] = this.holder
     this.ofOperation.push(slot)
     if (this.bus.hears(ACQUIRE)) this.tell(ACQUIRE, slot, this.pagesOf(slot))

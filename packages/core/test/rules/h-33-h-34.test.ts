@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest'
+import { h33 } from '../../src/lifetime/rules/h-33-wait-with-lock.ts'
+import { AuditWorld } from '../support/audit-world.ts'
 import { auditRows, blocks, found, inMemory, type SpaceRow } from '../support/space-rows.ts'
 
 const LOCKED = [...inMemory(2), blocks('lock', 0)]
@@ -37,4 +39,21 @@ it('lets another task allocate, and one that holds the lock of no file', async (
     { event: 'lock', segs: '0x10000+4096' },
   ]
   expect(await auditRows([...anon, kernel])).toEqual([])
+})
+
+it('tells of a wait under an inode lock, too, of the task that has it, until it is dropped', () => {
+  const { audit } = new AuditWorld(false, [h33])
+  audit.at(1, 2, 0, 7)
+  audit.tasks.lockInode(3)
+  audit.tasks.lockInode(-1)
+  audit.at(2, 3, 0, 8)
+  audit.tasks.wait('user')
+  audit.at(3, 4, 0, 7)
+  audit.tasks.wait('user', 2_000_000_000)
+  audit.tasks.unlockInode(3)
+  audit.tasks.unlockInode(-1)
+  audit.tasks.wait('user')
+  expect(audit.findings.map(({ row, takenRow, detail }) => [row, takenRow, detail])).toEqual([
+    [3, 1, 'the task waits for the user for 2 s at most and holds inode locks'],
+  ])
 })

@@ -39,3 +39,8 @@ it('tells pins for reading, too: whose blocks a device loads from is no less set
   const reading = '2,pin,p,1,write,0x11000+4096,,,,\n'
   expect(await rowsOf(`${LEASE}${reading}3,unlease,,1,,,,a,,\n4,reflink,,3,,,,a,0,\n${UNPIN}`)).toEqual([[6, 4, 1]])
 })
+
+it('is silent for the pins of a task that changes the layout itself: it keeps its own lease', async () => {
+  const rows = `${LEASE}1,lease,,2,,,,a,,\n${PIN}3,lease_break,,1,,,,a,,\n4,reflink,,1,,,,a,0,16384\n${UNPIN}`
+  expect(await rowsOf(rows)).toEqual([])
+})

@@ -1,7 +1,7 @@
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
-/** Longest wait under a folio lock that is let pass, ns: longer than a disk takes, shorter than a peer may. Ours. */
+/** Longest wait under a lock that is let pass, ns: longer than a disk takes, shorter than a peer may. Ours. */
 const WAIT_NS_MAX = 1_000_000_000
 
 /** Whom a task may wait for in vain: a peer, a program of a user, the holder of a lease. */
@@ -10,15 +10,15 @@ const OTHERS: readonly string[] = ['network', 'user', 'lease']
 export const h33 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-33',
-  name: 'wait for others under a folio lock',
-  precondition: 'a task holds the lock of a folio',
+  name: 'wait for others under a lock',
+  precondition: 'a task holds the lock of a folio or of an inode',
   event: 'it waits for the network, a user or a lease, for more than a second or without limit',
   verdict: 'DEADLOCK',
   severity: severityOf('DEADLOCK'),
   advice:
-    'Receive first and lock then, or unlock before the wait: who needs the folio meanwhile (reclaim, writeback, a fault, another write) waits as long.',
+    'Receive first and lock then, or unlock before the wait: who needs the folio meanwhile (reclaim, writeback, a fault, another write), or the file, waits as long.',
   kernel:
-    'mm/filemap.c: generic_perform_write (fault_in_iov_iter_readable before write_begin); include/linux/pagemap.h: folio_lock',
+    'mm/filemap.c: generic_perform_write (fault_in_iov_iter_readable before write_begin); include/linux/pagemap.h: folio_lock; fs/xfs/xfs_inode.c: xfs_iolock_two_inodes_and_break_layout (waits for leases without the locks)',
   diagram: `
   task A                      tasks B, C, D, ...
   lock folio
@@ -47,15 +47,19 @@ ts,event,mm,call,segs,backing,file,offset,len
   },
   watch: (audit) => ({
     wait: ({ detail: whom, amount: nsMax }) => {
-      const held = audit.tasks.held()
-      if (held.length === 0 || !OTHERS.includes(whom) || (nsMax > 0 && nsMax <= WAIT_NS_MAX)) return
+      const folios = audit.tasks.held()
+      const inodes = audit.tasks.heldInodes()
+      if (folios.length + inodes.length === 0 || !OTHERS.includes(whom)) return
+      if (nsMax > 0 && nsMax <= WAIT_NS_MAX) return
       const long = nsMax === 0 ? 'without limit' : `for ${nsMax / 1_000_000_000} s at most`
-      audit.find(h33, {
-        page: held[0].page,
-        pages: held.length,
-        takenRow: held[0].row,
-        detail: `the task waits for the ${whom} ${long} and holds folio locks`,
-      })
+      const told = { detail: `the task waits for the ${whom} ${long} and holds ${locks(folios.length, inodes.length)}` }
+      if (folios.length === 0) audit.find(h33, { ...told, takenRow: inodes[0].row })
+      else audit.find(h33, { ...told, page: folios[0].page, pages: folios.length, takenRow: folios[0].row })
     },
   }),
 })
+
+function locks(folios: number, inodes: number): string {
+  const kinds = [...(folios > 0 ? ['folio locks'] : []), ...(inodes > 0 ? ['inode locks'] : [])]
+  return kinds.join(' and ')
+}

@@ -59,9 +59,9 @@ function check(audit: Audit, page: number, leases: readonly LayoutLease[]): void
   const { tokens } = audit
   tokens.eachOn(page, 1, (token) => {
     if (tokens.retention(token) !== RETAIN_PIN && tokens.isDest[token] === 0) return
-    const taken = tokens.rowOf(token)
+    const at = tokens.takenAt[token]
     const lease = leases.find(
-      ({ holder, row, endRow }) => holder === tokens.mm[token] && row <= taken && taken <= endRow,
+      ({ holder, takenAt, endAt }) => holder === tokens.mm[token] && takenAt <= at && at < endAt,
     )
     if (lease === undefined) return
     audit.find(h41, {
