@@ -57,6 +57,8 @@ export interface ConsumerEnvironment {
   readonly ledger: Ledger
   readonly memory: Memory
   readonly pages: PageStore
+  /** Tells of each page of [first, end) of a file: of the page cache, and of mappings of the file. Indices in the file. */
+  readonly visitFile: (file: number, first: number, end: number, tell: (page: number, index: number) => void) => void
 }
 
 /** Pages up to which a consumer tells by {@link OperationShape} how far the place in a page matters. @kernel include/linux/bio.h: BIO_MAX_VECS */

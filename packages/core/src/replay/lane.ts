@@ -93,6 +93,7 @@ export class Lane {
       ledger: this.ledger,
       memory: this.memory,
       pages: this.pages,
+      visitFile: (file, first, end, tell) => rowPages.visitPages(file, first, end, tell),
     })
     const buffers = new RegisteredBuffers(this.spaces, this.pages, this.ledger, this.io.list, setup.kernel.version)
     this.registrations = new Registrations(this.io, this.ledger, this.ids, buffers, this.consumer)

@@ -15,16 +15,42 @@ export class DeviceStores {
   /** A `dma` row: of a store with an id the pages are at work, of one without each page is told to `stored` at once. */
   begin(event: PageEvent, stored: (page: number) => void): void {
     if (!event.isStore) return
+    for (let i = 0; i < event.length; i++) this.beginPage(event, i, stored)
+  }
+
+  /**
+   * A `dma` row of which some pages are held back: the others are stored to, and where any is held back an audit is told of
+   * those here. Returns how many are held back.
+   */
+  beginOthers(
+    { audit }: Operation,
+    event: PageEvent,
+    isHeldBack: (page: number) => boolean,
+    stored: (page: number) => void,
+  ): number {
+    const held = event.isStore ? event.page.subarray(0, event.length).filter(isHeldBack).length : 0
+    if (held === 0) this.begin(event, stored)
+    if (held === 0) return 0
     for (let i = 0; i < event.length; i++) {
-      if (event.id < 0) stored(event.page[i])
-      else this.open.push({ id: event.id, page: event.page[i] })
+      const page = event.page[i]
+      if (isHeldBack(page)) continue
+      const [from, bytes] = [event.fromBytes[i], event.endBytes[i] - event.fromBytes[i]]
+      if (event.id < 0) audit?.devices.store(page, from, bytes)
+      else audit?.devices.begin(event.id, true, page, from, bytes)
+      this.beginPage(event, i, stored)
     }
+    return held
   }
 
   /** A `dma_end` row: what it stores has arrived. */
   end(id: number, stored: (page: number) => void): void {
     for (const { page } of this.open.filter((one) => one.id === id)) stored(page)
     this.open = this.open.filter((one) => one.id !== id)
+  }
+
+  private beginPage({ id, page }: PageEvent, at: number, stored: (page: number) => void): void {
+    if (id < 0) stored(page[at])
+    else this.open.push({ id, page: page[at] })
   }
 
   /** A device is storing into one of `pages` pages from row `page` on, or may be. */

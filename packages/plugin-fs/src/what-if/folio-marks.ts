@@ -45,7 +45,7 @@ export class FolioMarks {
   /**
    * There is something to write back: stores of CPUs and whoever dropped a pin made the folio dirty; those of a device do
    * not. One that no row of the trace made dirty or clean is taken for dirty, once: somebody may have stored to it before
-   * the trace began, and a pin that faults it in for writing names none of its pages.
+   * the trace began, and the row says that it is written.
    * @kernel mm/page-writeback.c: folio_clear_dirty_for_io returns it
    */
   mayBeDirty(head: number): boolean {

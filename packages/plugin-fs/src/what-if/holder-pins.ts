@@ -47,15 +47,22 @@ export class HolderPins {
     return true
   }
 
-  /** Pins of a holder that are held. */
-  of(mm: number): readonly HolderPin[] {
-    return [...this.byId.values()].filter((pin) => pin.mm === mm && pin.hold !== HOLD_NONE)
+  /** Pins of a holder that are held, and have one of these pages: those of the file that its lease is on. */
+  on(pages: ReadonlySet<number>, mm: number): readonly HolderPin[] {
+    return [...this.byId.values()].filter(
+      (pin) => pin.mm === mm && pin.hold !== HOLD_NONE && pin.pages.some((page) => pages.has(page)),
+    )
   }
 
-  /** A `dma` row of a store by a device whose holder has let go of the memory, and stopped it. */
-  isStopped({ isStore, length, page }: PageEvent): boolean {
-    const isGone = (pin: HolderPin) => pin.hold === HOLD_NONE && pin.pages.includes(page[0])
-    return isStore && length > 0 && [...this.byId.values()].some(isGone)
+  /** It is still registered, held or not. */
+  has(pin: HolderPin): boolean {
+    return this.byId.get(pin.id) === pin
+  }
+
+  /** The holder has let go of the page and stopped its device, and has no other pin on it. */
+  isStopped(mm: number, page: number): boolean {
+    const its = [...this.byId.values()].filter((pin) => pin.mm === mm && pin.pages.includes(page))
+    return its.length > 0 && its.every(({ hold }) => hold === HOLD_NONE)
   }
 
   /** What was written through it is marked dirty where `makesDirty` says so. @kernel mm/gup.c: unpin_user_pages_dirty_lock */

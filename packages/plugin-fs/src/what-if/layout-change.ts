@@ -11,14 +11,14 @@ export interface LayoutChange {
   readonly file: number
   readonly positionBytes: number
   readonly lengthBytes: number
-  /** Page rows of the range. */
-  readonly pages: readonly number[]
-  /** When it was asked for, ns. */
+  /** When it was asked for, ns, and in which row and line. */
   readonly sinceNs: number
+  readonly row: number
+  readonly line: number
 }
 
-/** The change that a row asks for. */
-export function layoutChangeOf(event: PageEvent): LayoutChange {
+/** The change that the row at work asks for. */
+export function layoutChangeOf(io: Operation, event: PageEvent): LayoutChange {
   const positionBytes = Math.max(event.offsetBytes, 0)
   const isToEnd = event.name === 'truncate' || event.lengthBytes < 0
   return {
@@ -27,13 +27,14 @@ export function layoutChangeOf(event: PageEvent): LayoutChange {
     file: event.file,
     positionBytes,
     lengthBytes: isToEnd ? Number.MAX_SAFE_INTEGER - positionBytes : event.lengthBytes,
-    pages: [...event.page.subarray(0, event.length)],
     sinceNs: event.nowNs[0],
+    row: event.row,
+    line: io.audit?.bus.line ?? 0,
   }
 }
 
-/** It happens now: to `pages`, where not to all that it names. */
-export function happen(io: Operation, change: LayoutChange, pages = change.pages): void {
+/** It happens now, to `pages` of its range. */
+export function happen(io: Operation, change: LayoutChange, pages: readonly number[]): void {
   const { name, file, positionBytes, lengthBytes } = change
   const { audit } = io
   asTask(io, change.task, () => audit?.leases.changeLayout(file, positionBytes, lengthBytes, pages))

@@ -1,10 +1,15 @@
 import type { ConsumerCounter } from '@pinscope/core'
 
 export const LEASE_COUNTERS = [
-  { name: 'changes', summary: 'changes of a layout that were done: truncate, reflink, blocks allocated' },
+  {
+    name: 'changes',
+    summary:
+      'changes of a layout that were done, whether somebody had to be asked or not: truncate, reflink, blocks allocated',
+  },
   { name: 'leasesBroken', summary: 'layout leases that somebody asked back' },
-  { name: 'leasesAnswered', summary: 'of those, leases that their holder gave back in time' },
+  { name: 'leasesAnswered', summary: 'of those, leases that their holder gave back before they were taken away' },
   { name: 'leasesTimedOut', summary: 'of those, leases that were taken away when their time was over' },
+  { name: 'leasesRefused', summary: 'leases not given, since one of another holder on the file was asked back' },
   { name: 'waits', summary: 'changes that waited for the holder of a lease' },
   { name: 'waitNs', summary: 'how long those waited, ns' },
   { name: 'waitsNeverOver', summary: 'changes that still waited when the trace ended' },

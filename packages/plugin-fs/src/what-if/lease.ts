@@ -1,28 +1,37 @@
-import { type ConsumerEnvironment, FLAG_DIRTY, ITER_DEST, type Operation, type PageEvent } from '@pinscope/core'
+import { type ConsumerEnvironment, FLAG_DIRTY, HOLD_NONE, type Operation, type PageEvent } from '@pinscope/core'
 import { zeroCounts } from './counts.ts'
 import { DeviceStores } from './device-stores.ts'
 import { DirectIo } from './direct-io.ts'
+import { FilePages } from './file-pages.ts'
 import { HeldLeases } from './held-leases.ts'
-import { HolderPins } from './holder-pins.ts'
-import { happen, LAYOUT_CHANGES, type LayoutChange, layoutChangeOf } from './layout-change.ts'
+import { HolderIo } from './holder-io.ts'
+import { type HolderPin, HolderPins } from './holder-pins.ts'
+import { asTask, happen, LAYOUT_CHANGES, type LayoutChange, layoutChangeOf } from './layout-change.ts'
 import { LEASE_COUNTERS } from './lease-counters.ts'
 import { PinTest } from './pin-test.ts'
 
 /** How the holder of a lease behaves when it is asked to give it back. */
 export type LeaseHolder = 'prompt' | 'late' | 'never'
 
-/** A change that waits for the holders of leases; what happens when it is due. */
-interface Waiting {
-  readonly change: LayoutChange
+/** What happens to a lease that was asked back, and when: its holder answers, or its time is over; or it answers after that. */
+interface Step {
+  readonly what: 'answer' | 'time-out' | 'late answer'
+  readonly file: number
+  readonly holder: number
+  readonly atNs: number
+}
+
+interface Late {
+  readonly file: number
+  readonly holder: number
   readonly dueNs: number
-  /** The holders answer then; else their leases are taken away. */
-  readonly isAnswer: boolean
+  readonly pins: readonly HolderPin[]
 }
 
 /**
- * Layout leases on a file, with a holder that pins its pages: before the layout changes the lease is broken, and the change
- * waits until the holder has dropped its pins and given the lease back, or until its time is over. Then the lease is taken
- * away, and the pins are still there.
+ * Layout leases on a file, with a holder that pins its pages: before the layout changes each lease of another is broken, and
+ * the change waits until every holder has dropped its pins on the file and given the lease back, or until the lease's time is
+ * over. Then it is taken away, and the pins are still there. Each holder is asked once, and his time runs from there.
  *
  * nfsd, the one holder in 6.1 and 6.12, has its leases not timed out there: it fences a client after two periods of the NFS
  * lease. In 7.3 the time-out holds for it, and fences the client.
@@ -40,11 +49,13 @@ export class LeaseConsumer extends DirectIo {
   private readonly answerNs: number
   /** 0: none. */
   private readonly timeoutNs: number
-  private waiting: Waiting[] = []
-  /** Holders whose lease was taken away, and when they answer after all, ns. */
-  private late: { readonly holder: number; readonly dueNs: number }[] = []
-  /** Operations of each task that a device still works for. */
-  private readonly inFlight = new Map<number, number>()
+  private waiting: LayoutChange[] = []
+  /** Leases that were taken away, with the pins of their holders, and when those answer after all, ns. */
+  private late: Late[] = []
+  private readonly filePages: FilePages
+  private readonly inFlight = new HolderIo()
+  /** Pages of files that the operation at work took. */
+  private taking: number[] = []
   /** Pages whose layout changed while they were pinned. */
   private readonly changedPinned = new Set<number>()
 
@@ -52,36 +63,35 @@ export class LeaseConsumer extends DirectIo {
     super(environment)
     this.holder = holder
     this.pins = new PinTest(environment)
+    this.filePages = new FilePages(environment)
     this.answerNs = holder === 'never' ? Number.POSITIVE_INFINITY : environment.options['answer-ns']
     this.timeoutNs = environment.options['break-timeout-ns']
   }
 
   override submit(io: Operation): number {
-    const { mm } = io.iter
+    this.goOn(io, this.ledger.nowNs)
+    this.taking = []
     const bytes = super.submit(io)
-    if (bytes > 0 && io.iter.direction === ITER_DEST) {
-      io.scratch = mm + 1
-      this.inFlight.set(mm, (this.inFlight.get(mm) ?? 0) + 1)
-    }
+    if (bytes > 0) this.inFlight.begin(io.number, io.iter.mm, this.taking)
     return bytes
   }
 
   override complete(io: Operation): void {
-    const mm = io.scratch - 1
     // What is due and does not wait for this operation comes before its end.
-    if (this.waiting.length > 0 || this.late.length > 0) this.goOn(io, this.ledger.nowNs)
-    if (mm >= 0) this.inFlight.set(mm, (this.inFlight.get(mm) ?? 1) - 1)
+    this.goOn(io, this.ledger.nowNs)
+    this.inFlight.end(io.number)
     super.complete(io)
   }
 
   event(io: Operation, event: PageEvent): boolean {
     this.goOn(io, event.nowNs[0])
     const { stores, leases } = this
-    if (LAYOUT_CHANGES.includes(event.name)) return this.change(io, layoutChangeOf(event))
+    if (LAYOUT_CHANGES.includes(event.name)) return this.change(io, layoutChangeOf(io, event))
     switch (event.name) {
       case 'lease':
-        leases.take(event.file, event.mm)
-        return false
+        if (leases.take(event.file, event.mm)) return false
+        this.counts.leasesRefused++
+        return true
       case 'unlease':
         this.giveBack(io, event)
         return true
@@ -90,7 +100,7 @@ export class LeaseConsumer extends DirectIo {
       case 'unpin':
         return this.holders.drop(io, event, (event.flags & FLAG_DIRTY) !== 0)
       case 'dma':
-        return this.deviceStores(event)
+        return this.deviceStores(io, event)
       case 'dma_end':
         stores.end(event.id, this.stored)
         return false
@@ -104,115 +114,143 @@ export class LeaseConsumer extends DirectIo {
     this.goOn(io, Number.POSITIVE_INFINITY)
     const { counts } = this
     counts.waitsNeverOver += this.waiting.length
-    for (const { change } of this.waiting) counts.waitNs += this.ledger.nowNs - change.sinceNs
+    for (const { sinceNs } of this.waiting) counts.waitNs += this.ledger.nowNs - sinceNs
   }
 
   counters(): Readonly<Record<string, number>> {
     return { ...this.counts, ...this.pins.counts }
   }
 
+  protected override readonly taken = (page: number): void => {
+    this.taking.push(page)
+  }
+
   protected override readonly stored = (page: number): void => {
     if (this.changedPinned.has(page)) this.counts.storesTooLate++
   }
 
+  /** Answers that waited for this operation come now. */
   protected override released(io: Operation): void {
-    if (this.waiting.length === 0) return
-    const { nowNs } = this.ledger
-    const isReady = (one: Waiting) => one.dueNs <= nowNs && !this.isBlocked(one)
-    const ready = this.waiting.filter(isReady)
-    this.waiting = this.waiting.filter((one) => !ready.includes(one))
-    for (const one of ready) this.settle(io, one, nowNs)
+    this.goOn(io, this.ledger.nowNs, this.ledger.nowNs)
   }
 
-  /** True: its holder has stopped the device, and stores later. */
-  private deviceStores(event: PageEvent): boolean {
-    const isStopped = this.holders.isStopped(event)
-    if (isStopped) this.counts.storesHeldBack += event.length
-    else this.stores.begin(event, this.stored)
-    return isStopped
+  /** True: a holder has stopped its device, which stores later. */
+  private deviceStores(io: Operation, event: PageEvent): boolean {
+    const isStopped = (page: number) => this.holders.isStopped(event.mm, page)
+    const held = this.stores.beginOthers(io, event, isStopped, this.stored)
+    this.counts.storesHeldBack += held
+    return held > 0
   }
 
-  /** False: nobody has to be asked. */
+  /** False: nobody has to be asked, and the row does what it says. */
   private change(io: Operation, change: LayoutChange): boolean {
-    const { counts, leases, timeoutNs, answerNs } = this
-    const asked = leases.against(change.file, change.task)
-    if (asked.length === 0) return false
+    const { counts } = this
+    const held = this.leases.against(change.file, change.task)
+    if (held.length === 0) {
+      this.count(change)
+      return false
+    }
+    for (const lease of held) {
+      if (lease.askedNs === null) counts.leasesBroken++
+      lease.askedNs ??= change.sinceNs
+    }
     counts.waits++
-    io.audit?.tasks.wait('lease', timeoutNs)
-    const before = this.waiting.find((one) => one.change.file === change.file)
-    // Who was asked before is not asked again, and his time runs since then.
-    if (before !== undefined) {
-      this.waiting.push({ ...before, change })
-      return true
-    }
-    counts.leasesBroken += asked.length
-    const isAnswer = timeoutNs === 0 || answerNs <= timeoutNs
-    this.waiting.push({ change, dueNs: change.sinceNs + (isAnswer ? answerNs : timeoutNs), isAnswer })
-    if (!isAnswer && this.holder === 'late') {
-      for (const { holder } of asked) this.late.push({ holder, dueNs: change.sinceNs + answerNs })
-    }
+    io.audit?.tasks.wait('lease', this.timeoutNs)
+    this.waiting.push(change)
     this.goOn(io, change.sinceNs)
     return true
   }
 
-  /** What is due by `nowNs` happens, in order. */
-  private goOn(io: Operation, nowNs: number): void {
-    const isDue = (one: Waiting) => one.dueNs <= nowNs && one.dueNs < Number.POSITIVE_INFINITY && !this.isBlocked(one)
-    const due = this.waiting.filter(isDue).sort((a, b) => a.dueNs - b.dueNs)
-    this.waiting = this.waiting.filter((one) => !due.includes(one))
-    for (const one of due) this.settle(io, one, one.dueNs)
-    const late = this.late.filter(({ dueNs }) => dueNs <= nowNs)
-    this.late = this.late.filter((one) => !late.includes(one))
-    for (const { holder } of late) this.counts.pinsDroppedLate += this.dropPins(io, holder)
-  }
-
-  /** A holder cannot answer while its own I/O is on its way. */
-  private isBlocked({ change, isAnswer }: Waiting): boolean {
-    if (!isAnswer) return false
-    return this.leases.against(change.file, change.task).some(({ holder }) => (this.inFlight.get(holder) ?? 0) > 0)
-  }
-
-  /** The leases are over at `nowNs`, and the change happens. */
-  private settle(io: Operation, { change, isAnswer }: Waiting, nowNs: number): void {
-    const { counts, leases } = this
-    const held = leases.against(change.file, change.task)
-    for (const { holder } of held) {
-      if (isAnswer) this.dropPins(io, holder)
-      leases.drop(change.file, holder)
+  /** What is due by `nowNs` happens, in order; what could not happen before `fromNs` happens then. */
+  private goOn(io: Operation, nowNs: number, fromNs = 0): void {
+    if (this.waiting.length === 0 && this.late.length === 0) return
+    for (let step = this.nextStep(nowNs); step !== null; step = this.nextStep(nowNs)) {
+      this.take(io, step, Math.max(step.atNs, fromNs))
     }
-    if (isAnswer) counts.leasesAnswered += held.length
-    else counts.leasesTimedOut += held.length
-    if (held.length > 0) io.audit?.leases.break(change.file)
-    counts.waitNs += nowNs - change.sinceNs
-    this.perform(io, change)
   }
 
-  /** A holder gives its lease back by itself: whoever waited for it goes on. */
-  private giveBack(io: Operation, event: PageEvent): void {
-    const { leases } = this
-    leases.drop(event.file, event.mm)
-    io.audit?.leases.drop(event.file)
-    const isFree = ({ change }: Waiting) => leases.against(change.file, change.task).length === 0
-    const free = this.waiting.filter(isFree)
+  /** A holder cannot answer while its own I/O into the file is on its way; its time runs all the same. */
+  private nextStep(nowNs: number): Step | null {
+    const { answerNs, timeoutNs } = this
+    let next: Step | null = null
+    const offer = (step: Step): void => {
+      if (step.atNs > nowNs || step.atNs >= (next?.atNs ?? Number.POSITIVE_INFINITY)) return
+      if (step.what === 'time-out' || !this.isBusy(step)) next = step
+    }
+    for (const { file, holder, askedNs } of this.leases.asked()) {
+      offer({ what: 'answer', file, holder, atNs: (askedNs ?? 0) + answerNs })
+      if (timeoutNs > 0) offer({ what: 'time-out', file, holder, atNs: (askedNs ?? 0) + timeoutNs })
+    }
+    for (const { file, holder, dueNs } of this.late) offer({ what: 'late answer', file, holder, atNs: dueNs })
+    return next
+  }
+
+  private isBusy({ file, holder }: Step): boolean {
+    return this.inFlight.isInto(this.filePages.of(file), holder)
+  }
+
+  private take(io: Operation, { what, file, holder }: Step, nowNs: number): void {
+    const { counts, leases } = this
+    if (what === 'late answer') {
+      const isThis = (one: Late) => one.file === file && one.holder === holder
+      for (const { pins } of this.late.filter(isThis)) counts.pinsDroppedLate += this.drop(io, pins)
+      this.late = this.late.filter((one) => !isThis(one))
+      return
+    }
+    const pins = this.holders.on(this.filePages.of(file), holder)
+    if (what === 'answer') {
+      this.drop(io, pins)
+      counts.leasesAnswered++
+      asTask(io, holder, () => io.audit?.leases.drop(file))
+    } else {
+      const dueNs = (leases.of(file, holder)?.askedNs ?? nowNs) + this.answerNs
+      if (this.holder === 'late') this.late.push({ file, holder, dueNs, pins })
+      counts.leasesTimedOut++
+      asTask(io, NOBODY, () => io.audit?.leases.break(file, holder))
+    }
+    leases.drop(file, holder)
+    this.performFree(io, nowNs)
+  }
+
+  /** A holder gives its lease back by itself, and owes no answer: whoever waited for it goes on. */
+  private giveBack(io: Operation, { file, mm, nowNs }: PageEvent): void {
+    const { leases, counts } = this
+    if ((leases.of(file, mm)?.askedNs ?? null) !== null) counts.leasesAnswered++
+    leases.drop(file, mm)
+    this.late = this.late.filter((one) => one.file !== file || one.holder !== mm)
+    io.audit?.leases.drop(file)
+    this.performFree(io, nowNs[0])
+  }
+
+  /** Changes happen that nobody's lease is in the way of any longer. */
+  private performFree(io: Operation, nowNs: number): void {
+    const free = this.waiting.filter(({ file, task }) => this.leases.against(file, task).length === 0)
     this.waiting = this.waiting.filter((one) => !free.includes(one))
-    for (const one of free) this.settle(io, one, event.nowNs[0])
+    for (const change of free) {
+      this.counts.waitNs += nowNs - change.sinceNs
+      happen(io, change, this.count(change))
+    }
   }
 
-  private perform(io: Operation, change: LayoutChange): void {
-    const { counts, pages } = this
-    for (const page of change.pages) {
-      if (!this.pins.decide(pages.headOf(page)) || !this.pins.isPinned(pages.headOf(page))) continue
+  /** A change happens. Returns the pages that it is about. */
+  private count(change: LayoutChange): readonly number[] {
+    const { counts, pins } = this
+    const pages = this.filePages.in(change)
+    const heads = new Set(pages.map((page) => this.pages.headOf(page)))
+    const pinned = new Set([...heads].filter((head) => pins.decide(head) && pins.isPinned(head)))
+    for (const page of pages.filter((one) => pinned.has(this.pages.headOf(one)))) {
       counts.changedWhilePinned++
       this.changedPinned.add(page)
     }
-    happen(io, change)
     counts.changes++
+    return pages
   }
 
-  /** Pages that a holder lets go of. */
-  private dropPins(io: Operation, holder: number): number {
+  /** A holder lets go of pins, where it has not yet. Returns their pages. */
+  private drop(io: Operation, pins: readonly HolderPin[]): number {
     let dropped = 0
-    for (const pin of this.holders.of(holder)) {
+    for (const pin of pins) {
+      if (pin.hold === HOLD_NONE) continue
       dropped += pin.pages.length
       this.holders.letGo(io, pin, true)
     }
@@ -220,3 +258,6 @@ export class LeaseConsumer extends DirectIo {
     return dropped
   }
 }
+
+/** No task of the trace: time itself. */
+const NOBODY = -1

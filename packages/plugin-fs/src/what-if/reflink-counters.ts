@@ -4,7 +4,7 @@ export const REFLINK_COUNTERS = [
   { name: 'reflinks', summary: 'reflinks that were done' },
   { name: 'refused', summary: 'reflinks that failed since a page looked pinned' },
   { name: 'waits', summary: 'reflinks that waited until the pins were gone' },
-  { name: 'waitNs', summary: 'how long those waited, ns, with the locks of both inodes held' },
+  { name: 'waitNs', summary: 'how long those waited, ns: reflink-wait with both inodes locked' },
   { name: 'waitsNeverOver', summary: 'reflinks that still waited when the trace ended' },
   { name: 'pagesFlushed', summary: 'pages written back, and cleaned, before their blocks were shared' },
   { name: 'pagesShared', summary: 'pages whose blocks two files share from then on' },

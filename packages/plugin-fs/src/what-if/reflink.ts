@@ -12,9 +12,9 @@ import { zeroCounts } from './counts.ts'
 import { DeviceStores } from './device-stores.ts'
 import { DirectIo } from './direct-io.ts'
 import { eachFileFolio, eachFilePage } from './event-pages.ts'
-import { HeldLeases } from './held-leases.ts'
-import { type HolderPin, HolderPins } from './holder-pins.ts'
-import { asTask, happen, type LayoutChange, layoutChangeOf } from './layout-change.ts'
+import { lockInodes, unlockInodes, waitsForEver } from './inode-locks.ts'
+import { happen, type LayoutChange, layoutChangeOf } from './layout-change.ts'
+import { GivenUp, LeaseHolders } from './lease-holders.ts'
 import { NamedPins } from './named-pins.ts'
 import { PinTest } from './pin-test.ts'
 import { REFLINK_COUNTERS } from './reflink-counters.ts'
@@ -22,6 +22,12 @@ import { ReflinkFolios } from './reflink-folios.ts'
 
 /** What a reflink does where a page of the range looks pinned: the five options of the mail, in its order. */
 export type PinnedReflink = 'fail' | 'wait' | 'ignore' | 'copy' | 'lease'
+
+/** A reflink that was asked for, and what holders of leases gave up for it. */
+interface Waiting {
+  readonly change: LayoutChange
+  readonly given: GivenUp
+}
 
 /**
  * Reflink of a file whose pages are buffers of somebody's I/O. What kernels do is `ignore`: layout leases are broken, the
@@ -37,10 +43,9 @@ export class ReflinkConsumer extends DirectIo {
   private readonly folios: ReflinkFolios
   private readonly stores = new DeviceStores()
   private readonly named = new NamedPins()
-  private readonly leases = new HeldLeases()
-  private readonly holders = new HolderPins()
-  /** Reflinks that wait, and what their holders take again afterwards. */
-  private waiting: { readonly change: LayoutChange; readonly dropped: readonly HolderPin[] }[] = []
+  private readonly holders: LeaseHolders
+  /** Reflinks that wait, in order, and what holders of leases take again afterwards. */
+  private waiting: Waiting[] = []
   /** When the last row let go of pins, ns. */
   private readonly releaseNs = new Float64Array(1)
 
@@ -49,24 +54,25 @@ export class ReflinkConsumer extends DirectIo {
     this.choice = choice
     this.pins = new PinTest(environment)
     this.folios = new ReflinkFolios(environment.pages, this.counts)
+    this.holders = new LeaseHolders(environment, this.folios, this.counts)
   }
 
   event(io: Operation, event: PageEvent): boolean {
     this.goOn(io, this.releaseNs[0])
-    const { stores, folios, leases } = this
+    const { stores, folios, holders } = this
     switch (event.name) {
       case 'reflink':
-        this.reflink(io, layoutChangeOf(event))
+        this.reflink(io, layoutChangeOf(io, event))
         return true
       case 'lease':
-        leases.take(event.file, event.mm)
+        holders.leases.take(event.file, event.mm)
         return false
       case 'unlease':
-        leases.drop(event.file, event.mm)
+        holders.unlease(event, this.waiting)
         return false
       case 'pin':
         if (event.isStore) eachFilePage(this.pages, event, this.taken)
-        if (this.choice === 'lease') return this.holders.take(io, event)
+        if (this.choice === 'lease') return holders.pins.take(io, event)
         this.named.take(event)
         return false
       case 'unpin':
@@ -75,7 +81,7 @@ export class ReflinkConsumer extends DirectIo {
         this.releaseNs[0] = event.nowNs[0]
         return false
       case 'dma':
-        return this.deviceStores(event)
+        return this.deviceStores(io, event)
       case 'dma_end':
         stores.end(event.id, this.stored)
         return false
@@ -105,7 +111,10 @@ export class ReflinkConsumer extends DirectIo {
   close(io: Operation): void {
     this.goOn(io, this.releaseNs[0])
     this.counts.waitsNeverOver += this.waiting.length
-    for (const { change } of this.waiting) this.counts.waitNs += this.ledger.nowNs - change.sinceNs
+    for (const { change } of this.waiting) {
+      this.counts.waitNs += this.ledger.nowNs - change.sinceNs
+      if (this.choice === 'wait') waitsForEver(io, change)
+    }
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -122,12 +131,12 @@ export class ReflinkConsumer extends DirectIo {
     if (this.waiting.length > 0) this.goOn(io, this.ledger.nowNs)
   }
 
-  /** True: its holder has stopped the device, and stores later. */
-  private deviceStores(event: PageEvent): boolean {
-    const isStopped = this.holders.isStopped(event)
-    if (isStopped) this.counts.storesHeldBack += event.length
-    else this.stores.begin(event, this.stored)
-    return isStopped
+  /** True: a holder has stopped its device, which stores later. */
+  private deviceStores(io: Operation, event: PageEvent): boolean {
+    const isStopped = (page: number) => this.holders.pins.isStopped(event.mm, page)
+    const held = this.stores.beginOthers(io, event, isStopped, this.stored)
+    this.counts.storesHeldBack += held
+    return held > 0
   }
 
   private unpin(io: Operation, event: PageEvent): boolean {
@@ -136,7 +145,7 @@ export class ReflinkConsumer extends DirectIo {
     this.named.drop(event, (page) => {
       if (isDirty && this.pages.kindOf(page) === KIND_FILE) this.dirtied(page)
     })
-    return this.choice === 'lease' && this.holders.drop(io, event, isDirty)
+    return this.choice === 'lease' && this.holders.pins.drop(io, event, isDirty)
   }
 
   private reflink(io: Operation, change: LayoutChange): void {
@@ -146,75 +155,60 @@ export class ReflinkConsumer extends DirectIo {
       counts.refused++
       return
     }
-    const dropped = this.breakLeases(io, change)
+    const given = new GivenUp()
+    this.holders.break(io, change, given)
     if (choice === 'copy') this.share(io, change, isPinned)
-    else if (choice === 'wait' || choice === 'lease') {
-      this.waiting.push({ change, dropped })
-      if (!this.hasPins(change)) this.goOn(io, change.sinceNs)
-      else {
-        counts.waits++
-        io.audit?.tasks.wait('user')
-      }
-    } else this.share(io, change, NOTHING)
+    else if (choice === 'ignore') this.share(io, change, NOTHING)
+    else this.wait(io, { change, given })
+  }
+
+  private wait(io: Operation, one: Waiting): void {
+    this.waiting.push(one)
+    if (!this.hasPins(one.change)) this.goOn(io, one.change.sinceNs)
+    else {
+      this.counts.waits++
+      if (this.choice === 'wait') lockInodes(io, one.change)
+    }
   }
 
   /** Head pages of the range that look pinned; counted once a reflink. */
-  private looksPinned({ pages }: LayoutChange): ReadonlySet<number> {
-    return new Set([...new Set(pages.map((page) => this.pages.headOf(page)))].filter((at) => this.pins.decide(at)))
+  private looksPinned(change: LayoutChange): ReadonlySet<number> {
+    return new Set([...this.headsIn(change)].filter((head) => this.pins.decide(head)))
   }
 
-  private hasPins({ pages }: LayoutChange): boolean {
-    return pages.some((page) => this.pins.maybe(this.pages.headOf(page)))
+  private hasPins(change: LayoutChange): boolean {
+    return [...this.headsIn(change)].some((head) => this.pins.maybe(head))
+  }
+
+  private headsIn(change: LayoutChange): ReadonlySet<number> {
+    return new Set(this.holders.filePages.in(change).map((page) => this.pages.headOf(page)))
   }
 
   /**
-   * Asks every other holder of a lease on the file. With leases of its own invention (`lease`) a holder lets go of its pins
-   * first; those of today's kernels know nothing of pins. Returns what was let go of.
+   * Reflinks whose pins are gone since `nowNs` are done, one after the other; then their holders take lease and pins again. The
+   * next one asks them anew: leases are looked at again under the locks. @kernel fs/xfs/xfs_inode.c: xfs_iolock_two_inodes_and_break_layout
    */
-  private breakLeases(io: Operation, { file, task }: LayoutChange): readonly HolderPin[] {
-    const { leases, holders, counts } = this
-    const broken = leases.against(file, task)
-    const dropped = broken.flatMap(({ holder }) => holders.of(holder))
-    for (const pin of dropped) {
-      counts.pinsDropped += pin.pages.length
-      if (pin.isDest) for (const page of pin.pages) this.dirtied(page)
-      holders.letGo(io, pin, true)
-    }
-    counts.leasesBroken += broken.length
-    if (broken.length > 0) io.audit?.leases.break(file)
-    for (const { holder } of broken) leases.drop(file, holder)
-    return dropped
-  }
-
-  /** Reflinks whose pins are gone since `nowNs` are done, and their holders take lease and pins again. */
   private goOn(io: Operation, nowNs: number): void {
     if (this.waiting.length === 0) return
-    const ready = this.waiting.filter(({ change }) => !this.hasPins(change))
-    this.waiting = this.waiting.filter((one) => !ready.includes(one))
-    for (const { change, dropped } of ready) {
-      this.counts.waitNs += Math.max(nowNs - change.sinceNs, 0)
+    for (const one of this.waiting) {
+      const { change, given } = one
+      if (this.choice === 'lease') this.holders.break(io, change, given)
+      if (this.hasPins(change)) continue
+      this.waiting = this.waiting.filter((other) => other !== one)
+      const ns = Math.max(nowNs - change.sinceNs, 0)
+      this.counts.waitNs += ns
+      if (this.choice === 'wait') unlockInodes(io, change, ns)
       this.share(io, change, NOTHING)
-      for (const pin of dropped) this.takeAgain(io, change.file, pin)
+      if (this.choice === 'lease') this.holders.takeAgain(io, change.file, given)
     }
-  }
-
-  private takeAgain(io: Operation, file: number, pin: HolderPin): void {
-    asTask(io, pin.mm, () => io.audit?.leases.take(file))
-    this.leases.take(file, pin.mm)
-    if (pin.isDest) {
-      for (const page of pin.pages) {
-        io.audit?.folios.mkwrite(page)
-        this.taken(page)
-      }
-    }
-    this.holders.acquire(io, pin)
   }
 
   /** The blocks of the range are shared; a page of `copied` folios stays dirty, and the other file gets a block of its own. */
   private share(io: Operation, change: LayoutChange, copied: ReadonlySet<number>): void {
     const { counts, folios } = this
-    const shared = change.pages.filter((page) => !copied.has(this.pages.headOf(page)))
-    for (const page of change.pages) if (copied.has(this.pages.headOf(page))) this.copyBlock(io, page)
+    const pages = this.holders.filePages.in(change)
+    const shared = pages.filter((page) => !copied.has(this.pages.headOf(page)))
+    for (const page of pages) if (copied.has(this.pages.headOf(page))) this.copyBlock(io, page)
     for (const at of new Set(shared.map((page) => this.pages.headOf(page)))) folios.flush(io, at)
     for (const page of shared) {
       counts.pagesShared++
