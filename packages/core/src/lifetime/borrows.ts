@@ -27,6 +27,8 @@ export class Borrows {
   guard = new Uint8Array(256)
   /** 1: the operation reads the bytes, 0: it writes them. */
   isSource = new Uint8Array(256)
+  /** 1: the operation waits, and no device is at work there yet. */
+  isWaiting = new Uint8Array(256)
   nextOfPage = new Int32Array(256)
   /** Slots in use. */
   open = 0
@@ -67,6 +69,11 @@ export class Borrows {
     }
   }
 
+  /** The operation of a chain waits before it is on its way, or does no longer. */
+  setWaiting(chain: number, isWaiting: boolean): void {
+    for (let slot = chain; slot !== 0; slot = this.nextOfOperation[slot]) this.isWaiting[slot] = isWaiting ? 1 : 0
+  }
+
   /** Tells of each piece of a chain: a page and the bytes of it from `from` to `end`. */
   each(chain: number, tell: (page: number, from: number, end: number) => void): void {
     for (let slot = chain; slot !== 0; slot = this.nextOfOperation[slot]) {
@@ -88,6 +95,7 @@ export class Borrows {
     this.page[slot] = page
     this.offsetBytes[slot] = from
     this.endBytes[slot] = end
+    this.isWaiting[slot] = 0
     this.previousOfPage[slot] = 0
     this.nextOfPage[slot] = second
     if (second !== 0) this.previousOfPage[second] = slot
@@ -104,6 +112,7 @@ export class Borrows {
     this.endBytes = grown(this.endBytes, capacity)
     this.guard = grown(this.guard, capacity)
     this.isSource = grown(this.isSource, capacity)
+    this.isWaiting = grown(this.isWaiting, capacity)
     this.nextOfPage = grown(this.nextOfPage, capacity)
     this.previousOfPage = grown(this.previousOfPage, capacity)
     this.nextOfOperation = grown(this.nextOfOperation, capacity)

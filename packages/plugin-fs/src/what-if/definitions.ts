@@ -89,7 +89,7 @@ export const WRITEBACK_CONSUMERS: readonly ConsumerDefinition[] = [
   ),
   writeback(
     'stable',
-    'stable pages everywhere: CPU stores wait for writeback on every file system, devices do not',
+    'stable pages everywhere: CPU stores and new pins wait for writeback on every file system, devices do not',
     'mm/page-writeback.c: folio_wait_stable; include/linux/pagemap.h: AS_STABLE_WRITES',
   ),
 ]

@@ -15,7 +15,7 @@ export class DeviceStores {
   /** A `dma` row: of a store with an id the pages are at work, of one without each page is told to `stored` at once. */
   begin(event: PageEvent, stored: (page: number) => void): void {
     if (!event.isStore) return
-    for (let i = 0; i < event.length; i++) this.beginPage(event, i, stored)
+    for (let i = 0; i < event.length; i++) this.storeTo(event, i, stored)
   }
 
   /**
@@ -37,7 +37,7 @@ export class DeviceStores {
       const [from, bytes] = [event.fromBytes[i], event.endBytes[i] - event.fromBytes[i]]
       if (event.id < 0) audit?.devices.store(page, from, bytes)
       else audit?.devices.begin(event.id, true, page, from, bytes)
-      this.beginPage(event, i, stored)
+      this.storeTo(event, i, stored)
     }
     return held
   }
@@ -48,17 +48,22 @@ export class DeviceStores {
     this.open = this.open.filter((one) => one.id !== id)
   }
 
-  private beginPage({ id, page }: PageEvent, at: number, stored: (page: number) => void): void {
-    if (id < 0) stored(page[at])
-    else this.open.push({ id, page: page[at] })
+  /** A store with an id begins in a page. */
+  beginPage(id: number, page: number): void {
+    this.open.push({ id, page })
   }
 
-  /** A device is storing into one of `pages` pages from row `page` on, or may be. */
+  private storeTo({ id, page }: PageEvent, at: number, stored: (page: number) => void): void {
+    if (id < 0) stored(page[at])
+    else this.beginPage(id, page[at])
+  }
+
+  /** A device is storing into one of `pages` pages from row `page` on, or may be: not for I/O that still waits. */
   isAtWork({ borrows }: Operation, page: number, pages: number): boolean {
     if (this.open.some((one) => one.page >= page && one.page < page + pages)) return true
     for (let at = page; at < page + pages; at++) {
       for (let slot = borrows.first(at); slot !== 0; slot = borrows.nextOfPage[slot]) {
-        if (borrows.isSource[slot] === ITER_DEST) return true
+        if (borrows.isSource[slot] === ITER_DEST && borrows.isWaiting[slot] === 0) return true
       }
     }
     return false

@@ -12,8 +12,6 @@ export const MARK_UNSAVED = 1 << 3
 export const MARK_WAITING = 1 << 4
 /** The trace ended that writeback while it still waited: it is over as soon as it has begun. */
 export const MARK_END_OWED = 1 << 5
-/** A CPU store waits for the end of the writeback. */
-export const MARK_STORE_WAITS = 1 << 6
 /** It was passed over, and not written since. */
 export const MARK_SKIPPED = 1 << 7
 /** What goes to the disk is a copy. */

@@ -14,7 +14,10 @@ export const WRITEBACK_COUNTERS = [
   { name: 'bytesBounced', summary: 'bytes copied for that' },
   { name: 'tornBounces', summary: 'of those folios, such that a device was storing into while they were copied' },
   { name: 'mkwriteCalls', summary: 'page_mkwrite: a cleaned folio is stored to by a CPU, or taken for writing' },
-  { name: 'storeWaits', summary: 'CPU stores that waited for the end of a writeback (stable pages)' },
+  {
+    name: 'storeWaits',
+    summary: 'folios for which CPU stores, or pins for writing, waited until their writeback was over (stable pages)',
+  },
   { name: 'storeWaitNs', summary: 'how long those waited, ns' },
   {
     name: 'tornWritebacks',

@@ -19,7 +19,6 @@ import {
   MARK_END_OWED,
   MARK_GONE,
   MARK_SKIPPED,
-  MARK_STORE_WAITS,
   MARK_TORN,
   MARK_UNSAVED,
   MARK_WAITING,
@@ -27,6 +26,7 @@ import {
 } from './folio-marks.ts'
 import { NamedPins } from './named-pins.ts'
 import { PinTest } from './pin-test.ts'
+import { WriteFaults } from './write-faults.ts'
 import { WRITEBACK_COUNTERS } from './writeback-counters.ts'
 
 /** What writeback does with a folio that looks pinned. */
@@ -55,7 +55,7 @@ export class WritebackConsumer extends DirectIo {
   private readonly releaseNs = new Float64Array(1)
   /** The file system wants data that does not change, for checksums of its own. */
   private readonly hasChecksums: boolean
-  private readonly hasStablePages: boolean
+  private readonly faults: WriteFaults
   private readonly staysDirty: boolean
 
   constructor(environment: ConsumerEnvironment, choice: PinnedWriteback) {
@@ -64,19 +64,30 @@ export class WritebackConsumer extends DirectIo {
     this.choice = choice
     this.pins = new PinTest(environment)
     this.hasChecksums = filesystem === 'btrfs'
-    this.hasStablePages = choice === 'stable' || stableWrites
+    const { pages, marks, counts, pins, stores } = this
+    this.faults = new WriteFaults({ pages, marks, counts, pins, stores }, choice === 'stable' || stableWrites)
     this.staysDirty = options['stays-dirty'] === 1
   }
 
   override submit(io: Operation): number {
     this.prepare(io)
-    return super.submit(io)
+    this.faults.submitting(io)
+    const bytes = super.submit(io)
+    this.faults.submitted(io)
+    return bytes
+  }
+
+  override complete(io: Operation): void {
+    this.faults.completing(io)
+    super.complete(io)
   }
 
   event(io: Operation, event: PageEvent): boolean {
     this.prepare(io)
     this.goOn(io, this.releaseNs[0])
-    const { marks, stores, named } = this
+    const { marks, faults, named } = this
+    const nowNs = event.nowNs[0]
+    faults.begin()
     switch (event.name) {
       case 'writeback':
         eachFileFolio(this.pages, event, (head) => this.write(io, head))
@@ -85,25 +96,24 @@ export class WritebackConsumer extends DirectIo {
         eachFileFolio(this.pages, event, (head) => this.end(io, head))
         return true
       case 'store':
-        if ((event.flags & FLAG_KERNEL) === 0) eachFileFolio(this.pages, event, (head) => this.cpuStores(head))
+        if ((event.flags & FLAG_KERNEL) === 0) eachFileFolio(this.pages, event, (head) => faults.store(head, nowNs))
         else eachFilePage(this.pages, event, this.stored)
         return false
       case 'mkwrite':
-        eachFileFolio(this.pages, event, (head) => this.ask(head))
+        eachFileFolio(this.pages, event, (head) => faults.fault(head, nowNs))
         return false
       case 'dirty':
         eachFileFolio(this.pages, event, (head) => marks.set(head, MARK_DIRTY))
         return false
       case 'dma':
-        stores.begin(event, this.stored)
-        return false
+        return faults.deviceStores(io, event)
       case 'dma_end':
-        stores.end(event.id, this.stored)
+        faults.deviceEnds(event.id)
         return false
       case 'pin':
       case 'get':
         named.take(event)
-        if (event.isStore) eachFileFolio(this.pages, event, (head) => this.ask(head))
+        if (event.isStore) eachFileFolio(this.pages, event, (head) => faults.pin(head, nowNs))
         return false
       case 'unpin':
       case 'put':
@@ -113,7 +123,7 @@ export class WritebackConsumer extends DirectIo {
         })
         return false
       case 'truncate':
-        eachFileFolio(this.pages, event, (head) => this.leave(head))
+        eachFileFolio(this.pages, event, (head) => this.leave(io, head))
         return false
       default:
         return false
@@ -124,6 +134,7 @@ export class WritebackConsumer extends DirectIo {
   close(io: Operation): void {
     this.goOn(io, this.releaseNs[0])
     const { counts, marks, pages } = this
+    this.faults.close(this.ledger.nowNs)
     counts.waitsNeverOver += this.waiting.length
     for (const head of this.waiting) {
       this.waited(head, this.ledger.nowNs)
@@ -141,22 +152,12 @@ export class WritebackConsumer extends DirectIo {
     return { ...this.counts, ...this.pins.counts }
   }
 
-  protected override readonly taken = (page: number): void => this.ask(this.pages.headOf(page))
+  protected override readonly taken = (page: number): void =>
+    this.faults.take(this.pages.headOf(page), this.ledger.nowNs)
 
-  protected override readonly stored = (page: number): void => {
-    const { marks, counts } = this
-    const head = this.pages.headOf(page)
-    if (marks.has(head, MARK_WRITEBACK)) marks.set(head, MARK_TORN)
-    if (marks.has(head, MARK_CLEAN)) counts.storesUnnoticed++
-    marks.set(head, MARK_UNSAVED)
-  }
+  protected override readonly stored = (page: number): void => this.faults.stored(this.pages.headOf(page))
 
-  protected override readonly dirtied = (page: number): void => {
-    const { marks, counts } = this
-    const head = this.pages.headOf(page)
-    if (marks.has(head, MARK_CLEAN) && !marks.has(head, MARK_DIRTY)) counts.dirtiedUnasked++
-    marks.set(head, MARK_DIRTY)
-  }
+  protected override readonly dirtied = (page: number): void => this.faults.dirtied(this.pages.headOf(page))
 
   protected override released(io: Operation): void {
     if (this.waiting.length > 0) this.goOn(io, this.ledger.nowNs)
@@ -201,13 +202,13 @@ export class WritebackConsumer extends DirectIo {
    * be left dirty.
    */
   private bounce(io: Operation, head: number): void {
-    const { marks, counts, pages, stores } = this
+    const { marks, counts, pages } = this
     const bytes = folioBytes(pages.orderOf(head))
     const { audit } = io
     counts.pagesWritten += 2 ** pages.orderOf(head)
     counts.pagesBounced += 2 ** pages.orderOf(head)
     counts.bytesBounced += bytes
-    if (stores.isAtWork(io, head, 2 ** pages.orderOf(head))) counts.tornBounces++
+    if (this.faults.isAtWork(io, head)) counts.tornBounces++
     io.copied(bytes)
     const isLeftDirty = this.choice === 'bounce-fs' && this.staysDirty
     const isUnderWriteback = this.choice === 'bounce-block' && this.hasChecksums
@@ -230,15 +231,13 @@ export class WritebackConsumer extends DirectIo {
     if (marks.has(head, MARK_WAITING)) marks.set(head, MARK_END_OWED)
     if (!marks.has(head, MARK_WRITEBACK)) return
     if (!marks.has(head, MARK_COPY)) {
-      const isTorn = marks.has(head, MARK_TORN) || this.stores.isAtWork(io, head, 2 ** this.pages.orderOf(head))
+      const isTorn = marks.has(head, MARK_TORN) || this.faults.isAtWork(io, head)
       if (isTorn) counts.tornWritebacks++
       io.audit?.devices.end(diskReading(head))
     }
     io.audit?.folios.writebackEnd(head)
-    const isAwaited = marks.has(head, MARK_STORE_WAITS)
-    if (isAwaited) counts.storeWaitNs += this.ledger.nowNs - marks.sinceNs(head)
-    marks.drop(head, MARK_WRITEBACK | MARK_COPY | MARK_STORE_WAITS)
-    if (isAwaited) this.cpuStores(head)
+    marks.drop(head, MARK_WRITEBACK | MARK_COPY)
+    this.faults.goOn(io, head, this.ledger.nowNs)
   }
 
   /** Writebacks whose pins are gone since `nowNs` begin. */
@@ -261,30 +260,11 @@ export class WritebackConsumer extends DirectIo {
     marks.drop(head, MARK_WAITING | MARK_END_OWED)
   }
 
-  /** A CPU stores: it waits where pages are stable, and asks the file system where the folio is write-protected. */
-  private cpuStores(head: number): void {
-    const { marks, counts } = this
-    if (this.hasStablePages && marks.has(head, MARK_WRITEBACK)) {
-      if (!marks.has(head, MARK_STORE_WAITS)) counts.storeWaits++
-      if (!marks.has(head, MARK_STORE_WAITS)) marks.setSince(head, MARK_STORE_WAITS, this.ledger.nowNs)
-      return
-    }
-    this.ask(head)
-    marks.set(head, MARK_UNSAVED)
-  }
-
-  /** @kernel mm/memory.c: do_page_mkwrite */
-  private ask(head: number): void {
-    const { marks, counts } = this
-    if (marks.has(head, MARK_CLEAN)) counts.mkwriteCalls++
-    marks.drop(head, MARK_CLEAN | MARK_GONE)
-    marks.set(head, MARK_DIRTY)
-  }
-
   /** The folio leaves its file, and nobody waits for it any longer. @kernel mm/truncate.c: truncate_inode_folio */
-  private leave(head: number): void {
+  private leave(io: Operation, head: number): void {
     const { marks } = this
     if (marks.has(head, MARK_WAITING)) this.waited(head, this.ledger.nowNs)
+    this.faults.goOn(io, head, this.ledger.nowNs)
     this.waiting = this.waiting.filter((one) => one !== head)
     marks.drop(head, -1)
     marks.set(head, MARK_GONE)

@@ -112,7 +112,7 @@ function rowOfOverlap({ devices, lane }: Audit, event: LifetimeEvent, isStore: b
   for (let page = event.page; page < event.page + event.pages; page++) {
     const base = page * PAGE_SIZE
     for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
-      if (borrows.isSource[slot] !== source) continue
+      if (borrows.isSource[slot] !== source || borrows.isWaiting[slot] === 1) continue
       if (base + borrows.offsetBytes[slot] < end && from < base + borrows.endBytes[slot]) return borrows.row[slot]
     }
   }
