@@ -1,5 +1,6 @@
 import type { AuditReport, HazardRule, TraceAuditReport } from '@pinscope/core/audit'
 import type { AuditVerdict } from '../services/audit-verdict.ts'
+import { auditCosts } from './audit-costs.ts'
 import { findingParagraphs, refusalParagraph } from './audit-findings.ts'
 import { isSilent, type LaneGroup, laneGroups, laneNames } from './audit-lanes.ts'
 import { auditTables } from './audit-tables.ts'
@@ -8,7 +9,7 @@ import { kernelText } from './kernel.ts'
 import { styled, type Terminal } from './terminal.ts'
 import { counted, grouped, wrapped } from './text.ts'
 
-/** An audit as text: each trace with what was found in it, the two tables over all of them, the verdict. */
+/** An audit as text: each trace with what was found in it, what lanes cost, the two tables over all of them, the verdict. */
 export function auditText(
   terminal: Terminal,
   report: AuditReport,
@@ -17,6 +18,7 @@ export function auditText(
 ): string {
   const sections = [
     ...traceSections(terminal, report.traces, rules.length),
+    ...auditCosts(terminal, report.traces),
     ...auditTables(terminal, report),
     auditVerdictLine(terminal, rules.length, verdict),
   ]

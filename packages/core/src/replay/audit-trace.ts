@@ -49,6 +49,7 @@ export function laneAuditReport(lane: Lane): AuditLaneReport {
     ...(setup.kernel.changes.length > 0 ? { quirks: [...setup.kernel.changes] } : {}),
     ...injected(lane),
     operations: sums[OPERATIONS],
+    counters: { ...lane.counters() },
     findingsTotal: counts.reduce((sum, [, count]) => sum + count, 0),
     findingsByRule: Object.fromEntries(counts.map(([rule, count]) => [rule.id, count]).sort()),
     findings: [...(audit?.findings ?? [])].sort(byRow).map((finding) => findingReport(lane, finding)),

@@ -62,6 +62,8 @@ export interface AuditLaneReport {
   /** The step that was made to fail, and in how many traces the lane came to it; absent when none was. */
   readonly faults?: { readonly fault: FaultName; readonly at: number; readonly injected: number } | undefined
   readonly operations: number
+  /** The consumer's own counters: what it cost. */
+  readonly counters: Readonly<Record<string, number>>
   readonly findingsTotal: number
   /** Of these, how many of each rule; the first 1,000 of all are listed. */
   readonly findingsByRule: Readonly<Record<string, number>>
