@@ -7,16 +7,22 @@ import { auditTrace, HAZARD_RULES } from '../packages/core/dist/audit.js'
 import { openTrace, Registry, replay } from '../packages/core/dist/index.js'
 import { WHAT_IF_CONSUMERS } from '../packages/plugin-fs/dist/index.js'
 import { withTable } from './generated-table.mjs'
+import { withOutputs } from './readme-output.mjs'
 
 const TRACES = new URL('../traces/made/', import.meta.url)
 export const PAGE = new URL('../docs/what-if.md', import.meta.url)
 
 const ML = '6.12'
-const lane = (consumer, label, options = {}, kernel = ML) => ({ consumer, label, options, kernel })
+const lane = (consumer, label, options = {}, kernel = ML) => ({ consumer, label, options, kernel, words: [] })
+/** An option of the mail, with what the mail objects to it, and what kernels do. */
+const option = (consumer, label, ...words) => ({ ...lane(consumer, label), words })
 const counter = (name) => [`\`${name}\``, (counters) => counters[name]]
 const milliseconds = (name, heading) => [heading, (counters) => counters[name] / 1e6]
 /** What decisions were taken on: as maybe_dma_pinned has it, and as it was. */
-const PINNED = ['looked pinned / was', (counters) => `${counters.pagesLooksPinned} / ${counters.pagesPinned}`]
+const PINNED = [
+  'pages that looked pinned / were',
+  (counters) => `${counters.pagesLooksPinned} / ${counters.pagesPinned}`,
+]
 
 const WRITEBACK_COLUMNS = [
   counter('pagesWritten'),
@@ -27,7 +33,7 @@ const WRITEBACK_COLUMNS = [
   counter('tornBounces'),
   counter('tornWritebacks'),
   counter('mkwriteCalls'),
-  milliseconds('storeWaitNs', 'CPU stores waited, ms'),
+  milliseconds('storeWaitNs', 'stores waited, ms'),
   PINNED,
 ]
 
@@ -62,12 +68,18 @@ export const QUESTIONS = [
     name: 'reflink',
     trace: 'what-if-reflink.csv',
     lanes: [
-      lane('reflink-fail', '1. fail'),
-      lane('reflink-wait', '2. wait for the pins'),
-      lane('reflink-ignore', '3. ignore them, as it is'),
-      lane('reflink-copy', '4. copy the blocks'),
-      lane('reflink-lease', '5. break a lease'),
+      option('reflink-fail', '1. fail', 'an administrator cannot find the cause', 'none does'),
+      option('reflink-wait', '2. wait for the pins', 'unbounded, and nobody can find out what for', 'for DAX only'),
+      option('reflink-ignore', '3. ignore them, as it is', 'the other file is stale, or corrupt', 'for the page cache'),
+      option('reflink-copy', '4. copy the blocks', 'work in each file system', 'none does'),
+      option(
+        'reflink-lease',
+        '5. break a lease',
+        'needs a user API, and applications that use it',
+        'the half in the kernel, for pNFS and DAX; no user API',
+      ),
     ],
+    words: ['objection of the mail', 'in kernels'],
     columns: [
       counter('reflinks'),
       counter('refused'),
@@ -113,7 +125,7 @@ export async function lanesOf({ trace, lanes }) {
   registry.register('@pinscope/plugin-fs', { apiVersion: 1, consumers: WHAT_IF_CONSUMERS })
   const open = () => openTrace(createReadStream(new URL(trace, TRACES)), trace)
   const done = []
-  for (const { consumer, kernel, label, options } of lanes) {
+  for (const { consumer, kernel, label, options, words } of lanes) {
     const how = {
       registry,
       policies: null,
@@ -124,7 +136,7 @@ export async function lanesOf({ trace, lanes }) {
     }
     const { counters } = (await replay(await open(), how)).lanes[0]
     const { findings } = (await auditTrace(await open(), { ...how, rules: HAZARD_RULES })).lanes[0]
-    done.push({ label, counters, findings })
+    done.push({ label, counters, findings, words })
   }
   return done
 }
@@ -145,19 +157,19 @@ const grouped = (value) => (typeof value === 'number' ? value.toLocaleString('en
 
 /** The table of a question, in Markdown. */
 export async function tableOf(question) {
-  const { columns } = question
+  const { columns, words: more = [] } = question
   const line = (cells) => `| ${cells.join(' | ')} |`
-  const rows = (await lanesOf(question)).map(({ label, counters, findings }) =>
-    line([label, ...columns.map(([, figure]) => grouped(figure(counters))), verdictOf(findings)]),
+  const rows = (await lanesOf(question)).map(({ label, counters, findings, words }) =>
+    line([label, ...columns.map(([, figure]) => grouped(figure(counters))), verdictOf(findings), ...words]),
   )
-  const headings = ['', ...columns.map(([heading]) => heading), 'verdict']
-  const marks = headings.map((_, i) => (i === 0 || i === headings.length - 1 ? '---' : '--:'))
+  const headings = ['', ...columns.map(([heading]) => heading), 'verdict', ...more]
+  const marks = headings.map((_, i) => (i === 0 || i > columns.length ? '---' : '--:'))
   return [line(headings), line(marks), ...rows].join('\n')
 }
 
-/** The page with its tables made anew. */
+/** The page with its tables made anew, and what the command prints. */
 export async function pageWithTables(text) {
-  let page = text
+  let page = withOutputs(text)
   for (const question of QUESTIONS) page = withTable(page, 'docs/what-if.md', question.name, await tableOf(question))
   return page
 }

@@ -247,7 +247,7 @@ describe('maybe_dma_pinned', () => {
       unpin(5),
     ]
     const { counters } = await outcome('skip', rows)
-    expect(counters).toMatchObject({ pagesSkipped: 16, pagesWritten: 0, pagesLooksPinned: 1, pagesPinned: 1 })
+    expect(counters).toMatchObject({ pagesSkipped: 16, pagesWritten: 0, pagesLooksPinned: 16, pagesPinned: 16 })
   })
 
   it('does not see direct I/O of 6.1, which takes references', async () => {

@@ -10,11 +10,14 @@ export function zeroCounts<const Declared extends readonly ConsumerCounter[]>(de
 
 /** What {@link PinTest} counts, in every what-if model. */
 export const PIN_COUNTERS = [
-  { name: 'pagesLooksPinned', summary: 'folios that a decision was taken on, and for which maybe_dma_pinned said yes' },
-  { name: 'pagesPinned', summary: 'of those, folios that were really pinned' },
+  {
+    name: 'pagesLooksPinned',
+    summary: 'pages of folios that a decision was taken on, and for which maybe_dma_pinned said yes',
+  },
+  { name: 'pagesPinned', summary: 'of those, pages of folios that were really pinned' },
   {
     name: 'pagesOverCautious',
     summary:
-      'of those, folios that were not: 1,024 plain references on a small one look like a pin; too careful, harmless',
+      'of those, pages of folios that were not: 1,024 plain references on a small one look like a pin; too careful, harmless',
   },
 ] as const satisfies readonly ConsumerCounter[]

@@ -40,13 +40,14 @@ export class PinTest {
     return isPinned
   }
 
-  /** {@link maybe}, for a decision: counted beside what is the case. */
+  /** {@link maybe}, for a decision: its pages are counted beside what is the case. */
   decide(head: number): boolean {
     if (!this.maybe(head)) return false
     const { counts } = this
-    counts.pagesLooksPinned++
-    if (this.isPinned(head)) counts.pagesPinned++
-    else counts.pagesOverCautious++
+    const pages = 2 ** this.pages.orderOf(head)
+    counts.pagesLooksPinned += pages
+    if (this.isPinned(head)) counts.pagesPinned += pages
+    else counts.pagesOverCautious += pages
     return true
   }
 }

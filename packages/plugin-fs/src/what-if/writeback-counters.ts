@@ -12,7 +12,7 @@ export const WRITEBACK_COUNTERS = [
   { name: 'waitsNeverOver', summary: 'folios whose writeback still waited when the trace ended: nothing bounds it' },
   { name: 'pagesBounced', summary: 'pages written from a copy' },
   { name: 'bytesBounced', summary: 'bytes copied for that' },
-  { name: 'tornBounces', summary: 'of those folios, such that a device was storing into while they were copied' },
+  { name: 'tornBounces', summary: 'folios that a device was storing into while they were copied for that' },
   { name: 'mkwriteCalls', summary: 'page_mkwrite: a cleaned folio is stored to by a CPU, or taken for writing' },
   {
     name: 'storeWaits',
