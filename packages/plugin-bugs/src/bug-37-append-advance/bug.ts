@@ -14,38 +14,44 @@ const APPEND_PAGES_MAX = 64
  */
 class ZoneAppend implements Consumer {
   private readonly isFixed: boolean
-  private readonly bios: number[] = []
+  /** Bios by operation. */
+  private readonly bios = new Map<number, number[]>()
 
   constructor(isFixed: boolean) {
     this.isFixed = isFixed
   }
 
+  /** Where a page cannot be had, what the bios before it took is on its way, and is what the call returns. */
   submit(io: Operation): number {
     const { audit, iter } = io
     const bytes = io.lengthBytes
     const isSource = iter.direction === ITER_SOURCE
     const iterator = audit?.iterators.init(isSource, true, iter.mm, bytes, bytes, iter.type) ?? 0
-    this.bios.length = 0
+    this.bios.set(io.number, [])
     let done = 0
     while (done < bytes) {
       audit?.iterators.use(iterator)
       const added = this.append(io, iterator)
-      if (added < 0) return added
+      if (added < 0 && done === 0) return added
+      if (added <= 0) break
       done += added
     }
-    audit?.iterators.return(iterator, done)
-    return done
+    const written = Math.min(done, bytes)
+    audit?.iterators.return(iterator, written)
+    return written
   }
 
   abort(io: Operation): void {
-    io.letGoOfKept()
+    this.bios.delete(io.number)
   }
 
   complete(io: Operation): void {
     const objects = io.audit?.objects
-    for (const bio of this.bios) objects?.complete(bio, objects.of(bio).bytes)
+    const bios = this.bios.get(io.number) ?? []
+    for (const bio of bios) objects?.complete(bio, objects.of(bio).bytes)
     io.letGoOfKept()
-    for (const bio of this.bios) objects?.free(bio)
+    for (const bio of bios) objects?.free(bio)
+    this.bios.delete(io.number)
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -63,7 +69,7 @@ class ZoneAppend implements Consumer {
     const isFull = taken < pages
     if (isFull) ledger.letGo(ledger.split(io.hold, pages - taken))
     const bio = audit?.objects.alloc('bio', APPEND_PAGES_MAX) ?? 0
-    this.bios.push(bio)
+    this.bios.get(io.number)?.push(bio)
     let bytes = 0
     for (let i = 0; i < taken; i++) {
       audit?.objects.attach(bio, io.hold, list.page[i], list.offsetBytes[i], list.lengthBytes[i])
