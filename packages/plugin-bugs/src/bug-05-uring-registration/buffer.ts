@@ -29,7 +29,7 @@ export class UringBuffer implements Consumer {
   register(io: Operation): number {
     const { ledger, audit, iter } = io
     const { segment, table, mm } = iter
-    const pages = Math.ceil(table.lengthBytes[segment] / PAGE_SIZE)
+    const pages = pagesOf(table.addressBytes[segment], table.lengthBytes[segment])
     if (!io.allocate(pages * POINTER_BYTES)) return ENOMEM
     const pinned = io.pinPages(mm, table.addressBytes, segment, 0, pages, FOLL_WRITE | FOLL_LONGTERM)
     if (pinned !== pages) {
@@ -67,4 +67,9 @@ export class UringBuffer implements Consumer {
   counters(): Readonly<Record<string, number>> {
     return {}
   }
+}
+
+/** Pages that the buffer has a part of: at an odd address one more than its length tells. @kernel io_uring/memmap.c: io_pin_pages */
+function pagesOf(addressBytes: number, lengthBytes: number): number {
+  return Math.ceil((addressBytes + lengthBytes) / PAGE_SIZE) - Math.floor(addressBytes / PAGE_SIZE)
 }

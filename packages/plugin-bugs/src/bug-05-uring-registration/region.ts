@@ -26,8 +26,8 @@ export class UringRegion implements Consumer {
 
   register(io: Operation): number {
     const { segment, table, mm } = io.iter
+    if (table.addressBytes[segment] % PAGE_SIZE !== 0 || table.lengthBytes[segment] === 0) return EINVAL
     const pages = Math.ceil(table.lengthBytes[segment] / PAGE_SIZE)
-    if (table.addressBytes[segment] % PAGE_SIZE !== 0 || pages === 0) return EINVAL
     if (!io.allocate(pages * POINTER_BYTES)) return ENOMEM
     const pinned = io.pinPages(mm, table.addressBytes, segment, 0, pages, FOLL_WRITE | FOLL_LONGTERM)
     if (pinned !== pages) return this.fail(io, pages, pinned, pinned < 0 ? pinned : EFAULT)
