@@ -63,6 +63,19 @@ describe('H-50, locked memory', () => {
     expect(await found(rows(account(4096), pin('a', 1), unpin('a')))).toEqual([['H-50', 1]])
   })
 
+  it('stays accounted where it was, whatever was accounted and taken off behind it', async () => {
+    const lost = [account(8192), pin('a', 2), unpin('a')]
+    const later = [account(8192), pin('b', 2), unpin('b'), unaccount(4096), unaccount(4096)]
+    expect(await found(rows(...lost, account(4096), pin('b', 1), unpin('b'), unaccount(4096)))).toEqual([['H-50', 1]])
+    expect(await found(rows(account(12288), ...lost, unaccount(12288)))).toEqual([['H-50', 2]])
+    expect(await found(rows(...lost, ...lost))).toEqual([
+      ['H-50', 1],
+      ['H-50', 4],
+    ])
+    // Two halves are as large as either: what was accounted first goes first.
+    expect(await found(rows(...lost, ...later))).toEqual([['H-50', 4]])
+  })
+
   it('is unpinned in part, and taken off whole', async () => {
     const short = `0,unpin,a,,1,,,0x10000+4096,,,,`
     expect(await found(rows(account(8192), pin('a', 2), short, unaccount(8192), unpin('a')))).toEqual([['H-50', 4]])

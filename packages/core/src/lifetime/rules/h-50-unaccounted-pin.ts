@@ -43,11 +43,11 @@ ts,event,id,mm,op,segs,flags,len
   },
   watch: (audit) => {
     const { tasks, tokens } = audit
-    /** By address space: pages pinned for long, pages unpinned and not yet taken off, and where it was last accounted. */
+    /** By address space: pages pinned for long, and pages unpinned and not yet taken off. */
     const pinned = new Map<number, number>()
     const unpinned = new Map<number, number>()
     const ofRow = new RowAccount(audit)
-    const accountedIn = new Map<number, { row: number; line: number }>()
+    const standing = new StandingAccounts(audit)
     const pinnedPages = (mm: number) => pinned.get(mm) ?? 0
     const move = (token: number, pages: number): void => {
       if (tokens.isLongTerm[token] === 0 || tokens.retention(token) !== RETAIN_PIN) return
@@ -67,9 +67,10 @@ ts,event,id,mm,op,segs,flags,len
       },
       account: ({ object, amount }) => {
         ofRow.account(amount)
-        accountedIn.set(object, { row: audit.bus.row, line: audit.bus.line })
+        standing.add(object, amount)
       },
       unaccount: ({ object, amount }) => {
+        standing.takeOff(object, amount)
         const before = tasks.accountedPages(object)
         const after = before - amount
         const letGo = unpinned.get(object) ?? 0
@@ -89,15 +90,68 @@ ts,event,id,mm,op,segs,flags,len
       },
       over: () => {
         ofRow.judge()
-        for (const [mm, pages] of tasks.accounts()) {
-          const { row, line } = accountedIn.get(mm) ?? { row: audit.bus.row, line: audit.bus.line }
-          if (pages <= 0 || pinnedPages(mm) > 0) continue
-          audit.find(h50, { row, line, pages, detail: `${pages} pages stay accounted, and none of them is pinned` })
+        for (const mm of tasks.accounts().keys()) {
+          if (pinnedPages(mm) > 0) continue
+          standing.each(mm, ({ row, line, pages }) => {
+            audit.find(h50, { row, line, pages, detail: `${pages} pages stay accounted, and none of them is pinned` })
+          })
         }
       },
     }
   },
 })
+
+/** Pages that a row has accounted, and nobody took off yet. */
+interface StandingAccount {
+  readonly row: number
+  readonly line: number
+  pages: number
+}
+
+/** Which rows accounted what stands on the account of each address space. */
+class StandingAccounts {
+  private readonly audit: Audit
+  private readonly byMm = new Map<number, StandingAccount[]>()
+
+  constructor(audit: Audit) {
+    this.audit = audit
+  }
+
+  add(mm: number, pages: number): void {
+    const { row, line } = this.audit.bus
+    const all = this.byMm.get(mm) ?? []
+    all.push({ row, line, pages })
+    this.byMm.set(mm, all)
+  }
+
+  /** What the row at work accounted itself goes first, then what is as large, then what was accounted first. */
+  takeOff(mm: number, pages: number): void {
+    const all = this.byMm.get(mm) ?? []
+    let left = pages
+    while (left > 0 && all.length > 0) {
+      const at = this.placeOf(all, left)
+      const taken = Math.min(all[at].pages, left)
+      left -= taken
+      all[at].pages -= taken
+      if (all[at].pages === 0) all.splice(at, 1)
+    }
+  }
+
+  each(mm: number, tell: (account: StandingAccount) => void): void {
+    for (const account of this.byMm.get(mm) ?? []) tell(account)
+  }
+
+  private placeOf(all: readonly StandingAccount[], pages: number): number {
+    const { row } = this.audit.bus
+    const own = all.findIndex((account) => account.row === row)
+    return own >= 0
+      ? own
+      : Math.max(
+          0,
+          all.findIndex((account) => account.pages === pages),
+        )
+  }
+}
 
 /** What the row at work takes of user memory, and accounts for it: judged when another row comes. */
 class RowAccount {
