@@ -8,6 +8,8 @@ export const EPERM = -1
 export const EINTR = -4
 /** I/O error. @kernel EIO */
 export const EIO = -5
+/** More than fits into one request. @kernel E2BIG */
+export const E2BIG = -7
 /** Try again: what was asked for would have to wait. @kernel EAGAIN */
 export const EAGAIN = -11
 /** No memory, and no room for a page in a list of none. @kernel ENOMEM */

@@ -25,7 +25,8 @@ export class AmdxdnaBuffer implements Consumer {
 
   register(io: Operation): number {
     const { segment, segmentsLeft, table, mm } = io.iter
-    const pages = Math.ceil(io.lengthBytes / PAGE_SIZE)
+    if (!this.isAligned(io)) return EINVAL
+    const pages = io.lengthBytes / PAGE_SIZE
     io.audit?.tasks.account(mm, pages)
     let all: Hold = HOLD_NONE
     for (let s = segment; s < segment + segmentsLeft; s++) {
@@ -59,5 +60,13 @@ export class AmdxdnaBuffer implements Consumer {
 
   counters(): Readonly<Record<string, number>> {
     return {}
+  }
+
+  /** Ranges are of whole pages. */
+  private isAligned({ iter: { segment, segmentsLeft, table } }: Operation): boolean {
+    for (let s = segment; s < segment + segmentsLeft; s++) {
+      if (table.addressBytes[s] % PAGE_SIZE !== 0 || table.lengthBytes[s] % PAGE_SIZE !== 0) return false
+    }
+    return true
   }
 }

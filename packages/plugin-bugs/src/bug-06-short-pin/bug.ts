@@ -1,7 +1,7 @@
 import { defineBug } from '../bug.ts'
 import { AmdxdnaBuffer } from './amdxdna.ts'
 import { IntegrityUser } from './integrity.ts'
-import { QaicTransfer } from './qaic.ts'
+import { UserTransfer } from './user-transfer.ts'
 
 export const bug06 = defineBug({
   number: 6,
@@ -15,7 +15,7 @@ export const bug06 = defineBug({
       commit: '8582792cf23b',
       cve: 'CVE-2026-64052',
       trace: 'integrity.csv',
-      rules: ['H-12'],
+      rules: ['H-12', 'H-28'],
       row: 5,
       accepts: ['ubuf', 'iovec'],
       policy: () => 'extract',
@@ -45,7 +45,19 @@ export const bug06 = defineBug({
       row: 5,
       accepts: ['ubuf'],
       policy: () => 'get-pages',
-      create: (_environment, isFixed) => new QaicTransfer(isFixed),
+      create: (_environment, isFixed) => new UserTransfer(isFixed),
+    },
+    {
+      // "Unpin partial pinned pages" (2020): the collection has no hash for it.
+      name: 'kpc2000-transfer',
+      kernel: 'drivers/staging/kpc2000/kpc_dma/fileops.c: kpc_dma_transfer',
+      commit: null,
+      trace: 'kpc2000.csv',
+      rules: ['H-12'],
+      row: 4,
+      accepts: ['ubuf'],
+      policy: () => 'extract',
+      create: (_environment, isFixed) => new UserTransfer(isFixed),
     },
   ],
 })

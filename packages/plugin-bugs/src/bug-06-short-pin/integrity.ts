@@ -1,4 +1,4 @@
-import { type Consumer, EFAULT, type Operation } from '@pinscope/core'
+import { type Consumer, E2BIG, EFAULT, ITER_BVEC, ITER_SOURCE, type Operation } from '@pinscope/core'
 
 /** @kernel include/linux/bio.h: BIO_MAX_VECS */
 const BIO_MAX_VECS = 256
@@ -6,7 +6,7 @@ const BIO_MAX_VECS = 256
 /**
  * Protection information of a request lies in user memory, which is taken in one extraction. Before the fix its length was
  * not compared with what was asked for: the list of all pages was gone through, and behind the last one that was got there
- * is none. The task dies there, and the pins stay.
+ * is none: a NULL pointer stands there. The task dies, and the pins stay.
  * @kernel block/bio-integrity.c: bio_integrity_map_user, bvec_from_pages
  */
 export class IntegrityUser implements Consumer {
@@ -18,10 +18,14 @@ export class IntegrityUser implements Consumer {
 
   submit(io: Operation): number {
     const bytes = io.iter.countBytes
-    const taken = io.extract(Math.min(io.iter.npages(BIO_MAX_VECS + 1), BIO_MAX_VECS), bytes)
+    const pages = io.iter.npages(BIO_MAX_VECS + 1)
+    if (pages > BIO_MAX_VECS) return E2BIG
+    const taken = io.extract(pages, bytes)
     if (taken < 0) return taken
     if (taken !== bytes) {
       if (this.isFixed) io.ledger.letGo(io.hold)
+      // bvec_from_pages() goes through pages for all the bytes.
+      else io.audit?.iterators.init(io.iter.direction === ITER_SOURCE, false, io.iter.mm, bytes, taken, ITER_BVEC)
       return EFAULT
     }
     const payload = io.audit?.objects.alloc('bio_integrity_payload') ?? 0
