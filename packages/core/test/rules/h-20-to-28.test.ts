@@ -58,6 +58,24 @@ it('H-21: only the address space that lost its page misses the data', async () =
   expect(await found(h21, [anon, take('get', 'write'), { ...dma, op: 'write' }, fork, store(1), done])).toEqual([])
 })
 
+it('H-21: memory taken for reading only is stored to, and copy-on-write had not come first', async () => {
+  const get = (op: string, at = '0x10000'): TestRow => ({ event: 'get', id: 'b', mm: 1, op, segs: `${at}+8192` })
+  const dma = (at = '0x10000'): TestRow => ({ event: 'dma', mm: 1, op: 'read', segs: `${at}+8192` })
+  const fresh: TestRow = { ...anon, segs: '0x80000+8192', flags: 'untouched' }
+  const touched: TestRow[] = [anon, { event: 'store', mm: 1, segs: '0x10000+8192' }]
+  const pages = async (rows: TestRow[]) =>
+    (await auditText(traceText(rows), [h21])).map(({ row, pages }) => [row, pages])
+  // Two pages that two address spaces have; twice the zero page, which all have.
+  expect(await pages([...touched, fork, get('write'), dma()])).toEqual([[5, 2]])
+  expect(await pages([fresh, get('write', '0x80000'), dma('0x80000')])).toEqual([[3, 2]])
+  // Nobody shares them; or the copy came first.
+  expect(await pages([...touched, get('write'), dma()])).toEqual([])
+  expect(await pages([...touched, fork, get('read'), dma()])).toEqual([])
+  expect(await pages([fresh, get('read', '0x80000'), dma('0x80000')])).toEqual([])
+  // The device loads.
+  expect(await pages([...touched, fork, get('write'), { ...dma(), op: 'write' }])).toEqual([])
+})
+
 it('H-21: an operation in flight across a fork, under the policies that take references and pins', async () => {
   const io: TestRow = {
     event: 'io',
