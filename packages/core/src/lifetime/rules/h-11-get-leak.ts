@@ -48,7 +48,7 @@ ts,event,id,call,mm,op,segs
       audit.tokens.plain.eachOwed((page, owed, drops, row, line) => {
         if (drops > 0) return
         const detail = `${owed} of its references were taken with get_page and never put`
-        audit.find(h11, { page, row, line, takenRow: row, detail })
+        audit.find(h11, { page, pages: owed, row, line, takenRow: row, detail })
       })
     },
   }),

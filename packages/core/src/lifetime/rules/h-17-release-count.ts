@@ -58,7 +58,7 @@ ts,event,id,mm,op,segs,backing
         // Where none was put they were forgotten, not miscounted: H-11.
         if (drops === 0) return
         const detail = `${owed} more references of this folio were taken than were put`
-        audit.find(h17, { page, row, line, takenRow: row, detail })
+        audit.find(h17, { page, pages: owed, row, line, takenRow: row, detail })
       })
     },
   }),
