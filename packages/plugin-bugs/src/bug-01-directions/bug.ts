@@ -1,4 +1,5 @@
 import { type BugCase, defineBug } from '../bug.ts'
+import { DeviceRead } from './device-read.ts'
 import { BY_COMMAND, FROM, INTO, type Site, WrongDirection } from './wrong-direction.ts'
 
 const WORD_BYTES = 4
@@ -141,23 +142,39 @@ const SITES: readonly Site[] = [
   },
 ]
 
+/** A site that copies. */
+function caseOf(site: Site): BugCase {
+  const { name, kernel, commit, trace, row, accepts } = site
+  return {
+    name,
+    kernel,
+    commit,
+    trace,
+    rules: ['H-24'],
+    row,
+    accepts,
+    policy: () => 'extract',
+    create: (environment, isFixed) => new WrongDirection(environment, site, isFixed),
+  }
+}
+
+/** An IOVEC at any of these sites, whose pages are taken and not copied to. */
+const USER_GUP: BugCase = {
+  name: 'user-gup',
+  kernel: 'lib/iov_iter.c: __iov_iter_get_pages_alloc (no FOLL_WRITE for a source)',
+  commit: null,
+  trace: 'user-gup.csv',
+  rules: ['H-24', 'H-21', 'H-29'],
+  row: 4,
+  accepts: ['ubuf', 'iovec'],
+  policy: () => 'get-pages',
+  create: (_environment, isFixed) => new DeviceRead(isFixed),
+}
+
 export const bug01 = defineBug({
   number: 1,
   title: 'READ and WRITE confused',
   summary:
     'Nine places made an iterator as source of data and copied into it, or the other way round: the names READ and WRITE say what the call does, and were read as what happens to the memory.',
-  cases: SITES.map((site): BugCase => {
-    const { name, kernel, commit, trace, row, accepts } = site
-    return {
-      name,
-      kernel,
-      commit,
-      trace,
-      rules: ['H-24'],
-      row,
-      accepts,
-      policy: () => 'extract',
-      create: (environment, isFixed) => new WrongDirection(environment, site, isFixed),
-    }
-  }),
+  cases: [...SITES.map((site) => caseOf(site)), USER_GUP],
 })
