@@ -1,14 +1,16 @@
-import { type Consumer, ENOMEM, type Operation, PAGE_SIZE } from '@pinscope/core'
+import { type Consumer, ENOMEM, FLAG_SPLICE, type Operation, PAGE_SIZE } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
 
 /** @kernel kernel/watch_queue.c: WATCH_QUEUE_NOTE_SIZE */
 const NOTE_BYTES = 128
 
 /**
- * Notifications lie in pages of the queue, and each is a buffer of a pipe that has a reference on its page. When it was
- * read its place is marked free; before the fix the reference was not dropped. An operation is a notification that is
- * posted and read.
- * @kernel kernel/watch_queue.c: post_one_notification, watch_queue_pipe_buf_release, watch_queue_set_size
+ * Notifications lie in pages of the queue, and each is a buffer of a pipe. tee(2), and a splice of a part of it, puts a
+ * second buffer with the same page into another pipe, and takes a reference on the page. When a buffer was read its place is
+ * marked free; before the fix the reference was not dropped. An operation is a notification that is posted and read; with
+ * the flag `splice` it is teed before that, and both buffers are read.
+ * @kernel kernel/watch_queue.c: post_one_notification, watch_queue_pipe_buf_release, watch_queue_set_size; fs/splice.c:
+ *   link_pipe; fs/pipe.c: generic_pipe_buf_get
  */
 class WatchQueue implements Consumer {
   private readonly isFixed: boolean
@@ -24,9 +26,10 @@ class WatchQueue implements Consumer {
     if (this.page < 0) this.page = io.owned.alloc()
     if (this.page < 0) return ENOMEM
     const offset = (this.notes++ * NOTE_BYTES) % PAGE_SIZE
-    io.ledger.getPage(this.page)
+    const isTeed = (io.flags & FLAG_SPLICE) !== 0
+    if (isTeed) io.ledger.getPage(this.page)
     const bytes = io.copyPage(this.page, offset, Math.min(io.iter.countBytes, NOTE_BYTES))
-    if (this.isFixed) io.ledger.putPage(this.page)
+    if (isTeed && this.isFixed) io.ledger.putPage(this.page)
     return bytes
   }
 
@@ -46,9 +49,9 @@ class WatchQueue implements Consumer {
 
 export const bug13 = defineBug({
   number: 13,
-  title: 'each notification leaves a reference on its page',
+  title: 'each duplicate of a notification leaves a reference on its page',
   summary:
-    'The buffers of a watch queue are put into the pipe with a reference on the page of the notes. What releases them only set a bit: the references were never dropped.',
+    'tee(2) puts the buffer of a notification into another pipe with a reference on the page of the notes. What releases such buffers only set a bit: the references were never dropped.',
   cases: [
     {
       name: 'watch-queue',
