@@ -1,14 +1,11 @@
-import { type Consumer, ENOMEM, GUARD_COUNT, type Operation } from '@pinscope/core'
+import { type Consumer, ENOMEM, GUARD_COUNT, KIND_SLAB, type Operation, POINTER_BYTES } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
-
-/** Bytes of a pointer in the array of pages. */
-const POINTER_BYTES = 8
 
 /**
  * A request to a 9p server names the pages of a bvec, with a reference on each, and puts every one of them when the reply
- * is there. Neighbours in memory are one bvec, though they are of several folios.
+ * is there. Neighbours in memory are one bvec, though they are of several folios. Slab pages are passed over on both sides.
  * @kernel net/9p/trans_virtio.c: p9_get_mapped_pages, p9_virtio_zc_request, p9_release_pages;
- *   lib/iov_iter.c: __iov_iter_get_pages_alloc
+ *   lib/iov_iter.c: __iov_iter_get_pages_alloc; include/linux/mm.h: put_page (6.15)
  */
 class P9Request implements Consumer {
   private readonly isFixed: boolean
@@ -23,9 +20,11 @@ class P9Request implements Consumer {
     const bytes = io.extract(128, Number.MAX_SAFE_INTEGER)
     if (bytes < 0) return bytes
     const pages = [...io.list.page.subarray(0, io.list.length)]
+    // The model's own references are those after the fix; this consumer takes its own.
+    io.ledger.letGo(io.hold)
     if (!io.allocate(pages.length * POINTER_BYTES)) return ENOMEM
-    // The folio of the first page stood for all of them.
-    for (const page of pages) io.ledger.getPage(this.isFixed ? page : pages[0])
+    // The folio of the first page stood for all of them: its kind, and its count.
+    for (const page of pages) this.get(io, this.isFixed ? page : pages[0])
     io.borrowList(GUARD_COUNT)
     this.requests.set(io.number, pages)
     return bytes
@@ -35,13 +34,17 @@ class P9Request implements Consumer {
 
   complete(io: Operation): void {
     const pages = this.requests.get(io.number) ?? []
-    for (const page of pages) io.ledger.putPage(page)
+    for (const page of pages) if (io.pages.kindOf(page) !== KIND_SLAB) io.ledger.putPage(page)
     this.requests.delete(io.number)
     io.free(pages.length * POINTER_BYTES)
   }
 
   counters(): Readonly<Record<string, number>> {
     return {}
+  }
+
+  private get(io: Operation, page: number): void {
+    if (io.pages.kindOf(page) !== KIND_SLAB) io.ledger.getPage(page)
   }
 }
 
@@ -60,7 +63,7 @@ export const bug22 = defineBug({
       rules: ['H-17'],
       row: 2,
       accepts: ['bvec'],
-      policy: () => 'extract',
+      policy: () => 'get-pages',
       create: (_environment, isFixed) => new P9Request(isFixed),
     },
   ],
