@@ -30,6 +30,8 @@ export class PageEvents {
     event.id = batch.id[row]
     event.isStore = batch.direction[row] === 0
     event.length = 0
+    // Memory that is allocated is there, whether anything has listed it or not.
+    if (event.name === 'alloc') this.pages.makeFrames(batch, row)
     if (batch.segmentCount[row] > 0 || batch.file[row] >= 0) {
       this.pages.visit(batch, row, (page, from, end, _file, index) => event.add(page, from, end, index))
     }

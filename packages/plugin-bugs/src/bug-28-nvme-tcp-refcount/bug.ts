@@ -1,17 +1,16 @@
-import { type Consumer, GUARD_COUNT, HOLD_NONE, KIND_SLAB, type Operation } from '@pinscope/core'
+import { type Consumer, GUARD_COUNT, HOLD_NONE, KIND_SLAB, type Operation, type PageEvent } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
 
 /**
  * A request is sent page by page: zero copy where the page allows it, else as a copy. Its buffer may come from an
- * allocation of several pages that is no folio: then only the first of them has a count.
+ * allocation of several pages that is no folio (an `alloc` row with segments): then only the first of them has a count.
  * @kernel drivers/nvme/host/tcp.c: nvme_tcp_try_send_data; net/ipv4/tcp.c: do_tcp_sendpages; net/socket.c:
  *   sock_no_sendpage; mm/page_alloc.c: prep_new_page (without __GFP_COMP)
  */
 class NvmeTcp implements Consumer {
   private readonly isFixed: boolean
-  /** Pages sent in place, by operation; and pages behind the first one of their allocation. */
+  /** Pages sent in place, by operation. */
   private readonly inPlace = new Map<number, readonly number[]>()
-  private readonly uncounted = new Set<number>()
 
   constructor(isFixed: boolean) {
     this.isFixed = isFixed
@@ -21,13 +20,13 @@ class NvmeTcp implements Consumer {
     const skb = io.audit?.objects.alloc('skb') ?? 0
     io.scratch = skb
     const sent: number[] = []
+    this.inPlace.set(io.number, sent)
     let bytes = 0
     while (io.iter.countBytes > 0) {
       const listed = io.extract(16, Number.MAX_SAFE_INTEGER)
       if (listed < 0) return listed
       const { length, page, offsetBytes, lengthBytes } = io.list
       for (let i = 0; i < length; i++) {
-        if (i > 0) this.uncount(io, page[i])
         if (!this.isSendable(io, page[i])) {
           io.copied(lengthBytes[i])
           continue
@@ -39,34 +38,43 @@ class NvmeTcp implements Consumer {
       }
       bytes += listed
     }
-    this.inPlace.set(io.number, sent)
     return bytes
   }
 
-  abort(): void {}
+  /** What came before a page that cannot be had is dropped with its skb. */
+  abort(io: Operation): void {
+    this.release(io)
+  }
 
-  /** It was acknowledged. @kernel net/core/skbuff.c: skb_release_data */
+  /** It was acknowledged. */
   complete(io: Operation): void {
-    for (const page of this.inPlace.get(io.number) ?? []) io.ledger.putPage(page)
-    this.inPlace.delete(io.number)
-    io.audit?.objects.free(io.scratch)
+    this.release(io)
+  }
+
+  /** Memory is allocated without __GFP_COMP: of its pages only the first gets a count. @kernel mm/page_alloc.c: post_alloc_hook (set_page_refcounted) */
+  event(io: Operation, { name, page, length }: PageEvent): boolean {
+    if (name !== 'alloc' || length === 0) return false
+    for (let i = 1; i < length; i++) {
+      if (io.pages.refcountOf(page[i]) > 0) io.ledger.mappingReferences.put(page[i])
+    }
+    return true
   }
 
   counters(): Readonly<Record<string, number>> {
     return {}
   }
 
+  /** @kernel net/core/skbuff.c: skb_release_data */
+  private release(io: Operation): void {
+    for (const page of this.inPlace.get(io.number) ?? []) io.ledger.putPage(page)
+    this.inPlace.delete(io.number)
+    io.audit?.objects.free(io.scratch)
+  }
+
   /** Before the fix only slab pages were copied. @kernel include/linux/net.h: sendpage_ok */
   private isSendable(io: Operation, page: number): boolean {
     if (io.pages.kindOf(page) === KIND_SLAB) return false
     return !this.isFixed || io.pages.refcountOf(page) >= 1
-  }
-
-  /** A page behind the first one of an allocation without __GFP_COMP: its count is 0. */
-  private uncount(io: Operation, page: number): void {
-    if (this.uncounted.has(page)) return
-    this.uncounted.add(page)
-    io.ledger.mappingReferences.put(page)
   }
 }
 
@@ -82,7 +90,7 @@ export const bug28 = defineBug({
       commit: '7d4194abfc4d',
       trace: 'trace.csv',
       rules: ['H-18'],
-      row: 2,
+      row: 4,
       accepts: ['bvec'],
       policy: () => 'extract',
       create: (_environment, isFixed) => new NvmeTcp(isFixed),
