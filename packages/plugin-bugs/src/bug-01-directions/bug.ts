@@ -3,6 +3,8 @@ import { DeviceRead } from './device-read.ts'
 import { BY_COMMAND, FROM, INTO, type Site, WrongDirection } from './wrong-direction.ts'
 
 const WORD_BYTES = 4
+/** Answers of the chip. @kernel drivers/fsi/fsi-sbefifo.c: SBEFIFO_MAX_FFDC_SIZE */
+const ANSWER_BYTES_MAX = 0x2000
 const PAGE_BYTES = 4096
 
 /** What each site does with its iterator, and in what pieces: read in the source before the fix. */
@@ -23,6 +25,7 @@ const SITES: readonly Site[] = [
     commit: '974c36fb828a',
     does: INTO,
     pieceBytes: WORD_BYTES,
+    bytesMax: ANSWER_BYTES_MAX,
     accepts: ['kvec'],
     trace: 'sbefifo-ffdc.csv',
     row: 1,
@@ -33,6 +36,7 @@ const SITES: readonly Site[] = [
     commit: '974c36fb828a',
     does: INTO,
     pieceBytes: WORD_BYTES,
+    bytesMax: ANSWER_BYTES_MAX,
     accepts: ['iovec'],
     trace: 'sbefifo-user.csv',
     row: 2,

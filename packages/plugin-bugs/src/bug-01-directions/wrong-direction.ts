@@ -24,6 +24,8 @@ export interface Site {
   readonly does: typeof INTO | typeof FROM | typeof BY_COMMAND
   /** Bytes of one copy; left out: all at once. */
   readonly pieceBytes?: number
+  /** Most that it has to copy; left out: what it is asked for. */
+  readonly bytesMax?: number
   readonly accepts: readonly string[]
   readonly trace: string
   readonly row: number
@@ -49,13 +51,14 @@ export class WrongDirection implements Consumer {
   }
 
   submit(io: Operation): number {
-    const { does, pieceBytes = BUFFER_BYTES } = this.site
+    const { does, pieceBytes = BUFFER_BYTES, bytesMax = io.lengthBytes } = this.site
+    const wanted = Math.min(io.lengthBytes, bytesMax)
     const isInto = does === BY_COMMAND ? io.iter.direction === ITER_DEST : does === INTO
     this.iter.copyFrom(io.iter)
     this.iter.direction = this.directionOf(isInto)
     let done = 0
-    while (done < io.lengthBytes) {
-      const bytes = Math.min(io.lengthBytes - done, pieceBytes)
+    while (done < wanted) {
+      const bytes = Math.min(wanted - done, pieceBytes)
       const copied = isInto
         ? copyToIter(this.iter, io.memory, this.buffer, bytes)
         : copyFromIter(this.iter, io.memory, this.buffer, bytes)

@@ -6,6 +6,7 @@ import {
   ITER_DEST,
   ITER_SOURCE,
   type Operation,
+  SegmentTable,
   zeroIter,
 } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
@@ -22,7 +23,8 @@ const ZEROES = new Uint8Array(65536)
 class ReadIntoCache implements Consumer {
   private readonly isFixed: boolean
   private readonly checksDirection: boolean
-  private readonly tail = new IovIter()
+  /** By operation: the iterator over its pages, which outlives the call. */
+  private readonly reads = new Map<number, IovIter>()
 
   constructor(environment: ConsumerEnvironment, isFixed: boolean, checksDirection: boolean) {
     this.isFixed = isFixed
@@ -30,26 +32,34 @@ class ReadIntoCache implements Consumer {
     environment.memory.holdBytes()
   }
 
-  /** The folios of the range are there, with whatever their memory had. */
   submit(io: Operation): number {
-    io.audit?.space.allocate(io.file, positionOf(io), io.lengthBytes)
+    const { type, direction, table, segment, countBytes } = io.iter
+    const segments = new SegmentTable()
+    segments.pushCopy(table, segment)
+    const pages = new IovIter()
+    pages.copyFrom(io.iter)
+    pages.reset(type, direction, segments, 0, 1, countBytes)
+    this.reads.set(io.number, pages)
     return io.lengthBytes
   }
 
   abort(): void {}
 
+  /** The folios of the range are there, with whatever their memory had. */
   complete(io: Operation): void {
     const { recordedResult, lengthBytes, file } = io
-    if (recordedResult < 0) return
+    const tail = this.reads.get(io.number)
+    this.reads.delete(io.number)
+    if (recordedResult < 0 || tail === undefined) return
     const transferred = Math.min(Number.isNaN(recordedResult) ? lengthBytes : recordedResult, lengthBytes)
-    const position = positionOf(io)
+    const position = tail.table.addressBytes[0]
     const space = io.audit?.space
+    space?.allocate(file, position, lengthBytes)
     space?.copyIn(file, position, transferred)
     if (transferred < lengthBytes) {
-      this.tail.copyFrom(io.iter)
-      this.tail.direction = this.isFixed ? ITER_DEST : ITER_SOURCE
-      this.tail.advance(transferred)
-      space?.zero(file, position + transferred, this.clear(io, lengthBytes - transferred))
+      tail.direction = this.isFixed ? ITER_DEST : ITER_SOURCE
+      tail.advance(transferred)
+      space?.zero(file, position + transferred, this.clear(io, tail))
     }
     space?.writeEnd(file, position, lengthBytes, lengthBytes)
   }
@@ -59,21 +69,14 @@ class ReadIntoCache implements Consumer {
   }
 
   /** Returns the bytes that are zero now. */
-  private clear(io: Operation, bytes: number): number {
-    if (!this.checksDirection) return zeroIter(this.tail, io.memory, bytes)
-    let cleared = 0
-    while (cleared < bytes) {
-      const copied = copyToIter(this.tail, io.memory, ZEROES, Math.min(bytes - cleared, ZEROES.length))
-      if (copied === 0) break
-      cleared += copied
+  private clear({ memory }: Operation, tail: IovIter): number {
+    const bytes = tail.countBytes
+    if (!this.checksDirection) return zeroIter(tail, memory, bytes)
+    while (tail.countBytes > 0) {
+      if (copyToIter(tail, memory, ZEROES, Math.min(tail.countBytes, ZEROES.length)) === 0) break
     }
-    return cleared
+    return bytes - tail.countBytes
   }
-}
-
-/** The row's position in the file, or where its segment begins. */
-function positionOf({ iter, offsetBytes }: Operation): number {
-  return offsetBytes < 0 ? iter.table.addressBytes[iter.segment] : offsetBytes
 }
 
 export const bug02 = defineBug({
