@@ -59,7 +59,7 @@ export const bug13 = defineBug({
       commit: 'c1853fbadcba',
       trace: 'trace.csv',
       rules: ['H-11'],
-      row: 2,
+      row: 3,
       accepts: ['ubuf'],
       policy: () => 'get-pages',
       create: (_environment, isFixed) => new WatchQueue(isFixed),
