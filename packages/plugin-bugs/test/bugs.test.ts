@@ -1,32 +1,29 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { HAZARD_RULES } from '@pinscope/core/audit'
-import { auditText } from '@pinscope/core/testing'
+import { KERNEL_VERSIONS } from '@pinscope/core'
 import { describe, expect, it } from 'vitest'
-import { type Bug, type BugCase, consumerOf } from '../src/bug.ts'
 import { BUGS } from '../src/bugs.ts'
+import { audit, CASES, folderOf, found } from './audited.ts'
+import { EXPECTED, KERNELS } from './expected.ts'
 import { type Outcome, page } from './page.ts'
 
-const SRC = fileURLToPath(new URL('../src', import.meta.url))
-
-const CASES = BUGS.flatMap((bug) =>
-  bug.cases.map((bugCase) => [`bug ${bug.number}: ${bugCase.name}`, bug, bugCase] as const),
-)
-
 describe.each(CASES)('%s', (_name, bug, bugCase) => {
-  it('is found before its fix, by its rule and in its row', async () => {
-    const findings = await audit(bug, bugCase, false)
-    const named = findings.filter(({ rule }) => rule === bugCase.rules[0])
-    expect(named.map(({ row }) => row)).toContain(bugCase.row)
-    expect([...new Set(findings.map(({ rule }) => rule))].sort()).toEqual([...bugCase.rules].sort())
+  const { before, after = [] } = EXPECTED[bugCase.name] ?? { before: undefined }
+
+  it('is found before its fix: these rules, rows and pages, and no others', async () => {
+    const findings = found(await audit(bug, bugCase, false))
+    expect(findings).toEqual(before)
+    expect([...new Set(findings.map(([rule]) => rule))].sort()).toEqual([...bugCase.rules].sort())
+    expect(findings.filter(([rule]) => rule === bugCase.rules[0]).map(([, row]) => row)).toContain(bugCase.row)
   })
 
   it('is silent after its fix, under every rule but those that the fix left as they were', async () => {
-    const findings = await audit(bug, bugCase, true)
-    const { rulesAfter = [] } = bugCase
-    if (rulesAfter.length === 0) expect(findings).toEqual([])
-    expect([...new Set(findings.map(({ rule }) => rule))].sort()).toEqual([...rulesAfter].sort())
+    const findings = found(await audit(bug, bugCase, true))
+    expect(findings).toEqual(after)
+    expect([...new Set(findings.map(([rule]) => rule))].sort()).toEqual([...(bugCase.rulesAfter ?? [])].sort())
+  })
+
+  it.each(KERNELS[bugCase.name] ?? KERNEL_VERSIONS)('is found and silent on %s too', async (kernel) => {
+    expect(found(await audit(bug, bugCase, false, { kernel }))).toEqual(before)
+    expect(found(await audit(bug, bugCase, true, { kernel }))).toEqual(after)
   })
 })
 
@@ -45,18 +42,3 @@ it('docs/bugs.md is up to date (npm test -- -u writes it anew)', async () => {
   }
   await expect(page(outcomes)).toMatchFileSnapshot('../../../docs/bugs.md')
 })
-
-function audit(bug: Bug, bugCase: BugCase, isFixed: boolean) {
-  const definition = consumerOf(bug, bugCase, isFixed)
-  const [fault, at] = bugCase.faults?.split('@') ?? []
-  const inject = fault === undefined ? {} : { inject: { fault: fault as 'alloc', at: Number(at) } }
-  const options = { consumers: [definition], consumer: definition.name, ...inject }
-  return auditText(readFileSync(join(SRC, folderOf(bug), bugCase.trace), 'utf8'), HAZARD_RULES, options)
-}
-
-function folderOf(bug: Bug): string {
-  const start = `bug-${String(bug.number).padStart(2, '0')}-`
-  const folder = readdirSync(SRC).find((name) => name.startsWith(start))
-  expect(folder, `the folder ${start}…`).toBeDefined()
-  return folder ?? ''
-}

@@ -20,15 +20,23 @@ code as it was before the fix and as it is after, as two consumers, and a trace.
 fix, and nothing after it. Rules know nothing of bugs: \`test/audit-faults.test.ts\` has others of the same kinds, which nobody
 told them of either.
 
-${command(outcomes[0]!)}
+The [commands](#commands) are below, one a case; with \`-after\` instead of \`-before\` the same command finds nothing. Where a fix
+is about an allocation that fails, the command makes it fail (\`--faults\`). How pages are extracted belongs to the code of a case:
+under another policy (\`--policy\`) it is code that never was, and what is found in it says nothing of the bug.
 
 This page is written by \`packages/plugin-bugs/test/bugs.test.ts\` (\`npm test -- -u\` writes it anew), from what it found.
 
-| # | bug | where | fix | before: rules, row | after |
+| # | bug | where | fix | before: rules, row, pages | after |
 | --- | --- | --- | --- | --- | --- |
 ${outcomes.map((outcome) => line(outcome)).join('\n')}
 
 ${notes(outcomes)}
+## Commands
+
+\`\`\`
+${outcomes.map((outcome) => command(outcome)).join('\n')}
+\`\`\`
+
 ## What the rules are
 
 ${HAZARD_RULES.filter(({ id }) => outcomes.some(({ before }) => before.some(({ rule }) => rule === id)))
@@ -37,20 +45,17 @@ ${HAZARD_RULES.filter(({ id }) => outcomes.some(({ before }) => before.some(({ r
 `
 }
 
+/** The whole command line that finds the bug of a case. */
 function command({ bug, bugCase, folder }: Outcome): string {
   const trace = `packages/plugin-bugs/src/${folder}/${bugCase.trace}`
-  return `\`\`\`
-pinscope audit ${trace} --plugin packages/plugin-bugs \\
-  --consumer ${consumerName(bug, bugCase, false)}
-\`\`\``
+  const faults = bugCase.faults === undefined ? '' : ` --faults ${bugCase.faults}`
+  const consumer = consumerName(bug, bugCase, false)
+  return `pinscope audit ${trace} --plugin packages/plugin-bugs --consumer ${consumer}${faults}`
 }
 
 function line({ bug, bugCase, before, after }: Outcome): string {
   const cve = bugCase.cve === undefined ? '' : ` (${bugCase.cve})`
-  const rows = bugCase.rules.map((id) => {
-    const found = [...new Set(before.filter(({ rule }) => rule === id).map(({ row }) => row))]
-    return `${id} row ${found.join(', ')}`
-  })
+  const rows = bugCase.rules.map((id) => `${id} ${rowsOf(before.filter(({ rule }) => rule === id))}`)
   const left = after.length === 0 ? 'silent' : [...new Set(after.map(({ rule }) => rule))].join(', ')
   const cells = [bug.number, `${bug.title}${cve}`, `\`${bugCase.kernel}\``, bugCase.commit ?? '', rows.join('; '), left]
   return `| ${cells.join(' | ')} |`
@@ -60,4 +65,14 @@ function line({ bug, bugCase, before, after }: Outcome): string {
 function notes(outcomes: readonly Outcome[]): string {
   const spoken = outcomes.filter(({ after }) => after.length > 0).map(({ bug }) => bug)
   return [...new Set(spoken)].map((bug) => `Bug ${bug.number}: ${bug.summary}\n`).join('\n')
+}
+
+/** `row 2 (6 pages), 4`: each row once, with the pages of all its findings. */
+function rowsOf(findings: readonly FindingReport[]): string {
+  const pagesOf = new Map<number, number>()
+  for (const { row, pages } of findings) pagesOf.set(row, (pagesOf.get(row) ?? 0) + pages)
+  const rows = [...pagesOf].map(([row, pages]) => {
+    return pages === 0 ? `${row}` : `${row} (${pages} page${pages === 1 ? '' : 's'})`
+  })
+  return `row ${rows.join(', ')}`
 }
