@@ -20,9 +20,10 @@ code as it was before the fix and as it is after, as two consumers, and a trace.
 fix, and nothing after it. Rules know nothing of bugs: \`test/audit-faults.test.ts\` has others of the same kinds, which nobody
 told them of either.
 
-The [commands](#commands) are below, one a case; with \`-after\` instead of \`-before\` the same command finds nothing. Where a fix
-is about an allocation that fails, the command makes it fail (\`--faults\`). How pages are extracted belongs to the code of a case:
-under another policy (\`--policy\`) it is code that never was, and what is found in it says nothing of the bug.
+The [commands](#commands) are below, one a case; with \`-after\` instead of \`-before\` the same command finds nothing (of bug 42
+what its fix left). Where a fix is about an allocation that fails, the command makes it fail (\`--faults\`). How pages are
+extracted belongs to the code of a case: under another policy (\`--policy\`) it is code that never was, and what is found in it
+says nothing of the bug.
 
 This page is written by \`packages/plugin-bugs/test/bugs.test.ts\` (\`npm test -- -u\` writes it anew), from what it found.
 
