@@ -72,6 +72,67 @@ describe('reference events without an id, by their pages', () => {
   })
 })
 
+describe('with an id and segments: the pages that these name', () => {
+  const of = (name: 'pin' | 'unpin', at: number, pages: number): RowSpec => ({
+    event: name,
+    id: 'a',
+    segs: [[SMALL + at * 4096, pages * 4096]],
+  })
+  const SMALL = 0x100000
+  const frames = (name: 'pin' | 'unpin', first: number, pages: number): RowSpec => ({
+    event: name,
+    id: 'a',
+    iter: 'bvec',
+    segs: [[first, 0, pages * 4096]],
+  })
+
+  it('in parts, in any order', async () => {
+    const got = await violationsOf(of('pin', 0, 4), of('unpin', 1, 2), of('unpin', 3, 1), of('unpin', 0, 1))
+    expect(got).toEqual({ violations: [], pins: 0, refs: 0 })
+  })
+
+  it('one page twice: a double release, and another one is left', async () => {
+    const got = await violationsOf(of('pin', 0, 2), of('unpin', 0, 1), of('unpin', 0, 1))
+    expect(got).toEqual({ violations: [['double-release', 4, 2]], pins: 1, refs: 0 })
+    const atOnce: RowSpec = {
+      ...of('unpin', 0, 1),
+      iter: 'iovec',
+      segs: [
+        [SMALL, 4096],
+        [SMALL, 4096],
+      ],
+    }
+    expect((await violationsOf(of('pin', 0, 1), atOnce)).violations).toEqual([['double-release', 3, 2]])
+  })
+
+  it('more than were taken, and others than were taken', async () => {
+    const more = await violationsOf(of('pin', 0, 2), of('unpin', 0, 4))
+    expect(more).toEqual({ violations: [['unknown-release', 3, 2]], pins: 0, refs: 0 })
+    const others = await violationsOf(of('pin', 0, 2), of('unpin', 4, 1))
+    expect(others).toEqual({ violations: [['unknown-release', 3, 0]], pins: 2, refs: 0 })
+  })
+
+  it('on a large folio any page of it counts: all references are on its head', async () => {
+    const head: RowSpec = { event: 'unpin', id: 'a', segs: [[A, 4096]] }
+    const got = await violationsOf({ ...event('pin', 3), id: 'a' }, head, head, head)
+    expect(got).toEqual({ violations: [], pins: 0, refs: 0 })
+  })
+
+  it('an address that has another page by now: as many are let go', async () => {
+    const get: RowSpec = { ...of('pin', 0, 2), event: 'get', op: 'write' }
+    const put: RowSpec = { ...of('unpin', 0, 1), event: 'put' }
+    const store: RowSpec = { event: 'store', segs: [[SMALL, 8]] }
+    const got = await violationsOf(get, { event: 'fork', result: 77 }, store, put, put)
+    expect(got).toEqual({ violations: [], pins: 0, refs: 0 })
+  })
+
+  it('frames of what was taken by address: as many; of what was taken by frame: those', async () => {
+    expect(await violationsOf(of('pin', 0, 2), frames('unpin', 900, 2))).toMatchObject({ violations: [], pins: 0 })
+    const byFrame = await violationsOf(frames('pin', 900, 2), frames('unpin', 901, 1), frames('unpin', 901, 1))
+    expect(byFrame).toEqual({ violations: [['double-release', 4, 2]], pins: 1, refs: 0 })
+  })
+})
+
 describe('taken by address, let go by frame', () => {
   const frames = (first: number, pages: number): RowSpec => ({
     event: 'unpin',

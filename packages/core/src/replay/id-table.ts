@@ -20,6 +20,10 @@ export class IdTable {
   row = new Float64Array(256)
   retention = new Uint8Array(256)
   pages = new Float64Array(256)
+  /** How the segments of that row name pages, 0: not told; and what they reach over. */
+  namedBy = new Uint8Array(256)
+  fromBytes = new Float64Array(256)
+  endBytes = new Float64Array(256)
 
   holdOf(id: number): Hold {
     return id < this.hold.length ? (this.hold[id] as Hold) : HOLD_NONE
@@ -37,6 +41,7 @@ export class IdTable {
     this.row[id] = row
     this.retention[id] = retention
     this.pages[id] = pages
+    this.namedBy[id] = 0
   }
 
   private grow(): void {
@@ -48,5 +53,8 @@ export class IdTable {
     this.row = grown(this.row, capacity)
     this.retention = grown(this.retention, capacity)
     this.pages = grown(this.pages, capacity)
+    this.namedBy = grown(this.namedBy, capacity)
+    this.fromBytes = grown(this.fromBytes, capacity)
+    this.endBytes = grown(this.endBytes, capacity)
   }
 }

@@ -22,6 +22,7 @@ import { MAX_RW_COUNT } from '../units.ts'
 import { ID_HOLD, ID_OPERATION, ID_REGISTRATION, ID_UNUSED, type IdTable } from './id-table.ts'
 import type { InFlight } from './in-flight.ts'
 import { startIter } from './load-operation.ts'
+import { NamedParts } from './named-parts.ts'
 import { UnnamedReferences } from './unnamed-references.ts'
 
 /**
@@ -35,6 +36,7 @@ export class ReferenceEvents {
   private readonly ids: IdTable
   private readonly inFlight: InFlight
   private readonly unnamed: UnnamedReferences
+  private readonly parts: NamedParts
   /** The row that lets go makes dirty first. */
   private makesDirty = false
   /** Pages of the row at work. */
@@ -45,6 +47,7 @@ export class ReferenceEvents {
     this.ledger = ledger
     this.ids = ids
     this.inFlight = inFlight
+    this.parts = new NamedParts(ledger, io.pages, ids)
     this.unnamed = new UnnamedReferences(ledger, (hold, as) => this.release(hold, as, this.makesDirty))
   }
 
@@ -70,6 +73,7 @@ export class ReferenceEvents {
     if (id !== NONE) {
       this.ids.set(id, ID_HOLD, batch.firstRow + row, retention, this.ledger.pagesHeld(hold))
       this.ids.hold[id] = hold
+      this.parts.begin(id, batch, row)
     } else if (hold !== HOLD_NONE) {
       const mm = isUserBacked(batch.iterType[row] as IterType) ? batch.mm[row] : -1
       this.unnamed.add(hold, retention, batch.firstRow + row, mm)
@@ -107,18 +111,25 @@ export class ReferenceEvents {
       this.releasedBefore(id, as)
       return
     }
-    const part = retentionOf(hold) === as ? this.partOf(hold, batch, row) : hold
-    this.release(part, as, (batch.flags[row] & FLAG_DIRTY) !== 0)
+    this.makesDirty = (batch.flags[row] & FLAG_DIRTY) !== 0
+    if (batch.segmentCount[row] > 0 && retentionOf(hold) === as) this.letGoPart(batch, row, id, hold)
+    else this.release(hold, as, this.makesDirty)
   }
 
-  /** Where the row has segments too, only as many entries are let go as they have pages, the last ones: the rest stays. */
-  private partOf(hold: Hold, batch: OpBatch, row: number): Hold {
-    if (batch.segmentCount[row] === 0) return hold
-    const held = this.ledger.entriesHeld(hold)
-    this.startIter(batch, row)
-    let named = 0
-    for (let bytes = this.list(RETAIN_NONE); bytes > 0; bytes = this.list(RETAIN_NONE)) named += this.io.list.length
-    return named > 0 && named < held ? this.ledger.split(hold, named) : hold
+  /** Where the row has segments too, only what these name is let go: the rest stays. */
+  private letGoPart(batch: OpBatch, row: number, id: number, hold: Hold): void {
+    const { ledger, ids, pages } = this
+    const as = retentionOf(hold)
+    this.listPages(batch, row)
+    if (pages.length === 0) {
+      this.release(hold, as, this.makesDirty)
+      return
+    }
+    const part = this.parts.takeOut(id, hold, batch, row, pages)
+    if (part.hold !== HOLD_NONE) this.release(part.hold, as, this.makesDirty)
+    if (part.gone > 0) ledger.violate('double-release', ids.row[id], as, as, part.gone, RELEASED_BEFORE)
+    if (part.surplus > 0) ledger.violate('unknown-release', ids.row[id], as, as, part.surplus, MORE_THAN_TAKEN)
+    if (part.unknown > 0) ledger.violate('unknown-release', 0, as, as, part.unknown, NOT_OF_ID)
   }
 
   private release(hold: Hold, as: Retention, makesDirty: boolean): void {
@@ -165,13 +176,19 @@ export class ReferenceEvents {
 
   private letGoUnnamed(batch: OpBatch, row: number, as: Retention): void {
     const { pages } = this
+    this.listPages(batch, row)
+    this.makesDirty = (batch.flags[row] & FLAG_DIRTY) !== 0
+    this.unnamed.letGo({ pages, as, isByFrame: batch.iterType[row] === ITER_BVEC, mm: batch.mm[row] })
+  }
+
+  /** Lists the pages of a row's segments. */
+  private listPages(batch: OpBatch, row: number): void {
+    const { pages } = this
     this.startIter(batch, row)
     pages.length = 0
     for (let bytes = this.list(RETAIN_NONE); bytes > 0; bytes = this.list(RETAIN_NONE)) {
       for (let i = 0; i < this.io.list.length; i++) pages.push(this.io.list.pageAt(i))
     }
-    this.makesDirty = (batch.flags[row] & FLAG_DIRTY) !== 0
-    this.unnamed.letGo({ pages, as, isByFrame: batch.iterType[row] === ITER_BVEC, mm: batch.mm[row] })
   }
 
   private startIter(batch: OpBatch, row: number): void {
@@ -191,6 +208,8 @@ export class ReferenceEvents {
 const FILE_BYTES_MAX = MAX_RW_COUNT
 
 const RELEASED_BEFORE = 'everything that it took was released before'
+const MORE_THAN_TAKEN = 'more pages than the row with that id took'
+const NOT_OF_ID = 'the row with that id did not take these pages'
 
 /** Extraction that takes what an event says, of every type of iterator: by `RETAIN_*`. */
 const TAKING = [RETAIN_NONE, RETAIN_REF, RETAIN_PIN].map((retention) => ({

@@ -1,6 +1,7 @@
 import type { Retention } from '../extract/retention.ts'
 import { type Hold, slotOf } from '../ledger/hold.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { hasJust, placeOf } from './hold-pages.ts'
 
 /** What a row without id took. */
 interface Taken {
@@ -81,7 +82,7 @@ export class UnnamedReferences {
   }
 
   private letGoPage(taken: Taken, page: number, as: Retention): void {
-    const part = this.ledger.takeOut(taken.hold, this.placeOf(taken, page))
+    const part = this.ledger.takeOut(taken.hold, placeOf(this.ledger, taken.hold, page))
     this.drop(taken, part, as)
     // Let go the wrong way it is still held.
     if (taken.retention !== as && part !== taken.hold) this.push(page, { ...taken, hold: part })
@@ -115,39 +116,17 @@ export class UnnamedReferences {
   /** What has just these pages: taken last the same way, or where nothing was taken so on them, the other way. */
   private wholeOf(pages: readonly number[], as: Retention): Taken | undefined {
     const taken = this.byPage.get(pages[0])?.taken ?? []
-    const isWhole = (one: Taken) => this.hasJust(one, pages)
+    const isWhole = (one: Taken) => hasJust(this.ledger, one.hold, pages)
     const found = taken.findLast((one) => one.retention === as && isWhole(one))
     if (found !== undefined || pages.some((page) => this.holderOf(page, as)?.retention === as)) return found
     return taken.findLast(isWhole)
   }
 
-  private hasJust({ hold }: Taken, pages: readonly number[]): boolean {
-    if (this.ledger.entriesHeld(hold) !== pages.length) return false
-    let at = 0
-    let isSame = this.ledger.isOpen(hold)
-    this.ledger.eachRun(slotOf(hold), (first, count) => {
-      for (let page = first; page < first + count; page++) if (pages[at++] !== page) isSame = false
-    })
-    return isSame
-  }
-
   /** What was taken last on a page and still has it: the same way, failing that the other way. */
   private holderOf(page: number, as: Retention): Taken | undefined {
     const taken = this.byPage.get(page)?.taken ?? []
-    const has = (one: Taken) => this.placeOf(one, page) >= 0
+    const has = (one: Taken) => placeOf(this.ledger, one.hold, page) >= 0
     return taken.findLast((one) => one.retention === as && has(one)) ?? taken.findLast(has)
-  }
-
-  /** The first entry of a hold that is the page; -1 where there is none. */
-  private placeOf({ hold }: Taken, page: number): number {
-    if (!this.ledger.isOpen(hold)) return -1
-    let place = -1
-    let entries = 0
-    this.ledger.eachRun(slotOf(hold), (first, count) => {
-      if (place < 0 && page >= first && page < first + count) place = entries + page - first
-      entries += count
-    })
-    return place
   }
 
   /** Lets go of `count` pages, or as many as there are, that were taken by address. Returns how many. */

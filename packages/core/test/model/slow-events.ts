@@ -16,6 +16,9 @@ interface Taken {
   references: Reference[]
   readonly io: SlowOperation | null
   readonly isRegistration: boolean
+  /** What was let go of in part, and the segments by which it was taken: null where nobody told. */
+  readonly gone?: Page[]
+  readonly by?: SlowRow
 }
 
 /** What a row without id took: named by its pages. */
@@ -165,7 +168,16 @@ export class SlowEvents {
     if (row.flags.has('longterm')) for (const reference of references) reference.why = 'long-term'
     const pages = counted(references)
     if (row.id !== null) {
-      this.byId.set(row.id, { row: row.row, kind, pages, references, io: null, isRegistration: false })
+      this.byId.set(row.id, {
+        row: row.row,
+        kind,
+        pages,
+        references,
+        io: null,
+        isRegistration: false,
+        gone: [],
+        by: row,
+      })
     } else {
       const isByAddress = row.iter === 'ubuf' || row.iter === 'iovec'
       this.open.push({ kind, row: row.row, references, mm: isByAddress ? row.mm : null })
@@ -182,14 +194,39 @@ export class SlowEvents {
       this.violate('unknown-release', NOTHING, as, as)
     } else if (taken.io !== null) this.letGoOperation(taken, taken.io, row.row, as)
     else if (taken.references.length === 0) this.violate('double-release', taken, as)
-    else if (taken.kind === as) this.ledger.drop(taken.references.splice(-this.named(row, taken.references.length)))
+    else if (taken.kind === as) this.letGoNamed(row, taken, as)
     else this.wrongKind(taken, as)
   }
 
-  /** How many references a row with an id lets go: as many as its segments have pages, the last ones, else all. */
-  private named(row: SlowRow, held: number): number {
-    const named = row.segments.length === 0 ? 0 : this.pagesOf(row, 'ref').length
-    return named > 0 && named < held ? named : held
+  /** A row with an id lets go of the pages of its segments, or of all. */
+  private letGoNamed(row: SlowRow, taken: Taken, as: Kind): void {
+    const { references, gone = [] } = taken
+    const named = row.segments.length === 0 ? [] : this.pagesOf(row, 'ref').map(([page]) => page!)
+    const held = references.length
+    if (named.length === 0) {
+      this.ledger.drop(references.splice(0))
+      return
+    }
+    const missing: Page[] = []
+    const before: Page[] = []
+    for (const page of named) {
+      const place = placeOf(references, page)
+      if (place >= 0) {
+        this.ledger.drop([references[place]!])
+        gone.push(...references.splice(place, 1).map((one) => one.pages[0]!))
+      } else (gone.includes(page) ? before : missing).push(page)
+    }
+    if (!isSure(row, taken.by)) {
+      const last = missing.length === 0 ? [] : references.splice(-missing.length)
+      gone.push(...last.map(({ pages }) => pages[0]!))
+      missing.splice(0, last.length)
+      this.ledger.drop(last)
+    }
+    const surplus = Math.min(missing.length, Math.max(named.length - before.length - held, 0))
+    const unknown = missing.length - surplus
+    if (before.length > 0) this.violate('double-release', { ...taken, pages: before.length }, as)
+    if (surplus > 0) this.violate('unknown-release', { ...taken, pages: surplus }, as)
+    if (unknown > 0) this.violate('unknown-release', { ...NOTHING, pages: unknown }, as, as)
   }
 
   private letGoOperation(taken: Taken, io: SlowOperation, row: number, as: Kind): void {
@@ -307,3 +344,23 @@ export class SlowEvents {
 }
 
 const NOTHING = { row: 0, kind: 'none', pages: 0 } as const
+
+/** The page among references, or another of its large folio: those are counted on the folio. */
+function placeOf(references: readonly Reference[], page: Page): number {
+  const place = references.findIndex(({ pages }) => pages[0] === page)
+  if (place >= 0 || page.folio.order === 0) return place
+  return references.findIndex(({ pages }) => pages[0]!.folio === page.folio)
+}
+
+/** The row names pages as the one that took did, and some that are not in what that one names. */
+function isSure(row: SlowRow, by: SlowRow | undefined): boolean {
+  if (by === undefined || wayOf(row) !== wayOf(by)) return false
+  const firstOf = ({ base, offset }: SlowSegment) => (row.iter === 'bvec' ? base * PAGE + offset : base)
+  const first = (of: SlowRow) => Math.min(...of.segments.map((one) => Math.floor(firstOf(one) / PAGE)))
+  const end = (of: SlowRow) => Math.max(...of.segments.map((one) => Math.ceil((firstOf(one) + one.length) / PAGE)))
+  return first(row) < first(by) || end(row) > end(by)
+}
+
+function wayOf({ iter }: SlowRow): string {
+  return iter === 'bvec' || iter === 'kvec' ? iter : iter === 'folioq' || iter === 'xarray' ? 'file' : 'user'
+}

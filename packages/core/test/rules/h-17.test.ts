@@ -36,6 +36,30 @@ describe('scenario 13: a 2 MiB folio of which 512 pages are pinned', () => {
   })
 })
 
+describe('by pages that a row with an id names', () => {
+  const small = async (rows: string) =>
+    (await auditText(`# pinscope-trace 1\nts,event,id,mm,op,segs\n${rows}`, HAZARD_RULES)).map(
+      ({ rule, row, pages, detail }) => `${rule} ${row} ${pages} ${detail.split(' ')[0]}`,
+    )
+
+  it('more than were taken: the other direction', async () => {
+    expect(await small('0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+16384\n')).toEqual(['H-17 2 2 DOUBLE:'])
+    expect(await small('0,get,a,1,write,0x10000+100\n1,put,a,1,,0x10000+8192\n')).toEqual(['H-17 2 1 DOUBLE:'])
+    expect(await small('0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+8192\n')).toEqual([])
+  })
+
+  it('one page twice is a double release, and the other one is left: 770c8d55c428', async () => {
+    const rows = '0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+4096\n2,unpin,a,1,,'
+    expect(await small(`${rows}0x10000+4096\n`)).toEqual(['H-17 2 1 fewer', 'H-14 3 1 these'])
+    expect(await small(`${rows}0x11000+4096\n`)).toEqual([])
+  })
+
+  it('pages of another place were never taken', async () => {
+    const rows = '0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x40000+4096\n2,unpin,a,1,,\n'
+    expect(await small(rows)).toEqual(['H-16 2 1 nothing'])
+  })
+})
+
 describe('H-17: references that are in no token, folio by folio', () => {
   const ROWS = 'ts,end,mm,op,iter,segs\n0,90,1,write,bvec,0x500:0+8192\n'
   const counting = (gets: readonly number[], puts: readonly number[]) => {

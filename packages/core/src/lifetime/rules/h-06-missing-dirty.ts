@@ -83,7 +83,10 @@ function handlersOf(audit: Audit, released: Map<number, CleanRelease>): Handlers
     if (folios.isFile(page)) {
       if (!folios.contents.isAheadOfWriteback(headOf(page))) return
       audit.find(h06, { page, token, detail: 'written to, released clean: no writeback will take it along' })
-    } else if (folios.isPageCache(page)) released.set(headOf(page), { row: bus.row, line: bus.line, takenRow })
+      // Of several pages perhaps only others were written to.
+    } else if (folios.isPageCache(page) && folios.history.rowOf('store', headOf(page)) >= takenRow) {
+      released.set(headOf(page), { row: bus.row, line: bus.line, takenRow })
+    }
   }
   return {
     release: ({ token, isDirty }) => {

@@ -48,7 +48,9 @@ ts,end,event,id,mm,op,iter,segs
     },
     put_borrowed: ({ page, pages }) => audit.find(h16, { page, pages, detail: STOLEN }),
     violation: ({ detail, row, pages, amount }) => {
-      const isBorrow = detail === 'unknown-release' || (detail === 'double-release' && amount === RETAIN_NONE)
+      // Of what a row took, more than it took is a wrong count: H-17.
+      const isBorrow =
+        (detail === 'unknown-release' && row === 0) || (detail === 'double-release' && amount === RETAIN_NONE)
       if (isBorrow) audit.find(h16, { takenRow: row, pages, detail: STOLEN })
     },
   }),

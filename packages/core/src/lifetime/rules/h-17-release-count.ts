@@ -3,6 +3,10 @@ import { GUARD_COUNT } from '../borrows.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
+// Too few let go is a leak, the rule's own verdict; too many is the other one.
+const SURPLUS = 'DOUBLE: more pages are let go than were taken: references of somebody else go'
+const SURPLUS_OF_FOLIO = 'DOUBLE: more references of this folio are put than were taken on it'
+
 export const h17 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-17',
@@ -44,7 +48,10 @@ ts,event,id,mm,op,segs,backing
     put: ({ page }) => {
       const { folios, tokens } = audit
       if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0 || isBorrowed(audit, page)) return
-      audit.find(h17, { page, detail: 'more references of this folio are put than were taken on it' })
+      audit.find(h17, { page, detail: SURPLUS_OF_FOLIO })
+    },
+    violation: ({ detail, row, pages }) => {
+      if (detail === 'unknown-release' && row > 0) audit.find(h17, { takenRow: row, pages, detail: SURPLUS })
     },
     end: ({ token, page, pages }) => {
       const { shortRow, errno } = audit.tokens
