@@ -140,8 +140,9 @@ export class LaneAudit {
     audit.bus.next()
     audit.bus.tell(OVER)
     audit.tokens.eachOpen((token) => {
-      // Of a call that failed, or of an owner that is gone, nobody keeps them for long on purpose.
-      const isForsaken = audit.tokens.errno[token] !== 0 || audit.tokens.ownerFreedRow[token] !== 0
+      // Pins of the zero page move no count, and of a hold that was let go page by page nothing is left.
+      if (audit.tokens.pagesOf(token) === 0) return
+      const isForsaken = this.isForsaken(token)
       const isLongTerm = holds.reason[token] === REASON_LONG_TERM && !isForsaken
       const isMeant = isLongTerm || holds.reason[token] === REASON_IN_FLIGHT
       if (isMeant) {
@@ -154,6 +155,13 @@ export class LaneAudit {
       event.pages = audit.tokens.pagesOf(token)
       audit.bus.tell(END)
     })
+  }
+
+  /** Of a call that failed, of an owner that is gone, or of what a later row let go in part, nobody keeps the rest on purpose. */
+  private isForsaken(token: number): boolean {
+    const { errno, ownerFreedRow, shortRow } = this.audit.tokens
+    const isShort = shortRow[token] !== 0 && shortRow[token] !== this.audit.tokens.rowOf(token)
+    return errno[token] !== 0 || ownerFreedRow[token] !== 0 || isShort
   }
 
   /** The phase that begins: `close`, when the trace is over. */

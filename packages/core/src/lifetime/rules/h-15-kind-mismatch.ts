@@ -5,6 +5,8 @@ import { severityOf } from '../verdict.ts'
 const TAKEN = ['borrowed', 'referenced (get_page)', 'pinned']
 const DROPPED = ['freed as a page of its own (__free_page)', 'put (put_page)', 'unpinned']
 
+const ZERO_PAGE_LOSES = 'the pin of the zero page moved no count, and a reference of somebody else goes'
+
 export const h15 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-15',
@@ -48,7 +50,10 @@ ts,event,id,mm,op,segs
     release: ({ token, page, pages, as }) => {
       const taken = audit.tokens.retention(token)
       if (as === taken) return
-      audit.find(h15, { token, page, pages, detail: `${TAKEN[taken]}, and ${DROPPED[as]}: ${effect(taken, as)}` })
+      // Pins of the zero page move no count.
+      const counted = pages > 0 ? pages : audit.lane.ledger.holds.count[token]
+      const what = pages > 0 ? effect(taken, as) : ZERO_PAGE_LOSES
+      audit.find(h15, { token, page, pages: counted, detail: `${TAKEN[taken]}, and ${DROPPED[as]}: ${what}` })
     },
     put: ({ page }) => {
       const { folios, tokens } = audit
