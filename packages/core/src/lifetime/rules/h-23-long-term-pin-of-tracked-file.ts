@@ -1,5 +1,6 @@
 import { RETAIN_PIN } from '../../extract/retention.ts'
 import { MAPPING_TRACKED } from '../../memory/mapping.ts'
+import type { Audit } from '../audit.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -14,7 +15,7 @@ export const h23 = defineRule({
   advice:
     'Give the device anonymous, shared or huge memory (memfd, hugetlbfs), or map the file privately. Since 6.5 get_user_pages refuses with -EFAULT; before, the pin is taken, and writeback cleans the folio under it.',
   kernel:
-    'mm/gup.c: writable_file_mapping_allowed, gup_fast_folio_allowed (since 6.5); mm/mmap.c, mm/vma.c: vma_needs_dirty_tracking; 8ac268436e6d, a6e79df92e4a',
+    'mm/gup.c: writable_file_mapping_allowed, folio_fast_pin_allowed (since 6.5; since 6.10 gup_fast_folio_allowed); mm/mmap.c, mm/vma.c: vma_needs_dirty_tracking; 8ac268436e6d, a6e79df92e4a',
   diagram: `
   mmap(MAP_SHARED, ext4)
     |
@@ -67,13 +68,17 @@ ts,event,id,mm,op,segs,backing,file,offset,flags
         tokens.eachFilePage(token, () => pages++)
         if (pages > 0) taken.push({ row: bus.row, line: bus.line, page, pages, token })
       },
-      release: () => {
+      release: ({ token, pages }) => {
         if (taken.length === 0) return
         if (taken[0].row !== audit.bus.row) {
           tell()
           return
         }
-        taken.length = 0
+        if (pages < audit.tokens.pagesOf(token)) return
+        const isLetGo = letGoWith(audit, token)
+        const kept = taken.filter((one) => !isLetGo(one))
+        if (kept.length === taken.length) return
+        taken.splice(0, taken.length, ...kept)
         audit.refused(h23, 'a shared file mapping was pinned for long, and let go at once when it was seen to be one')
       },
       over: tell,
@@ -87,6 +92,13 @@ ts,event,id,mm,op,segs,backing,file,offset,flags
     }
   },
 })
+
+/** What goes with a token: itself, and, where it has pages of files, what was joined to it and has no token of its own any more. */
+function letGoWith({ tokens, lane }: Audit, token: number): (one: TakenLongTerm) => boolean {
+  let files = 0
+  tokens.eachFilePage(token, () => files++)
+  return (one) => one.token === token || (files > 0 && lane.ledger.holds.open[one.token] === 0)
+}
 
 /** Pages of a tracked file that one row pinned for long. */
 interface TakenLongTerm {
