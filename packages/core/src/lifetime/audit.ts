@@ -163,8 +163,11 @@ export class Audit {
         if (as === tokens.retention(token)) references.dropped(token, pages)
       },
       end: ({ token, pages }) => references.left(token, pages),
+      init: ({ object }) => {
+        if (this.bus.operation === 0) tokens.calls.began(object, iterators.of(object).mm)
+      },
       return: ({ object, result }) => {
-        if (this.bus.operation === 0) tokens.callReturned(result, iterators.of(object).row)
+        if (this.bus.operation === 0) tokens.callReturned(object, result, iterators.of(object).row)
       },
     })
   }

@@ -1,4 +1,5 @@
 import { RETAIN_PIN } from '../extract/retention.ts'
+import { PAGE_SIZE } from '../units.ts'
 import type { Audit } from './audit.ts'
 import type { LifetimeEvent } from './lifetime-event.ts'
 import type { HazardRule } from './rule.ts'
@@ -19,15 +20,26 @@ export const LEAK_SHORT = 17
 export type Leak = 10 | 11 | 12 | 13 | 17
 
 /**
- * Why a token is still open when the trace is over: of the rules about leaks one tells it. Of what was let go in part a
- * wrong count was dropped; what never came into an object that was built from its like is a residue; what a failed call
- * still held and nobody owns is that call's; anything else was lost by its owner, or by nobody.
+ * Why a token is still open when the trace is over: of the rules about leaks one tells it. What never came into an object that
+ * was built from its like, of the same hold, row or call, is a residue; what a failed call still held otherwise, and nobody owns,
+ * is that call's; of what was let go in part a wrong count was dropped; anything else was lost by its owner, or by nobody.
  */
-export function leakOf({ tokens }: Audit, token: number): Leak {
-  if (tokens.shortRow[token] !== 0 && tokens.errno[token] === 0) return LEAK_SHORT
-  if (tokens.isResidue(token)) return LEAK_RESIDUE
+export function leakOf(audit: Audit, token: number): Leak {
+  const { tokens } = audit
+  if (tokens.isResidue(token) && !isInList(audit, token)) return LEAK_RESIDUE
   if (tokens.errno[token] !== 0 && tokens.owner[token] === 0) return LEAK_FAILED_CALL
+  if (tokens.shortRow[token] !== 0 && tokens.errno[token] === 0) return LEAK_SHORT
   return tokens.retention(token) === RETAIN_PIN ? LEAK_PIN : LEAK_REFERENCE
+}
+
+/** What is left of it is in the list of its object: a second reference on a page that is there once. */
+function isInList({ tokens, objects, lane }: Audit, token: number): boolean {
+  const page = lane.ledger.firstPage(token)
+  const owner = tokens.owner[token]
+  const entries = owner === 0 ? [] : objects.of(owner).entries
+  return entries.some(
+    (one) => one.page <= page && page < one.page + Math.ceil((one.offsetBytes + one.bytes) / PAGE_SIZE),
+  )
 }
 
 /** Tells of a token that is open at the end, in the row that took it. */

@@ -84,7 +84,6 @@ export class Objects {
       bytes: 0,
     }
     this.all.push(object)
-    this.tokens.builtRows.add(this.bus.row)
     this.tell(ALLOC, id)
     return id
   }
@@ -104,10 +103,7 @@ export class Objects {
     event.bytes = bytes
     this.bus.tell(ATTACH)
     this.of(id).entries.push({ token, page, offsetBytes, bytes })
-    this.tokens.builtRows.add(this.bus.row)
-    if (token === 0) return
-    this.tokens.owner[token] = id
-    this.tokens.attached[token] += Math.ceil(((offsetBytes % PAGE_SIZE) + bytes) / PAGE_SIZE)
+    this.tokens.cameInto(id, token, Math.ceil(((offsetBytes % PAGE_SIZE) + bytes) / PAGE_SIZE))
   }
 
   /** The last entry and the one that `hold` is of are joined into one: pages of `hold` belong to the object from now on. */
@@ -118,9 +114,7 @@ export class Objects {
     event.token = token
     event.amount = this.of(id).entries.at(-1)?.token ?? 0
     this.bus.tell(MERGE)
-    if (token === 0) return
-    this.tokens.owner[token] = id
-    this.tokens.attached[token] += this.tokens.pagesOf(token)
+    if (token !== 0) this.tokens.cameInto(id, token, this.tokens.pagesOf(token))
   }
 
   /**
@@ -178,7 +172,7 @@ export class Objects {
     this.tell(OBJECT_FREE, id)
     this.of(id).isFreed = true
     this.land(id)
-    this.tokens.objectFreed(id, this.of(id).row)
+    this.tokens.objectFreed(id)
   }
 
   /** A slot of a ring takes `page`; `isReset`: its flags are set anew. @kernel include/linux/pipe_fs_i.h: struct pipe_buffer */

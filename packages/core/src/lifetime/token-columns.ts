@@ -26,6 +26,11 @@ export class TokenColumns {
   /** The object that it belongs to, 0: none; and how many of its pages are in that object's list. */
   owner = new Int32Array(1024)
   attached = new Int32Array(1024)
+  /** Pages when the first came into the list of an object, and how many did: of the whole, where it was split since. */
+  whole = new Int32Array(1024)
+  entered = new Int32Array(1024)
+  /** The call in which it was taken: an iterator, 0: none that the trace tells of. */
+  call = new Int32Array(1024)
   /** The call that took it returned this errno (positive) while it was open, 0: it did not. */
   errno = new Int32Array(1024)
   /** 1: the call that took it succeeded, and another one that fails later is not to blame. */
@@ -36,7 +41,7 @@ export class TokenColumns {
   shortRow = new Int32Array(1024)
   /** The token that it was split from, 0: none. */
   splitFrom = new Int32Array(1024)
-  /** 1: an object lived and died around it, and took others but not it. */
+  /** 1: an object was freed that took others of its row or its call, but not it. */
   passedBy = new Uint8Array(1024)
   /** {@link EventBus.serial} when it was taken. */
   takenAt = new Float64Array(1024)
@@ -52,6 +57,9 @@ export class TokenColumns {
     this.dirtied[slot] = 0
     this.owner[slot] = 0
     this.attached[slot] = 0
+    this.whole[slot] = 0
+    this.entered[slot] = 0
+    this.call[slot] = 0
     this.errno[slot] = 0
     this.settled[slot] = 0
     this.ownerFreedRow[slot] = 0
@@ -74,7 +82,8 @@ export class TokenColumns {
       this.settled,
     ])
       column[to] = column[from]
-    for (const column of [this.mm, this.owner, this.errno, this.ownerFreedRow]) column[to] = column[from]
+    for (const column of [this.mm, this.owner, this.errno, this.ownerFreedRow, this.whole, this.entered, this.call])
+      column[to] = column[from]
     this.shortRow[to] = 0
     this.takenAt[to] = this.takenAt[from]
   }
@@ -93,6 +102,9 @@ export class TokenColumns {
     this.dirtied = grown(this.dirtied, capacity)
     this.owner = grown(this.owner, capacity)
     this.attached = grown(this.attached, capacity)
+    this.whole = grown(this.whole, capacity)
+    this.entered = grown(this.entered, capacity)
+    this.call = grown(this.call, capacity)
     this.errno = grown(this.errno, capacity)
     this.settled = grown(this.settled, capacity)
     this.ownerFreedRow = grown(this.ownerFreedRow, capacity)

@@ -7,6 +7,7 @@ import { ZERO_PAGE } from '../memory/page-store.ts'
 import type { EventBus } from './event-bus.ts'
 import type { Folios } from './folios.ts'
 import { eventCode } from './lifetime-event.ts'
+import { OpenCalls } from './open-calls.ts'
 import { PlainReferences } from './plain-references.ts'
 import { TokenColumns, type TokenPurpose } from './token-columns.ts'
 
@@ -29,8 +30,7 @@ export class Tokens extends TokenColumns implements LedgerTap {
   holder = ''
   /** References on pages that are in no token. */
   readonly plain = new PlainReferences()
-  /** Rows in which objects were allocated, or got entries. */
-  readonly builtRows = new Set<number>()
+  readonly calls = new OpenCalls()
   /** Names of who took it. */
   readonly holders: string[] = []
   /** Taken by the operation at work. */
@@ -43,6 +43,10 @@ export class Tokens extends TokenColumns implements LedgerTap {
   private readonly ledger: Ledger
   private readonly folios: Folios
   private isDirtying = false
+  /** By object: rows and calls (iterators, from 1) whose references came into its list. */
+  private readonly sources = new Map<number, { readonly rows: Set<number>; readonly calls: Set<number> }>()
+  /** Rows in which an object got an entry. */
+  private readonly builtRows = new Set<number>()
 
   constructor(bus: EventBus, ledger: Ledger, folios: Folios) {
     super()
@@ -113,19 +117,38 @@ export class Tokens extends TokenColumns implements LedgerTap {
     this.dirtied[token] = 0
   }
 
-  /** It came into the list of no object, though one was built from the pages of its row, or around it. */
+  /** `pages` of its pages come into the list of an object, which they belong to from now on; token 0: bare pages. */
+  cameInto(object: number, token: number, pages: number): void {
+    this.builtRows.add(this.bus.row)
+    if (token === 0) return
+    this.owner[token] = object
+    if (this.entered[token] === 0) this.whole[token] = this.pagesOf(token)
+    this.attached[token] += pages
+    this.entered[token] += pages
+    const sources = this.sources.get(object) ?? { rows: new Set(), calls: new Set() }
+    this.sources.set(object, sources)
+    sources.rows.add(this.rowOf(token))
+    if (this.call[token] !== 0) sources.calls.add(this.call[token])
+  }
+
+  /**
+   * It came into the list of no object, though one was built from others of its row or its call; or only a part of it did,
+   * that part was let go, and this is the rest.
+   */
   isResidue(token: number): boolean {
-    if (this.attached[token] > 0) return false
+    const rest = this.whole[token] - this.entered[token]
+    if (this.entered[token] > 0) return this.ownerFreedRow[token] !== 0 && rest > 0 && this.pagesOf(token) === rest
     return this.passedBy[token] === 1 || this.builtRows.has(this.rowOf(token))
   }
 
-  /** An object that lives since `row` is freed: what rows of the task at work took meanwhile, and it did not, was not for others. */
-  objectFreed(id: number, row: number): void {
-    const { holds } = this.ledger
+  /** An object is freed: what was taken with its entries, in the same row or the same call, and it did not get, it passed by. */
+  objectFreed(id: number): void {
+    const sources = this.sources.get(id)
+    this.sources.delete(id)
     this.eachOpen((token) => {
       if (this.owner[token] === id) this.ownerFreedRow[token] = this.bus.row
-      const isOfTask = holds.operation[token] === 0 && this.mm[token] === this.bus.task && holds.row[token] >= row
-      if (isOfTask && this.attached[token] === 0) this.passedBy[token] = 1
+      if (sources === undefined || this.attached[token] > 0) return
+      if (sources.rows.has(this.rowOf(token)) || sources.calls.has(this.call[token])) this.passedBy[token] = 1
     })
   }
 
@@ -141,6 +164,7 @@ export class Tokens extends TokenColumns implements LedgerTap {
     this.begin(slot, purpose)
     this.takenAt[slot] = this.bus.serial
     this.holders[slot] = this.holder
+    if (this.ledger.holds.operation[slot] === 0) this.call[slot] = this.calls.taking(purpose)
     this.ofOperation.push(slot)
     if (this.bus.hears(ACQUIRE)) this.tell(ACQUIRE, slot, this.pagesOf(slot))
     // get_user_pages faults for writing: the file system was asked, and the folio is dirty.
@@ -239,12 +263,14 @@ export class Tokens extends TokenColumns implements LedgerTap {
     }
   }
 
-  /** A call that the task at work made, and whose rows of events begin with `row`, returns bytes or an errno. */
-  callReturned(result: number, row: number): void {
+  /** A call returns bytes or an errno; its rows begin with `row`, and are those of the task at work, or were taken in it. */
+  callReturned(iterator: number, result: number, row: number): void {
     const { holds } = this.ledger
+    this.calls.returned(iterator)
     this.eachOpen((token) => {
-      const isOfCall = holds.operation[token] === 0 && this.mm[token] === this.bus.task && holds.row[token] >= row
-      if (!isOfCall) return
+      if (holds.operation[token] !== 0) return
+      const isOfTask = this.mm[token] === this.bus.task && holds.row[token] >= row
+      if (!isOfTask && this.call[token] !== iterator) return
       if (result >= 0) this.settled[token] = 1
       else if (this.settled[token] === 0) this.errno[token] = -result
     })

@@ -26,26 +26,24 @@ export const h13 = defineRule({
     broken: `# pinscope-trace 1
 ts,event,id,call,mm,op,segs,len
 0,alloc,bio,bio,1,,,10
-1,get,head,,1,write,0x10000+40960,
-2,get,tail,,1,write,0x1a000+24576,
-3,attach,bio,,1,,0x10000+40960,
-4,submit,bio,,1,,,40960
-5,complete,bio,,1,,,
-6,put,head,,1,,,
-7,free,bio,,1,,,
+1,get,pages,,1,write,0x10000+65536,
+2,attach,bio,,1,,0x10000+40960,
+3,submit,bio,,1,,,40960
+4,complete,bio,,1,,,
+5,put,pages,,1,,0x10000+40960,
+6,free,bio,,1,,,
 `,
-    rows: [3],
+    rows: [2],
     sound: `# pinscope-trace 1
 ts,event,id,call,mm,op,segs,len
 0,alloc,bio,bio,1,,,10
-1,get,head,,1,write,0x10000+40960,
-2,get,tail,,1,write,0x1a000+24576,
-3,attach,bio,,1,,0x10000+40960,
-4,put,tail,,1,,,
-5,submit,bio,,1,,,40960
-6,complete,bio,,1,,,
-7,put,head,,1,,,
-8,free,bio,,1,,,
+1,get,pages,,1,write,0x10000+65536,
+2,attach,bio,,1,,0x10000+40960,
+3,put,pages,,1,,0x1a000+24576,
+4,submit,bio,,1,,,40960
+5,complete,bio,,1,,,
+6,put,pages,,1,,,
+7,free,bio,,1,,,
 `,
   },
   watch: (audit) => ({

@@ -1,5 +1,6 @@
 import type { Audit } from '../audit.ts'
 import { GUARD_COUNT } from '../borrows.ts'
+import { LEAK_SHORT, leakOf } from '../leak.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -54,9 +55,8 @@ ts,event,id,mm,op,segs,backing
       if (detail === 'unknown-release' && row > 0) audit.find(h17, { takenRow: row, pages, detail: SURPLUS })
     },
     end: ({ token, page, pages }) => {
-      const { shortRow, errno } = audit.tokens
-      // Of a call that failed it is the error path that let go of too few: H-12.
-      if (shortRow[token] === 0 || errno[token] !== 0) return
+      if (leakOf(audit, token) !== LEAK_SHORT) return
+      const { shortRow } = audit.tokens
       const detail = 'fewer pages were let go than were taken: the rest is held for ever'
       audit.find(h17, { token, page, pages, row: shortRow[token], detail })
     },
