@@ -1,26 +1,12 @@
 import { KERNEL_VERSIONS, type KernelVersion } from '@pinscope/core'
-import { replayRows, type TestRow } from '@pinscope/core/testing'
+import { replayRows } from '@pinscope/core/testing'
 import { describe, expect, it } from 'vitest'
 import { recvfile, writeClassic, writeIomap, writeMultipage } from '../src/buffered-write/definition.ts'
+import { pick, randomWrite, rowsOf, seeded } from './model/random-writes.ts'
 import { SlowBufferedWrite, type SlowSetup, type SlowWriteRow, type SourcePage } from './model/slow-buffered-write.ts'
 
 const P = 4096
 const SCHEMES = [writeClassic, writeMultipage, writeIomap, recvfile]
-const SOURCE = 0x7f0000000000
-const APART = 0x10000000
-
-/** Rows that make the source of a write as it is said, and the write. */
-function rowsOf({ position, length, skip, source, hole }: SlowWriteRow, number: number): TestRow[] {
-  const base = SOURCE + number * APART
-  const maps = source.map((page, i): TestRow => {
-    const segs = `0x${(base + i * P).toString(16)}+${P}`
-    if (page === 'gone') return { event: 'unmap', iter: 'ubuf', segs }
-    return { event: 'map', iter: 'ubuf', segs, backing: 'anon', flags: page === 'absent' ? 'untouched' : '' }
-  })
-  const flags = hole === undefined ? '' : `hole=${hole[0]}+${hole[1]}`
-  const segs = `0x${(base + skip).toString(16)}+${length}`
-  return [...maps, { op: 'write', file: 'a', offset: position, iter: 'ubuf', segs, flags }]
-}
 
 async function compare(setup: SlowSetup, writes: readonly SlowWriteRow[]): Promise<void> {
   const definition = SCHEMES.find(({ name }) => name === setup.scheme)
@@ -54,31 +40,6 @@ function setups(): SlowSetup[] {
     { scheme: 'write-iomap', kernel, isLarge: true },
     { scheme: 'recvfile', kernel },
   ])
-}
-
-function seeded(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state * 1103515245 + 12345) % 2147483648
-    return Math.floor((state / 2147483648) * below)
-  }
-}
-
-const pick = <T>(random: (below: number) => number, some: readonly T[]): T => some[random(some.length)] as T
-
-function randomWrite(random: (below: number) => number, pagesMax: number): SlowWriteRow {
-  const length = pick(random, [random(pagesMax * P) + 1, (random(pagesMax) + 1) * P])
-  const position = pick(random, [0, random(pagesMax) * P, random(pagesMax * P)])
-  const skip = pick(random, [0, 0, random(P)])
-  const pages = Math.ceil((skip + length) / P)
-  const isWhole = random(3) === 0
-  const source = Array.from({ length: pages }, (): SourcePage => {
-    if (isWhole) return 'there'
-    return pick(random, ['there', 'there', 'there', 'there', 'absent', 'gone'])
-  })
-  const from = random(length)
-  const hole = random(4) === 0 ? ([from, random(length - from)] as const) : undefined
-  return hole === undefined ? { position, length, skip, source } : { position, length, skip, source, hole }
 }
 
 describe.each(setups())('$scheme of $kernel, large $isLarge, prototype $isPrototype', (setup) => {

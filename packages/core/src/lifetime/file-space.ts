@@ -65,6 +65,13 @@ export class FileSpace {
     this.each(file, positionBytes, lengthBytes, (_block, row, write) => nothing(row, write, false))
   }
 
+  /** The range has blocks that read as they should, data or unwritten ones: for who sets a scene. */
+  data(file: number, positionBytes: number, lengthBytes: number): void {
+    this.each(file, positionBytes, lengthBytes, (_block, row, write) => {
+      return { state: BLOCK_ALLOCATED, isWritten: true, isCopied: false, row, write }
+    })
+  }
+
   /** Data that was copied in before stays: nothing is copied again. @kernel fs/xfs/xfs_iomap.c: xfs_bmapi_reserve_delalloc; fs/ext4/inode.c: ext4_da_reserve_space */
   reserve(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('reserve', file, positionBytes, lengthBytes)
@@ -124,6 +131,15 @@ export class FileSpace {
   extend(file: number, sizeBytes: number): void {
     this.tell('extend', file, sizeBytes, 0)
     this.of(file).sizeBytes = sizeBytes
+  }
+
+  /**
+   * A read of the range, which is inside the file, gets what memory or the disk had: the page cache has it as uptodate, and
+   * nobody has written or zeroed these bytes. Of whole blocks that are not in the page cache the rules know by themselves.
+   * @kernel fs/iomap/buffered-io.c: __iomap_write_begin (up to 6.18: iomap_set_range_uptodate before the copy)
+   */
+  expose(file: number, positionBytes: number, lengthBytes: number): void {
+    this.tell('expose', file, positionBytes, lengthBytes)
   }
 
   /** The file was cut at `sizeBytes`: of what lies behind nothing is said. @kernel mm/truncate.c: truncate_setsize */
@@ -190,7 +206,16 @@ export class FileSpace {
   }
 }
 
-type SpaceEvent = 'reserve' | 'unreserve' | 'allocate' | 'copy_in' | 'zero' | 'punch' | 'extend' | 'write_end'
+type SpaceEvent =
+  | 'reserve'
+  | 'unreserve'
+  | 'allocate'
+  | 'copy_in'
+  | 'zero'
+  | 'punch'
+  | 'extend'
+  | 'expose'
+  | 'write_end'
 
 /** What becomes of a block; `row` and `write` are those at work. */
 type Change = (block: FileBlock, row: number, write: number) => FileBlock

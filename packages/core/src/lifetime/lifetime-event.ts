@@ -75,6 +75,7 @@ export const LIFETIME_EVENTS = {
   zero: 'the page cache of the range was zeroed',
   punch: 'blocks or reservations of the range are given back',
   extend: 'the file ends at `positionBytes` now',
+  expose: 'the page cache of the range is uptodate, and some of it nobody has written or zeroed',
   write_end: 'the write is over: `result`',
   // Leases and layouts: `file`.
   lease: 'a layout lease is taken',

@@ -2,6 +2,7 @@ import { ENOSPC, type Operation, PAGE_SIZE } from '@pinscope/core'
 import type { BlockSpace } from './block-space.ts'
 import type { WriteSteps } from './copy-loop.ts'
 import type { FolioCache } from './folio-cache.ts'
+import { LeftBlocks } from './left-blocks.ts'
 import { FS_CALLS, FS_LOCK_TRIPS, MAPPINGS, READ_BLOCKS } from './write-counters.ts'
 import { DIRTY, HOLE, MAPPED, READ, RESERVED, UPTODATE, type WrittenFile } from './written-file.ts'
 
@@ -49,11 +50,13 @@ export class BufferPages implements WriteSteps {
   private readonly cache: FolioCache
   private readonly source: BlockSource
   private readonly counts: Float64Array
+  private readonly leftBlocks: LeftBlocks
 
   constructor(cache: FolioCache, source: BlockSource, counts: Float64Array) {
     this.cache = cache
     this.source = source
     this.counts = counts
+    this.leftBlocks = new LeftBlocks(counts)
   }
 
   begin(io: Operation, file: WrittenFile, bytes: number): number {
@@ -92,6 +95,7 @@ export class BufferPages implements WriteSteps {
   }
 
   private zeroNew(io: Operation, file: WrittenFile, index: number): void {
+    this.leftBlocks.fill(file, index * PAGE_SIZE, PAGE_SIZE)
     file.change(index, UPTODATE | DIRTY)
     io.audit?.space.zero(file.id, index * PAGE_SIZE, PAGE_SIZE)
   }

@@ -8,8 +8,9 @@ import {
   PAGE_SIZE,
 } from '@pinscope/core'
 import { BlockSpace } from './block-space.ts'
+import { LeftBlocks } from './left-blocks.ts'
 import { WRITE_COUNTERS, WRITES } from './write-counters.ts'
-import { HOLE, MAPPED, WrittenFile } from './written-file.ts'
+import { DIRTY, HOLE, MAPPED, WrittenFile } from './written-file.ts'
 
 /**
  * What the four ways to write through the page cache have in common: files, their space, and what a row says of them. A
@@ -21,6 +22,7 @@ import { HOLE, MAPPED, WrittenFile } from './written-file.ts'
 export abstract class BufferedWrite implements Consumer {
   protected readonly counts = new Float64Array(WRITE_COUNTERS.length)
   protected readonly space: BlockSpace
+  protected readonly leftBlocks = new LeftBlocks(this.counts)
   /** Blocks from which a new extent begins, 0 for none: what a hole is divided into. */
   protected readonly extentBlocks: number
   private readonly files = new Map<number, WrittenFile>()
@@ -83,18 +85,28 @@ export abstract class BufferedWrite implements Consumer {
   }
 
   /** The blocks of this row around its hole were there before the trace began, and so was the file up to their end. */
-  private declare({ holeOffsetBytes, holeLengthBytes, iter }: Operation, file: WrittenFile): void {
+  private declare(io: Operation, file: WrittenFile): void {
+    const { holeOffsetBytes, holeLengthBytes, iter } = io
     if (holeLengthBytes < 0) return
     const start = file.positionBytes
     const holeEnd = start + holeOffsetBytes + holeLengthBytes
     const end = start + iter.countBytes
+    let sizeBytes = 0
     for (let index = file.index; index * PAGE_SIZE < end; index++) {
       const from = Math.max(index * PAGE_SIZE, start)
       const to = Math.min((index + 1) * PAGE_SIZE, end)
       if (from >= start + holeOffsetBytes && to <= holeEnd) continue
-      if (file.space(index) === HOLE) file.setSpace(index, MAPPED)
-      file.sizeBytes = Math.max(file.sizeBytes, to)
+      this.makeThere(io, file, index)
+      sizeBytes = to
     }
+    this.leftBlocks.grow(io, file, sizeBytes, sizeBytes)
+  }
+
+  private makeThere(io: Operation, file: WrittenFile, index: number): void {
+    this.leftBlocks.fill(file, index * PAGE_SIZE, PAGE_SIZE)
+    if (file.space(index) === HOLE) file.setSpace(index, MAPPED)
+    if (file.space(index) !== MAPPED || file.has(index, DIRTY)) return
+    io.audit?.space.data(file.id, index * PAGE_SIZE, PAGE_SIZE)
   }
 }
 

@@ -1,5 +1,6 @@
 import { EFAULT, faultInReadable, isUserBacked, type Operation, PAGE_SIZE } from '@pinscope/core'
 import type { FolioCache } from './folio-cache.ts'
+import { LeftBlocks } from './left-blocks.ts'
 import { SourceCopy } from './source-copy.ts'
 import { FAILED_BEGINS, PAIRS, REVERTS, WASTED_BYTES, WRITTEN_BYTES } from './write-counters.ts'
 import type { WrittenFile } from './written-file.ts'
@@ -35,12 +36,14 @@ export class CopyLoop {
   private readonly counts: Float64Array
   private readonly way: CopyLoopWay
   private readonly source = new SourceCopy()
+  private readonly leftBlocks: LeftBlocks
   /** Of the last piece: bytes copied. */
   private copied = 0
 
   constructor(cache: FolioCache, counts: Float64Array, way: CopyLoopWay) {
     this.cache = cache
     this.counts = counts
+    this.leftBlocks = new LeftBlocks(counts)
     this.way = way
   }
 
@@ -98,6 +101,7 @@ export class CopyLoop {
   private take(io: Operation, file: WrittenFile, head: number, bytes: number): void {
     const end = file.positionBytes + bytes
     this.counts[WRITTEN_BYTES] += bytes
+    this.leftBlocks.fill(file, file.positionBytes, bytes)
     if (io.audit !== null) {
       io.audit.space.copyIn(file.id, file.positionBytes, bytes)
       io.audit.folios.dirty(head, true)

@@ -22,8 +22,8 @@ export interface IomapWay {
  * @kernel fs/iomap/buffered-io.c: iomap_write_begin, __iomap_write_begin, __iomap_write_end
  */
 export class IomapFolios implements WriteSteps {
-  /** After the last piece that was taken: bytes of it inside the file that are neither written nor zeroed. */
-  staleBytes = 0
+  /** End of the bytes that were copied and taken last; 0: none were. */
+  private copiedEnd = 0
   /** Where the last write_begin ended that said of blocks that they are uptodate before they were copied; 0: none has. */
   private trustedEnd = 0
   /** The first such block of the write. */
@@ -55,19 +55,20 @@ export class IomapFolios implements WriteSteps {
     const first = file.index
     const end = Math.ceil((from + bytes) / PAGE_SIZE)
     if (copied < bytes && !this.cache.isUptodate(file)) return 0
-    if (copied > 0) this.staleBytes = this.staleOf(file, from + copied)
+    if (copied > 0) this.copiedEnd = from + copied
     const dirtyEnd = Math.ceil((from + copied) / PAGE_SIZE)
     for (let index = first; index < end; index++) file.change(index, UPTODATE | (index < dirtyEnd ? DIRTY : 0))
     return copied
   }
 
-  /** The write is over: what is stale stays so. */
-  finish(file: WrittenFile): number {
-    const { staleBytes, trustedEnd } = this
+  /** The write is over: what is stale stays so. Bytes of it inside the file that are neither written nor zeroed. */
+  finish(io: Operation, file: WrittenFile): number {
+    const { trustedEnd } = this
+    const bytes = this.copiedEnd === 0 ? 0 : this.expose(io, file, this.copiedEnd)
     for (let index = this.trustedFirst; index * PAGE_SIZE < trustedEnd; index++) file.change(index, 0, ZEROED)
-    this.staleBytes = 0
+    this.copiedEnd = 0
     this.trustedEnd = 0
-    return staleBytes
+    return bytes
   }
 
   failed(io: Operation, file: WrittenFile, bytes: number): void {
@@ -112,17 +113,19 @@ export class IomapFolios implements WriteSteps {
     this.trustedEnd = to
   }
 
-  /** Bytes from `from` on inside the file, in blocks that were said to be uptodate and are not copied yet. */
-  private staleOf(file: WrittenFile, from: number): number {
-    const to = this.trustedEnd
-    const size = Math.max(file.sizeBytes, from)
-    let bytes = 0
+  /** Bytes from `from` on inside the file, in blocks that were said to be uptodate and were not copied: old memory. */
+  private expose(io: Operation, file: WrittenFile, from: number): number {
+    const to = Math.min(this.trustedEnd, file.sizeBytes)
+    let stale = 0
+    if (from >= to) return 0
     for (let index = Math.floor(from / PAGE_SIZE); index * PAGE_SIZE < to; index++) {
       if (!file.has(index, ZEROED)) continue
-      const end = Math.min((index + 1) * PAGE_SIZE, to, size)
-      bytes += Math.max(0, end - Math.max(index * PAGE_SIZE, from))
+      const start = Math.max(index * PAGE_SIZE, from)
+      const bytes = Math.min((index + 1) * PAGE_SIZE, to) - start
+      stale += bytes
+      io.audit?.space.expose(file.id, start, bytes)
     }
-    return bytes
+    return stale
   }
 }
 

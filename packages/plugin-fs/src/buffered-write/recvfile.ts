@@ -6,11 +6,9 @@ import {
   FAILED_BEGINS,
   FS_CALLS,
   FS_LOCK_TRIPS,
-  LEAKED_BLOCKS,
   MAPPINGS,
   PAIRS,
   READ_BLOCKS,
-  STALE_BYTES,
   WASTED_BYTES,
   WRITTEN_BYTES,
 } from './write-counters.ts'
@@ -153,16 +151,16 @@ export class Recvfile extends BufferedWrite {
   }
 
   private take(io: Operation, file: WrittenFile, index: number, i: number, bytes: number): void {
+    const from = file.positionBytes
+    this.leftBlocks.fill(file, from, bytes)
     file.change(index, UPTODATE | DIRTY)
     this.counts[WRITTEN_BYTES] += bytes
     if (io.audit !== null) {
-      io.audit.space.copyIn(file.id, file.positionBytes, bytes)
+      io.audit.space.copyIn(file.id, from, bytes)
       io.audit.folios.dirty(this.head[i], true)
     }
     file.positionBytes += bytes
-    if (file.positionBytes <= file.sizeBytes) return
-    file.sizeBytes = file.positionBytes
-    io.audit?.space.extend(file.id, file.sizeBytes)
+    this.leftBlocks.grow(io, file, file.positionBytes, from)
   }
 
   /** A page that nothing was received into. The file system is not told: its block stays. */
@@ -170,8 +168,6 @@ export class Recvfile extends BufferedWrite {
     this.cache.unlock(io, this.head[i])
     if (file.has(index, UPTODATE)) return
     this.cache.drop(io, file, index)
-    if (this.wasHole[i] === 0) return
-    this.counts[LEAKED_BLOCKS]++
-    this.counts[STALE_BYTES] += Math.max(0, Math.min(PAGE_SIZE, file.sizeBytes - index * PAGE_SIZE))
+    if (this.wasHole[i] === 1) this.leftBlocks.leave(file, index)
   }
 }

@@ -19,12 +19,13 @@ export const RESERVED_BLOCKS = 12
 export const ALLOCATED_BLOCKS = 13
 export const PUNCHED_BLOCKS = 14
 export const LEAKED_BLOCKS = 15
-export const LEFT_FS_LOCKS = 16
-export const STALE_BYTES = 17
-export const NO_SPACE = 18
-export const SPACE_FLUSHES = 19
+export const FILLED_LEAKS = 16
+export const LEFT_FS_LOCKS = 17
+export const STALE_BYTES = 18
+export const NO_SPACE = 19
+export const SPACE_FLUSHES = 20
 /** Folios by order from here on. */
-export const FOLIOS = 20
+export const FOLIOS = 21
 
 const orders = Array.from({ length: MAX_PAGECACHE_ORDER + 1 }, (_, order) => ({
   name: `foliosOrder${order}`,
@@ -49,6 +50,7 @@ export const WRITE_COUNTERS: readonly ConsumerCounter[] = [
   { name: 'allocatedBlocks', summary: 'blocks allocated' },
   { name: 'punchedBlocks', summary: 'blocks given back, since nothing was written to them' },
   { name: 'leakedBlocks', summary: 'blocks that stay reserved or allocated with nothing written to them' },
+  { name: 'filledLeaks', summary: 'blocks that a write left so, and that a later one wrote to: leaked no more' },
   { name: 'leftFsLocks', summary: 'locks of the file system that nothing lets go of' },
   {
     name: 'staleBytes',

@@ -74,7 +74,7 @@ export class WriteIomap extends BufferedWrite {
       status = loop.status
       if (done === 0 || (status < 0 && stopsAtStatus)) break
     }
-    this.counts[STALE_BYTES] += folios.finish(file)
+    this.counts[STALE_BYTES] += folios.finish(io, file)
     return written > 0 ? written : status
   }
 

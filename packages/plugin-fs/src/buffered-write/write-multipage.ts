@@ -3,7 +3,7 @@ import { BufferPages, MAPPED_BEFORE } from './buffer-pages.ts'
 import { BufferedWrite } from './buffered-write.ts'
 import { CopyLoop } from './copy-loop.ts'
 import { FolioCache } from './folio-cache.ts'
-import { FS_CALLS, FS_LOCK_TRIPS, LEAKED_BLOCKS, LEFT_FS_LOCKS, MAPPINGS } from './write-counters.ts'
+import { FS_CALLS, FS_LOCK_TRIPS, LEFT_FS_LOCKS, MAPPINGS } from './write-counters.ts'
 import { HOLE, RESERVED, type WrittenFile } from './written-file.ts'
 
 /** Pages of a segment, at most: 4 MiB. */
@@ -71,16 +71,12 @@ export class WriteMultipage extends BufferedWrite {
     }
     if (writtenEnd === end) return
     if (this.isPrototype && writtenEnd > first) {
-      counts[LEAKED_BLOCKS] += countReserved(file, writtenEnd, end)
+      for (let index = writtenEnd; index < end; index++) {
+        if (file.space(index) === RESERVED) this.leftBlocks.leave(file, index)
+      }
       return
     }
     counts[FS_CALLS]++
     space.unreserve(io, file, writtenEnd, end - writtenEnd)
   }
-}
-
-function countReserved(file: WrittenFile, first: number, end: number): number {
-  let blocks = 0
-  for (let index = first; index < end; index++) if (file.space(index) === RESERVED) blocks++
-  return blocks
 }

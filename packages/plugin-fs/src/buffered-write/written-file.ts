@@ -28,6 +28,11 @@ export class WrittenFile {
   sizeBytes: number
   /** Where the write at work is; after it, where one without a position begins. @kernel struct kiocb.ki_pos */
   positionBytes = 0
+  /**
+   * Blocks that a write took and left as they were: nothing was written to them since, or to a part only. They are few, and
+   * a set finds them however far apart they are.
+   */
+  readonly left = new Set<number>()
   private readonly leaves = new Map<number, Uint8Array>()
   private lastLeaf: Uint8Array | null = null
   private lastRegion = -1

@@ -74,6 +74,8 @@ export class SlowBufferedWrite {
   private readonly setup: SlowSetup
   private readonly space = new Map<number, Space>()
   private folios: SlowFolio[] = []
+  /** Blocks that a write took and left: what each byte of them is on disk, and whether anything was written since. */
+  private readonly leaks = new Map<number, { bytes: Uint8Array; isWritten: boolean }>()
   private size: number
   private free: number
   // The write at work.
@@ -97,6 +99,7 @@ export class SlowBufferedWrite {
     this.source = row.source
     this.declare(row)
     this.zeroGap(size)
+    this.countOldBytes()
     this.count('writes')
     const { scheme } = this.setup
     let result = 0
@@ -117,6 +120,7 @@ export class SlowBufferedWrite {
       const part = [Math.max(index * PAGE, position), Math.min((index + 1) * PAGE, position + length)] as const
       if (part[0] >= from && part[1] <= to) continue
       if (this.spaceOf(index) === 'hole') this.space.set(index, 'mapped')
+      this.fillLeft(index * PAGE, (index + 1) * PAGE)
       this.size = Math.max(this.size, part[1])
     }
   }
@@ -135,6 +139,32 @@ export class SlowBufferedWrite {
         folio.good[at] = COUNTED
         this.count('staleBytes')
       }
+    }
+    for (const [index, { bytes }] of this.leaks) {
+      if (this.spaceOf(index) !== 'mapped') continue
+      for (let at = 0; at < PAGE && index * PAGE + at < this.size; at++) {
+        if (bytes[at] !== OLD) continue
+        bytes[at] = COUNTED
+        this.count('staleBytes')
+      }
+    }
+  }
+
+  private leak(index: number) {
+    this.leaks.set(index, { bytes: new Uint8Array(PAGE), isWritten: false })
+    this.count('leakedBlocks')
+  }
+
+  /** Data, or zeros, in blocks that were leaked: they are no more. */
+  private fillLeft(from: number, to: number) {
+    for (const [index, block] of this.leaks) {
+      const [first, end] = [Math.max(from - index * PAGE, 0), Math.min(to - index * PAGE, PAGE)]
+      if (first >= end) continue
+      block.bytes.fill(GOOD, first, end)
+      if (block.isWritten) continue
+      block.isWritten = true
+      this.count('leakedBlocks', -1)
+      this.count('filledLeaks')
     }
   }
 
@@ -270,6 +300,7 @@ export class SlowBufferedWrite {
   }
 
   private written(bytes: number) {
+    this.fillLeft(this.position, this.position + bytes)
     this.position += bytes
     this.size = Math.max(this.size, this.position)
     this.count('writtenBytes', bytes)
@@ -317,6 +348,7 @@ export class SlowBufferedWrite {
           folio.good.fill(GOOD)
           folio.uptodate[0] = true
           folio.dirty.add(index)
+          this.fillLeft(folio.start, folio.end)
         }
         this.unlock()
         this.revert(copied)
@@ -389,7 +421,7 @@ export class SlowBufferedWrite {
   private unreserve(first: number, end: number, written: number) {
     if (first === end) return
     if (this.setup.isPrototype && written > 0) {
-      this.count('leakedBlocks', end - first)
+      for (let index = first; index < end; index++) this.leak(index)
       return
     }
     this.count('fsCalls')
@@ -608,8 +640,6 @@ export class SlowBufferedWrite {
     this.unlock()
     if (folio.uptodate[0]) return
     this.forget(folio)
-    if (!wasHole) return
-    this.count('leakedBlocks')
-    this.count('staleBytes', Math.max(0, Math.min(PAGE, this.size - index * PAGE)))
+    if (wasHole) this.leak(index)
   }
 }

@@ -1,9 +1,12 @@
+import { PAGE_SIZE } from '../../units.ts'
 import { BlockCount, type CountRun } from '../block-count.ts'
 import { BLOCK_ALLOCATED } from '../block-runs.ts'
 import { dirtyPages } from '../dirty-pages.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
+const IN_MEMORY =
+  'a read of these blocks finds what was there before: the page cache has them as uptodate, and not all of them was written or zeroed'
 const DETAIL =
   'a read of these blocks finds what the disk had before: they are allocated, inside the file, and not written'
 
@@ -11,14 +14,14 @@ export const h32 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-32',
   name: 'stale data exposed',
-  precondition: 'blocks are allocated, and neither written nor zeroed',
+  precondition: 'blocks are allocated, or uptodate in the page cache, and neither written nor zeroed',
   event: 'the file grows over them, or the write that should have filled them ends, and they are inside it',
   verdict: 'STALE',
   severity: severityOf('STALE'),
   advice:
     'Allocate unwritten blocks, or zero the page cache before anybody can read it; grow the file only over what was written.',
   kernel:
-    'fs/buffer.c: folio_zero_new_buffers; fs/ext4/inode.c: ext4_truncate_failed_write; fs/iomap/buffered-io.c: iomap_write_iter (i_size_write after the copy)',
+    'fs/buffer.c: folio_zero_new_buffers; fs/ext4/inode.c: ext4_truncate_failed_write; fs/iomap/buffered-io.c: iomap_write_iter (i_size_write after the copy), __iomap_write_begin (uptodate before the copy, up to 6.18)',
   diagram: `
   disk      | old password | old mail     |     what the blocks had
   file      | allocated    | allocated    |     and nothing copied in
@@ -58,6 +61,10 @@ ts,event,mm,file,offset,len
         if (positionBytes <= from) return
         const pages = stale.in(file, from, positionBytes - from)
         if (pages > 0) audit.find(h32, { pages, takenRow: stale.takenRow, detail: DETAIL })
+      },
+      expose: ({ positionBytes, lengthBytes }) => {
+        const end = Math.ceil((positionBytes + lengthBytes) / PAGE_SIZE)
+        audit.find(h32, { pages: end - Math.floor(positionBytes / PAGE_SIZE), detail: IN_MEMORY })
       },
       write_end: ({ file, positionBytes, lengthBytes, result }) => {
         // Where no event told the size, a write that failed is taken as one inside the file: else the next one grows over it.
