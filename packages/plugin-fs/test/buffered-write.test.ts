@@ -429,6 +429,25 @@ describe('the hazard rules', () => {
     expect(await found(recvfile, [write(32 * P)], '6.12', enospc)).toEqual(['H-30', 'H-31', 'H-32', 'H-34'])
   })
 
+  it('find the nested locks of recvfile where it fails again, over blocks that are allocated: 17 locks in row 2 too', async () => {
+    const again = [write(32 * P), write(32 * P), write(P, 0, { file: 'b' })]
+    const findings = await audited(recvfile, again, '6.12', { 'free-blocks': 16 }, HAZARD_RULES)
+    expect(findings.map(({ rule, row }) => [rule, row])).toEqual([
+      ['H-30', 1],
+      ['H-31', 1],
+      ['H-34', 1],
+      ['H-30', 2],
+      ['H-34', 2],
+    ])
+  })
+
+  it('find no leak in blocks that were there before the trace', async () => {
+    // 12 pages, of which those outside [16384, 32768) are there; of the source two pages.
+    const around = [...sourceOf(2), write(12 * P, 0, { flags: `hole=${4 * P}+${4 * P}` })]
+    const findings = await audited(recvfile, around, '6.12', {}, HAZARD_RULES)
+    expect(findings.map(({ rule, pages }) => [rule, pages])).toContainEqual(['H-31', 4])
+  })
+
   it('find the reservation that the prototype of 2010 keeps', async () => {
     expect(await found(writeMultipage, short, '6.12', { prototype: 1 })).toEqual(['H-37'])
   })

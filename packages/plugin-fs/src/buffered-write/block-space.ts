@@ -27,12 +27,16 @@ export class BlockSpace {
     return true
   }
 
-  /** Allocates holes at once, as a write without delayed allocation does. @kernel fs/buffer.c: __block_write_begin (get_block with create) */
+  /**
+   * Allocates holes at once, as a write without delayed allocation does. The rules hear of blocks that are there as well: the
+   * file system is asked for them under the lock of their page all the same.
+   * @kernel fs/buffer.c: __block_write_begin (get_block with create)
+   */
   allocate(io: Operation, file: WrittenFile, first: number, blocks: number): boolean {
     const taken = this.take(file, first, blocks, MAPPED)
     if (taken < 0) return false
     this.counts[ALLOCATED_BLOCKS] += taken
-    if (taken > 0) io.audit?.space.allocate(file.id, first * PAGE_SIZE, blocks * PAGE_SIZE)
+    io.audit?.space.allocate(file.id, first * PAGE_SIZE, blocks * PAGE_SIZE)
     return true
   }
 
