@@ -449,7 +449,26 @@ describe('the hazard rules', () => {
   })
 
   it('find the reservation that the prototype of 2010 keeps', async () => {
-    expect(await found(writeMultipage, short, '6.12', { prototype: 1 })).toEqual(['H-37'])
+    // Its second segment is reserved already, and leaves the lock of its mapping.
+    expect(await found(writeMultipage, short, '6.12', { prototype: 1 })).toEqual(['H-37', 'H-52'])
+  })
+
+  it('find the locks that the prototype leaves where nothing is allocated, each in its row', async () => {
+    const append: TestRow = { ...write(5000), offset: '' }
+    const rows = [write(5000), append, append]
+    const findings = await audited(writeMultipage, rows, '6.12', { prototype: 1 }, HAZARD_RULES)
+    // 5000, 10,000 and 15,000 bytes: the second and the third begin in a block that is there.
+    expect(findings.map(({ rule, row, pages }) => [rule, row, pages])).toEqual([
+      ['H-52', 2, 1],
+      ['H-52', 3, 1],
+    ])
+    expect((await counted(writeMultipage, rows, '6.12', { prototype: 1 })).leftFsLocks).toBe(2)
+    expect(await found(writeMultipage, rows, '6.12')).toEqual([])
+    // [2048, 67584) around a hole of blocks 4 to 7: blocks 0 to 3 and 8 to 16 are mapped.
+    const around = [write(64 * KIB, 2048, { flags: 'hole=14336+16384' })]
+    const both = await audited(writeMultipage, around, '6.12', { prototype: 1 }, HAZARD_RULES)
+    expect(both.map(({ rule, pages }) => [rule, pages])).toEqual([['H-52', 4 + 9]])
+    expect((await counted(writeMultipage, around, '6.12', { prototype: 1 })).leftFsLocks).toBe(2)
   })
 })
 

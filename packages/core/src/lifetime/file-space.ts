@@ -142,6 +142,14 @@ export class FileSpace {
     this.tell('expose', file, positionBytes, lengthBytes)
   }
 
+  /**
+   * Writeback of the range begins, whatever of it is in memory: what is known of its pages is told page by page.
+   * @kernel mm/page-writeback.c: do_writepages
+   */
+  writeback(file: number, positionBytes: number, lengthBytes: number): void {
+    this.tell('file_writeback', file, positionBytes, lengthBytes)
+  }
+
   /** The file was cut at `sizeBytes`: of what lies behind nothing is said. @kernel mm/truncate.c: truncate_setsize */
   truncate(file: number, sizeBytes: number): void {
     const space = this.of(file)
@@ -215,6 +223,7 @@ type SpaceEvent =
   | 'punch'
   | 'extend'
   | 'expose'
+  | 'file_writeback'
   | 'write_end'
 
 /** What becomes of a block; `row` and `write` are those at work. */

@@ -76,6 +76,7 @@ export const LIFETIME_EVENTS = {
   punch: 'blocks or reservations of the range are given back',
   extend: 'the file ends at `positionBytes` now',
   expose: 'the page cache of the range is uptodate, and some of it nobody has written or zeroed',
+  file_writeback: 'writeback of the range begins; of the pages that are in memory `writeback` follows',
   write_end: 'the write is over: `result`',
   // Leases and layouts: `file`.
   lease: 'a layout lease is taken',
@@ -83,6 +84,8 @@ export const LIFETIME_EVENTS = {
   unlease: 'it is given back',
   layout: 'the layout of the file changes (truncate, reflink, a hole filled)',
   // Tasks and accounts.
+  lock_file: 'the file system locks a file for the task at work, or a range that it maps: `file`, `positionBytes`, `lengthBytes`',
+  unlock_file: 'it lets go of the lock that it took last: `file`',
   wait: 'the task at work waits for another: `detail` names it (network, user, lease), `amount` ns at most, 0: for ever',
   allocation: 'memory is allocated; `amount` 1: reclaim may call into file systems (GFP_KERNEL)',
   account: '`amount` pages are added to what address space `object` has locked',

@@ -1,4 +1,5 @@
 import type { EventBus } from './event-bus.ts'
+import { FileLocks } from './file-locks.ts'
 import type { Folios } from './folios.ts'
 import { eventCode } from './lifetime-event.ts'
 
@@ -13,19 +14,13 @@ export interface HeldLock {
   readonly line: number
 }
 
-/** An inode lock that a task holds. @kernel include/linux/fs.h: i_rwsem */
-export interface HeldInode {
-  /** Id of the file; -1: of one that the trace does not name. */
-  readonly file: number
-  readonly row: number
-}
-
 /** What the task at work holds and does: locks of folios and inodes, waits, allocations; and what address spaces have locked in memory. */
 export class Tasks {
   /** Most folio locks that one task held at once. */
   locksHeldMax = 0
+  /** What file systems have locked of files. */
+  readonly files: FileLocks
   private readonly locks = new Map<number, HeldLock[]>()
-  private readonly inodes = new Map<number, HeldInode[]>()
   private readonly locked = new Map<number, number>()
   private readonly bus: EventBus
   private readonly folios: Folios
@@ -33,6 +28,7 @@ export class Tasks {
   constructor(bus: EventBus, folios: Folios) {
     this.bus = bus
     this.folios = folios
+    this.files = new FileLocks(bus)
   }
 
   /** Locks of the task at work, first taken first. Rules that hear `lock` see those it had before. */
@@ -69,23 +65,6 @@ export class Tasks {
       held.splice(at, 1)
       return
     }
-  }
-
-  /** Inode locks of the task at work, first taken first. */
-  heldInodes(): readonly HeldInode[] {
-    return this.inodes.get(this.bus.task) ?? []
-  }
-
-  /** The task at work locks an inode; -1: of a file that the trace does not name. @kernel include/linux/fs.h: inode_lock */
-  lockInode(file: number): void {
-    this.inodes.set(this.bus.task, [...this.heldInodes(), { file, row: this.bus.row }])
-  }
-
-  /** One such lock of the task at work. @kernel include/linux/fs.h: inode_unlock */
-  unlockInode(file: number): void {
-    const held = this.heldInodes()
-    const at = held.findIndex((inode) => inode.file === file)
-    if (at >= 0) this.inodes.set(this.bus.task, held.toSpliced(at, 1))
   }
 
   /** The row at work names pages, and locks folios: another page of this one's folio came before. */

@@ -63,6 +63,8 @@ export const FILE_ROWS: ApplyByEvent = {
   unlease: ({ audit }, batch, row) => audit.leases.drop(batch.file[row]),
   lease_break: ({ audit }, batch, row) => audit.leases.break(batch.file[row]),
   layout: changeLayout,
+  lock_file: ofRange((audit, file, position, length) => audit.tasks.files.lock(file, position, length)),
+  unlock_file: ({ audit }, batch, row) => audit.tasks.files.unlock(batch.file[row]),
   wait: (rows, batch, row) => rows.audit.tasks.wait(rows.call(batch, row), Math.max(batch.lengthBytes[row], 0)),
   allocation: (rows, batch, row) => rows.audit.tasks.allocate(rows.call(batch, row) === 'GFP_KERNEL'),
   account: ({ audit }, batch, row) => audit.tasks.account(batch.mm[row], pagesOf(batch, row)),

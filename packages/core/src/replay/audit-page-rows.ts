@@ -32,6 +32,21 @@ function dma({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
   })
 }
 
+/** Of a range of a file, or of the pages of segments. */
+function writeback(rows: AuditRows, batch: OpBatch, row: number): void {
+  const { audit, pages } = rows
+  const isRange = batch.segmentCount[row] === 0
+  if (isRange) {
+    const position = Math.max(batch.offsetBytes[row], 0)
+    const length = batch.lengthBytes[row] < 0 ? Number.MAX_SAFE_INTEGER - position : batch.lengthBytes[row]
+    audit.space.writeback(batch.file[row], position, length)
+  }
+  pages.visit(batch, row, (page) => {
+    audit.folios.clean(page)
+    audit.folios.writeback(page)
+  })
+}
+
 /** `get` and `put` with the flag `raw` move the counter of the page itself. */
 function raw(by: number): Apply {
   return ({ audit, pages }, batch, row) => {
@@ -53,10 +68,7 @@ export const PAGE_ROWS: ApplyByEvent = {
   dma_end: ({ audit }, batch, row) => audit.devices.end(batch.id[row]),
   dirty: eachPage((audit, page) => audit.folios.dirty(page)),
   clean: eachPage((audit, page) => audit.folios.clean(page)),
-  writeback: eachPage((audit, page) => {
-    audit.folios.clean(page)
-    audit.folios.writeback(page)
-  }),
+  writeback,
   writeback_end: eachPage((audit, page) => audit.folios.writebackEnd(page)),
   mkwrite: eachPage((audit, page) => audit.folios.mkwrite(page)),
   stable: eachPage((audit, page) => audit.folios.stable(page)),

@@ -109,6 +109,8 @@ export const EVENT_RULES: readonly EventRule[] = [
   rule('allocation', CALL, 0, PAGES),
   rule('account', LEN, 0, PAGES),
   rule('unaccount', LEN, 0, PAGES),
+  rule('lock_file', FILE, 0, PAGES),
+  rule('unlock_file', FILE, 0, PAGES),
 ]
 
 /** Most segments of a row, by iterator type. @kernel include/uapi/linux/uio.h: UIO_MAXIOV */

@@ -69,6 +69,8 @@ export const EVENT_NAMES = [
   'allocation',
   'account',
   'unaccount',
+  'lock_file',
+  'unlock_file',
 ] as const
 /** One of the events. */
 export type EventName = (typeof EVENT_NAMES)[number]

@@ -152,3 +152,72 @@ describe('the prototype of 2010 (lifetime.md 13.3, 13.4)', () => {
     expect(await auditRows(after)).toEqual([])
   })
 })
+
+describe('the order of the prototype (lifetime.md 13.3), where no page of the file is in memory', () => {
+  const sound = [
+    { event: 'lock_file', file: 'f', offset: 0, len: 8192 },
+    blocks('reserve', 0, 2),
+    blocks('copy_in', 0, 2),
+    blocks('allocate', 0, 2),
+    { event: 'unlock_file', file: 'f' },
+    writeEnd(0, 2, 8192),
+  ]
+  const without = (event: string) => sound.filter((row) => row.event !== event)
+
+  it('is silent: READ, RESERVE, copy, ALLOCATE, then writeback', async () => {
+    expect(await auditRows([...sound, { ...blocks('writeback', 0, 2), mm: 2 }])).toEqual([])
+  })
+
+  it('I3: ALLOCATE of one block where two were copied leaves one without a block', async () => {
+    const rows = sound.map((row) => (row.event === 'allocate' ? blocks('allocate', 0, 1) : row))
+    expect(found(await auditRows(rows))).toEqual([['H-36', 6, 1]])
+  })
+
+  it('I3: a file system that allocates in writeback allocates what it likes, later or in another task', async () => {
+    expect(await auditRows(without('allocate'))).toEqual([])
+    const later = [...without('allocate'), blocks('allocate', 0, 1)]
+    expect(await auditRows(later)).toEqual([])
+    const other = { ...blocks('allocate', 0, 1), mm: 2 }
+    expect(await auditRows(sound.map((row) => (row.event === 'allocate' ? other : row)))).toEqual([])
+    const writeback = [...sound.slice(0, 3), blocks('allocate', 0, 1), blocks('writeback', 0, 1), ...sound.slice(4)]
+    expect(await auditRows(writeback)).toEqual([])
+  })
+
+  it('I5: space that is reserved behind the end, with no write of its own, is nobodys', async () => {
+    expect(found(await auditRows([...sound.slice(1, 4), sound[5], blocks('reserve', 16, 2)]))).toEqual([['H-37', 5, 2]])
+  })
+
+  it('I5: RESERVE, ALLOCATE and UNRESERVE behind the unlock that ends the range of READ', async () => {
+    const [lock, reserve, copy, allocate, unlock, end] = sound
+    expect(found(await auditRows([lock, unlock, reserve, copy, allocate, end]))).toEqual([
+      ['H-35', 3, 2],
+      ['H-35', 5, 2],
+    ])
+    expect(found(await auditRows([lock, reserve, copy, unlock, allocate, end]))).toEqual([['H-35', 5, 2]])
+    const unused = [lock, reserve, unlock, blocks('unreserve', 0, 2), writeEnd(0, 2, 0)]
+    expect(found(await auditRows(unused))).toEqual([['H-35', 4, 2]])
+  })
+
+  it('I7: writeback begins between the copy and ALLOCATE', async () => {
+    const [lock, reserve, copy, ...rest] = sound
+    const early = { ...blocks('writeback', 0, 8), mm: 2 }
+    expect(found(await auditRows([lock, reserve, copy, early, ...rest]))).toEqual([['H-36', 4, 2]])
+  })
+
+  it('of all of them one trace tells: a short ALLOCATE behind an early writeback, and a reservation of no write', async () => {
+    const rows = [
+      blocks('reserve', 0, 2),
+      blocks('copy_in', 0, 2),
+      { ...blocks('writeback', 0, 2), mm: 2 },
+      { ...blocks('writeback_end', 0, 2), mm: 2 },
+      blocks('allocate', 0),
+      writeEnd(0, 2, 8192),
+      blocks('reserve', 16, 2),
+    ]
+    expect(found(await auditRows(rows))).toEqual([
+      ['H-36', 3, 2],
+      ['H-36', 6, 1],
+      ['H-37', 7, 2],
+    ])
+  })
+})

@@ -30,6 +30,13 @@ it('lets a wait for writeback be, a short one, one of another task, and one afte
   expect(await auditRows(rows)).toEqual([])
 })
 
+it('tells of a wait under the lock of a file (inode), and of none after it', async () => {
+  const lock: SpaceRow = { event: 'lock_file', file: 'f' }
+  const unlock: SpaceRow = { event: 'unlock_file', file: 'f' }
+  expect(found(await auditRows([lock, wait('network', 8_000_000_000), unlock]))).toEqual([['H-33', 2, 0]])
+  expect(await auditRows([lock, unlock, wait('network', 8_000_000_000)])).toEqual([])
+})
+
 it('lets another task allocate, and one that holds the lock of no file', async () => {
   const kernel: SpaceRow = { event: 'allocation', call: 'GFP_KERNEL' }
   expect(await auditRows([...LOCKED, { ...kernel, mm: 2 }])).toEqual([])
@@ -44,16 +51,16 @@ it('lets another task allocate, and one that holds the lock of no file', async (
 it('tells of a wait under an inode lock, too, of the task that has it, until it is dropped', () => {
   const { audit } = new AuditWorld(false, [h33])
   audit.at(1, 2, 0, 7)
-  audit.tasks.lockInode(3)
-  audit.tasks.lockInode(-1)
+  audit.tasks.files.lock(3, 0, 0)
+  audit.tasks.files.lock(-1, 0, 0)
   audit.at(2, 3, 0, 8)
   audit.tasks.wait('user')
   audit.at(3, 4, 0, 7)
   audit.tasks.wait('user', 2_000_000_000)
-  audit.tasks.unlockInode(3)
-  audit.tasks.unlockInode(-1)
+  audit.tasks.files.unlock(3)
+  audit.tasks.files.unlock(-1)
   audit.tasks.wait('user')
   expect(audit.findings.map(({ row, takenRow, detail }) => [row, takenRow, detail])).toEqual([
-    [3, 1, 'the task waits for the user for 2 s at most and holds inode locks'],
+    [3, 1, 'the task waits for the user for 2 s at most and holds locks of files'],
   ])
 })

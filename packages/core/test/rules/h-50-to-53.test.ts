@@ -186,3 +186,27 @@ describe('H-53, a result', () => {
     ).toEqual([])
   })
 })
+
+describe('H-52, a file that is locked at the end', () => {
+  const file = (event: string, name: string, range = ',') =>
+    `0,${event},,,1,,,,,${range.split(',')[1]},,,${name},${range.split(',')[0]}`
+  const text = (...lines: readonly string[]) =>
+    `# pinscope-trace 1\nts,event,id,call,mm,op,iter,segs,backing,len,result,flags,file,offset\n${lines.join('\n')}\n`
+
+  it('by the mapping of a range, which nothing lets go of', async () => {
+    expect(await found(text(file('lock_file', 'a', '4096,8192')))).toEqual([['H-52', 1]])
+    expect(await found(text(file('lock_file', 'a'), file('unlock_file', 'a')))).toEqual([])
+  })
+
+  it('is another file than the one that is unlocked, or another task', async () => {
+    expect(await found(text(file('lock_file', 'a'), file('unlock_file', 'b')))).toEqual([['H-52', 1]])
+    const other = file('unlock_file', 'a').replace(',,1,', ',,2,')
+    expect(await found(text(file('lock_file', 'a'), other))).toEqual([['H-52', 1]])
+  })
+
+  it('is locked twice and unlocked once', async () => {
+    expect(await found(text(file('lock_file', 'a'), file('lock_file', 'a'), file('unlock_file', 'a')))).toEqual([
+      ['H-52', 1],
+    ])
+  })
+})

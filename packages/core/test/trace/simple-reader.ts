@@ -173,6 +173,8 @@ const NEEDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   allocation: [['call']],
   account: [['len']],
   unaccount: [['len']],
+  lock_file: [['file']],
+  unlock_file: [['file']],
 }
 
 function must(condition: boolean, what: string): void {

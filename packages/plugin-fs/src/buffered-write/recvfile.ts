@@ -48,6 +48,7 @@ export class Recvfile extends BufferedWrite {
   protected write(io: Operation, file: WrittenFile): number {
     let left = io.iter.countBytes
     let written = 0
+    io.audit?.tasks.files.lock(file.id, file.positionBytes, left)
     while (left > 0) {
       const wanted = Math.min(left, BATCH_PAGES_MAX * PAGE_SIZE - (file.positionBytes % PAGE_SIZE))
       if (!this.prepare(io, file, wanted)) break
@@ -58,6 +59,7 @@ export class Recvfile extends BufferedWrite {
       if (received < wanted) break
     }
     this.arriving = Number.POSITIVE_INFINITY
+    io.audit?.tasks.files.unlock(file.id)
     return written
   }
 

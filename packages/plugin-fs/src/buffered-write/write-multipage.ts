@@ -51,14 +51,19 @@ export class WriteMultipage extends BufferedWrite {
     const isHole = file.space(first) === HOLE
     counts[FS_CALLS]++
     counts[FS_LOCK_TRIPS]++
+    io.audit?.tasks.files.lock(file.id, start, bytes)
     if (isHole) {
       counts[FS_CALLS]++
-      if (!space.reserve(io, file, first, end - first)) return ENOSPC
+      if (!space.reserve(io, file, first, end - first)) {
+        io.audit?.tasks.files.unlock(file.id)
+        return ENOSPC
+      }
     }
     counts[MAPPINGS]++
     const written = loop.write(io, file, this.pages, bytes)
     if (isHole) this.settle(io, file, first, written === 0 ? first : Math.ceil((start + written) / PAGE_SIZE), end)
-    else if (this.isPrototype) counts[LEFT_FS_LOCKS]++
+    if (isHole || !this.isPrototype) io.audit?.tasks.files.unlock(file.id)
+    else counts[LEFT_FS_LOCKS]++
     return written > 0 ? written : loop.status
   }
 

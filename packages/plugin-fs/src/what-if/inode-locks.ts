@@ -7,8 +7,8 @@ const OTHER_FILE = -1
 /** A reflink has both inodes locked while it waits. @kernel fs/inode.c: lock_two_nondirectories */
 export function lockInodes(io: Operation, change: LayoutChange): void {
   inRowOf(io, change, () => {
-    io.audit?.tasks.lockInode(change.file)
-    io.audit?.tasks.lockInode(OTHER_FILE)
+    io.audit?.tasks.files.lock(change.file, 0, 0)
+    io.audit?.tasks.files.lock(OTHER_FILE, 0, 0)
   })
 }
 
@@ -16,14 +16,15 @@ export function lockInodes(io: Operation, change: LayoutChange): void {
 export function unlockInodes(io: Operation, change: LayoutChange, ns: number): void {
   inRowOf(io, change, () => {
     if (ns > 0) io.audit?.tasks.wait('user', ns)
-    io.audit?.tasks.unlockInode(change.file)
-    io.audit?.tasks.unlockInode(OTHER_FILE)
+    io.audit?.tasks.files.unlock(change.file)
+    io.audit?.tasks.files.unlock(OTHER_FILE)
   })
 }
 
-/** It still waits, and nothing bounds that. */
+/** It still waits, and nothing bounds that: its locks are no leak. */
 export function waitsForEver(io: Operation, change: LayoutChange): void {
   inRowOf(io, change, () => io.audit?.tasks.wait('user'))
+  unlockInodes(io, change, 0)
 }
 
 /** An audit takes what is told as told of the row that asked for the change, and as its task's. */

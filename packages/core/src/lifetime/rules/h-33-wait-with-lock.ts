@@ -11,7 +11,7 @@ export const h33 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-33',
   name: 'wait for others under a lock',
-  precondition: 'a task holds the lock of a folio or of an inode',
+  precondition: 'a task holds the lock of a folio, or one of a file (inode)',
   event: 'it waits for the network, a user or a lease, for more than a second or without limit',
   verdict: 'DEADLOCK',
   severity: severityOf('DEADLOCK'),
@@ -48,7 +48,7 @@ ts,event,mm,call,segs,backing,file,offset,len
   watch: (audit) => ({
     wait: ({ detail: whom, amount: nsMax }) => {
       const folios = audit.tasks.held()
-      const inodes = audit.tasks.heldInodes()
+      const inodes = audit.tasks.files.held()
       if (folios.length + inodes.length === 0 || !OTHERS.includes(whom)) return
       if (nsMax > 0 && nsMax <= WAIT_NS_MAX) return
       const long = nsMax === 0 ? 'without limit' : `for ${nsMax / 1_000_000_000} s at most`
@@ -60,6 +60,6 @@ ts,event,mm,call,segs,backing,file,offset,len
 })
 
 function locks(folios: number, inodes: number): string {
-  const kinds = [...(folios > 0 ? ['folio locks'] : []), ...(inodes > 0 ? ['inode locks'] : [])]
+  const kinds = [...(folios > 0 ? ['folio locks'] : []), ...(inodes > 0 ? ['locks of files'] : [])]
   return kinds.join(' and ')
 }

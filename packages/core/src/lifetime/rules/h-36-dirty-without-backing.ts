@@ -1,13 +1,15 @@
 import { PAGE_SIZE } from '../../units.ts'
-import type { Audit } from '../audit.ts'
 import { BlockCount } from '../block-count.ts'
 import { BLOCK_HOLE, BLOCK_RESERVED } from '../block-runs.ts'
 import { dirtyPages } from '../dirty-pages.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
+import { WritesUnderWay } from '../writes-under-way.ts'
 
 const AT_END =
   'the write is over, and dirty data of its range has neither a block nor a reservation: writeback finds no space'
+const NOT_ALLOCATED =
+  'the write is over: it allocated blocks for a part of what it copied, and none for the rest, whose reservation goes with it'
 const AT_WRITEBACK = 'writeback of data that a write under way copied in begins before a block is allocated for it'
 
 export const h36 = defineRule({
@@ -15,11 +17,12 @@ export const h36 = defineRule({
   id: 'H-36',
   name: 'dirty data without a block',
   precondition: 'data is dirty in the page cache over a hole: never reserved, or punched out under it',
-  event: 'the write ends, or writeback begins where the write under way has not allocated yet',
+  event:
+    'the write ends; or writeback begins where the write under way has not allocated yet; or the write allocates by itself (ALLOCATE), and less than it copied',
   verdict: 'LOST',
   severity: severityOf('LOST'),
   advice:
-    'Punch only what has no dirty data in the page cache, under the invalidate lock; take the folio out of the page cache where the block goes.',
+    'Punch only what has no dirty data in the page cache, under the invalidate lock; take the folio out of the page cache where the block goes. Who allocates behind the copy does so for all that was copied, and lets no writeback of it begin before.',
   kernel:
     'fs/iomap/buffered-io.c: iomap_write_delalloc_scan, iomap_write_delalloc_release (6.12); iomap_file_buffered_write_punch_delalloc (6.1); fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_end; f43dc4dc3eff',
   diagram: `
@@ -50,51 +53,27 @@ ts,event,mm,file,offset,len,result
       if (run.state !== BLOCK_HOLE) return 0
       return run.isCopied ? blocks : dirtyPages(audit, file, position, length, run)
     })
+    /** Reserved by the write that ends, which copied data in. */
+    const unallocated = new BlockCount(audit.space, (run, blocks, file) => {
+      const isOwn = run.isCopied && run.write === audit.space.writeNumber(file)
+      return isOwn && run.state === BLOCK_RESERVED ? blocks : 0
+    })
+    const tell = (pages: number, takenRow: number): void => audit.find(h36, { pages, takenRow, detail: AT_WRITEBACK })
     return {
       reserve: ({ file }) => writes.begin(file),
+      allocate: ({ file }) => writes.allocate(file),
       lock: ({ page, file, positionBytes }) => writes.lock(page, file, positionBytes / PAGE_SIZE),
-      writeback: ({ page }) => writes.writeback(page),
+      file_writeback: ({ file, positionBytes, lengthBytes }) =>
+        writes.fileWriteback(file, positionBytes, lengthBytes, tell),
+      writeback: ({ page }) =>
+        writes.writeback(page, (takenRow) => audit.find(h36, { page, takenRow, detail: AT_WRITEBACK })),
       write_end: ({ file, positionBytes, lengthBytes }) => {
-        writes.end(file)
+        const allocates = writes.end(file)
         const pages = lost.in(file, positionBytes, lengthBytes)
         if (pages > 0) audit.find(h36, { pages, takenRow: lost.takenRow, detail: AT_END })
+        const short = allocates ? unallocated.in(file, positionBytes, lengthBytes) : 0
+        if (short > 0) audit.find(h36, { pages: short, takenRow: unallocated.takenRow, detail: NOT_ALLOCATED })
       },
     }
   },
 })
-
-/** Files with a write that reserved and has not ended, and the pages that were locked meanwhile, by index. */
-class WritesUnderWay {
-  private readonly files = new Map<number, Map<number, number>>()
-  private readonly audit: Audit
-
-  constructor(audit: Audit) {
-    this.audit = audit
-  }
-
-  begin(file: number): void {
-    if (!this.files.has(file)) this.files.set(file, new Map())
-  }
-
-  lock(page: number, file: number, index: number): void {
-    if (this.files.size > 0) this.files.get(file)?.set(page, index)
-  }
-
-  end(file: number): void {
-    this.files.delete(file)
-  }
-
-  /** Writeback of a page begins: its block has to be allocated, whoever does that. */
-  writeback(page: number): void {
-    if (this.files.size === 0) return
-    for (const [file, indices] of this.files) {
-      const index = indices.get(page)
-      if (index === undefined) continue
-      const { space } = this.audit
-      const block = space.block(file, index)
-      if (block === undefined || !block.isCopied || block.write !== space.writeNumber(file)) continue
-      if (block.state !== BLOCK_HOLE && block.state !== BLOCK_RESERVED) continue
-      this.audit.find(h36, { page, takenRow: block.row, detail: AT_WRITEBACK })
-    }
-  }
-}

@@ -1,3 +1,4 @@
+import type { Audit } from '../audit.ts'
 import { BlockCount } from '../block-count.ts'
 import { BLOCK_RESERVED } from '../block-runs.ts'
 import { dirtyPages } from '../dirty-pages.ts'
@@ -5,13 +6,15 @@ import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
 const DETAIL = 'the write is over, and space that it reserved has no dirty data: no writeback ever turns it into blocks'
+const NO_END = 'space is reserved outside of any write: nothing is copied to it, and no end of a write settles it'
 
 export const h37 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-37',
   name: 'reservation beyond the data',
   precondition: 'a write reserved space (delayed allocation)',
-  event: 'it ends without an error, and no data was copied over a part of that space, nor was it given back',
+  event:
+    'it ends without an error, and no data was copied over a part of that space, nor was it given back; or no write follows at all',
   verdict: 'LEAK',
   severity: severityOf('LEAK'),
   advice:
@@ -45,8 +48,17 @@ ts,event,mm,file,offset,len,result
       if (run.state !== BLOCK_RESERVED || run.isWritten || run.write !== space.writeNumber(file)) return 0
       return blocks - dirtyPages(audit, file, position, length, run)
     })
+    const outside = new OutsideOfWrites(audit)
     return {
+      reserve: ({ file, positionBytes, lengthBytes }) => outside.reserve(file, positionBytes, lengthBytes),
+      copy_in: ({ file }) => outside.copyIn(file),
+      over: () =>
+        outside.each(({ file, positionBytes, lengthBytes, row, line }) => {
+          const pages = unused.in(file, positionBytes, lengthBytes)
+          if (pages > 0) audit.find(h37, { pages, row, line, takenRow: row, detail: NO_END })
+        }),
       write_end: ({ file, positionBytes, lengthBytes, result }) => {
+        outside.writeEnd(file)
         // Of a write that failed altogether H-31 tells.
         if (result < 0) return
         const pages = unused.in(file, positionBytes, lengthBytes)
@@ -55,3 +67,44 @@ ts,event,mm,file,offset,len,result
     }
   },
 })
+
+interface Reservation {
+  readonly file: number
+  readonly positionBytes: number
+  readonly lengthBytes: number
+  readonly row: number
+  readonly line: number
+}
+
+/** What was reserved since the last write of a file ended, until data is copied into that file: lifetime.md 13.3, I5. */
+class OutsideOfWrites {
+  private readonly reservations = new Map<number, Reservation[]>()
+  private readonly copying = new Set<number>()
+  private readonly audit: Audit
+
+  constructor(audit: Audit) {
+    this.audit = audit
+  }
+
+  reserve(file: number, positionBytes: number, lengthBytes: number): void {
+    if (this.copying.has(file)) return
+    const { row, line } = this.audit.bus
+    const known = this.reservations.get(file) ?? []
+    known.push({ file, positionBytes, lengthBytes, row, line })
+    this.reservations.set(file, known)
+  }
+
+  copyIn(file: number): void {
+    this.copying.add(file)
+    this.reservations.delete(file)
+  }
+
+  writeEnd(file: number): void {
+    this.copying.delete(file)
+    this.reservations.delete(file)
+  }
+
+  each(tell: (reservation: Reservation) => void): void {
+    for (const known of this.reservations.values()) for (const reservation of known) tell(reservation)
+  }
+}

@@ -3,18 +3,21 @@ import type { Audit } from '../audit.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
+const FILE = 'the file system locked the file to map a range of it, and nothing lets go of that lock'
+
 export const h52 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-52',
   name: 'lock leak on retry',
-  precondition: 'a folio is locked, and unlocked by the completion that brings a counter of pieces to zero',
+  precondition:
+    'a folio is locked, and unlocked by the completion that brings a counter of pieces to zero; or a file, by the end of a write',
   event:
-    'the counter was raised for a piece that was refused, and again when it was tried again: no completion is the last',
+    'the counter was raised for a piece that was refused, and again when it was tried again: no completion is the last; or a path of the write has no unlock',
   verdict: 'DEADLOCK',
   severity: severityOf('DEADLOCK'),
-  advice: 'Raise the counter after the piece was taken, or take it back where it was refused, before the retry.',
+  advice: 'Raise the counter after the piece was taken, or take it back where it was refused, before the retry. What mapping a range locks, every path that ends with the range unlocks.',
   kernel:
-    'fs/erofs/fileio.c: erofs_fileio_scan_folio, erofs_onlinefolio_split, erofs_onlinefolio_end, bbfe756dc306 (6.15); the same counter in fs/iomap/buffered-io.c: read_bytes_pending',
+    'fs/erofs/fileio.c: erofs_fileio_scan_folio, erofs_onlinefolio_split, erofs_onlinefolio_end, bbfe756dc306 (6.15); the same counter in fs/iomap/buffered-io.c: read_bytes_pending. Of files: the multi-page write of 2010 (READ has no counterpart where nothing is allocated)',
   diagram: `
   lock folio           pending 0
   share (a piece)      pending 1
@@ -53,12 +56,18 @@ ts,event,id,call,mm,segs,backing,file,offset,len
 `,
   },
   watch: (audit) => ({
-    over: () =>
+    over: () => {
       audit.tasks.eachLock(({ page, row, line }) => {
         if (isAwaited(audit, page)) return
         const detail = 'it is still locked, and nothing is in flight that would unlock it'
         audit.find(h52, { page, row, line, takenRow: row, detail })
-      }),
+      })
+      audit.tasks.files.each(({ positionBytes, lengthBytes, row, line }) => {
+        const end = Math.ceil((positionBytes + lengthBytes) / PAGE_SIZE)
+        const pages = end - Math.floor(positionBytes / PAGE_SIZE)
+        audit.find(h52, { pages, row, line, takenRow: row, detail: FILE })
+      })
+    },
   }),
 })
 
