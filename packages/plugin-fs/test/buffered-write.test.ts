@@ -480,6 +480,38 @@ describe('faults', () => {
     }
   })
 
+  describe('a segment of which nothing was copied, though the source is there (13.4: zero progress)', () => {
+    // Four pages in two extents; the third copy, the first of the second extent, moves nothing.
+    const inject = { fault: 'copy', at: 3 } as const
+    const once = (prototype: number) =>
+      on(writeMultipage, [write(4 * P)], '6.12', { prototype, 'extent-blocks': 2 }, { inject })
+
+    it('is mapped anew: map, reserve and allocate, map, reserve and unreserve, map, reserve and allocate', async () => {
+      const { results, report } = await once(0)
+      expect(results).toEqual([4 * P])
+      expect(report.counters).toMatchObject({ mappings: 3, fsCalls: 9, reservedBlocks: 6, punchedBlocks: 2 })
+    })
+
+    it('ends the write of the prototype, which is short by what could have been written', async () => {
+      const { results, report } = await once(1)
+      expect(results).toEqual([2 * P])
+      expect(report.counters).toMatchObject({ mappings: 2, fsCalls: 6, punchedBlocks: 2, leakedBlocks: 0 })
+      const first = { inject: { fault: 'copy', at: 1 } as const }
+      expect((await on(writeMultipage, [write(4 * P)], '6.12', { prototype: 1 }, first)).results).toEqual([0])
+    })
+
+    it('goes on behind what was copied: the rest is another segment', async () => {
+      const second = { inject: { fault: 'copy', at: 2 } as const }
+      const sound = await on(writeMultipage, [write(3 * P)], '6.12', {}, second)
+      expect(sound.results).toEqual([3 * P])
+      expect(sound.report.counters).toMatchObject({ mappings: 2, fsCalls: 7, allocatedBlocks: 3, punchedBlocks: 2 })
+      const posted = await on(writeMultipage, [write(3 * P)], '6.12', { prototype: 1 }, second)
+      expect(posted.results).toEqual([3 * P])
+      // The two blocks that the first segment leaves reserved are what the second one fills.
+      expect(posted.report.counters).toMatchObject({ fsCalls: 4, leakedBlocks: 0, filledLeaks: 2, leftFsLocks: 1 })
+    })
+  })
+
   it('without memory for a large folio a smaller one is made', async () => {
     const inject = { fault: 'alloc', at: 1 } as const
     const { report } = await on(writeIomap, [write(64 * KIB)], '6.12', {}, { inject })

@@ -21,6 +21,8 @@ export interface CopyLoopWay {
   readonly chunkBytes: number
   /** The source is faulted in before each piece; else after one of which nothing was copied. */
   readonly faultsInFirst: boolean
+  /** A piece of which nothing was copied, though the source can be had, ends it: who called maps the rest anew. */
+  readonly endsAtNothing?: boolean
 }
 
 /**
@@ -30,7 +32,7 @@ export interface CopyLoopWay {
  * @kernel mm/filemap.c: generic_perform_write; fs/iomap/buffered-io.c: iomap_write_iter
  */
 export class CopyLoop {
-  /** Why the last one ended; 0: all was written. */
+  /** Why the last one ended; 0: all was written, or nothing more was copied and {@link CopyLoopWay.endsAtNothing}. */
   status = 0
   private readonly cache: FolioCache
   private readonly counts: Float64Array
@@ -67,6 +69,7 @@ export class CopyLoop {
       if (taken > 0) continue
       if (chunk > PAGE_SIZE) chunk /= 2
       retried = this.copied
+      if (retried === 0 && this.source.isInjected && this.way.endsAtNothing) break
       if (retried === 0 && !this.mayGoOn(io, bytes)) {
         this.status = EFAULT
         break

@@ -13,8 +13,9 @@ export const SEGMENT_PAGES_MAX = 1024
  * The multi-page write of 2010, which was posted and never merged: the file system maps a segment and reserves its space,
  * the pages are copied one by one, then what was copied is allocated and the rest of the reservation given back.
  *
- * With the option `prototype` it is as it was posted: a segment that was copied in part keeps its reservation, and one that
- * needs no space leaves the lock that mapping it took.
+ * With the option `prototype` it is as it was posted: a segment that was copied in part keeps its reservation, one that
+ * needs no space leaves the lock that mapping it took, and one of which nothing was copied (its map was stale: -ERANGE, taken
+ * as 0; a fault of copying stands for it) ends the write, where it should be mapped anew.
  */
 export class WriteMultipage extends BufferedWrite {
   private readonly loop: CopyLoop
@@ -26,7 +27,7 @@ export class WriteMultipage extends BufferedWrite {
     const { counts } = this
     const cache = new FolioCache(environment, counts, false)
     this.pages = new BufferPages(cache, MAPPED_BEFORE, counts)
-    this.loop = new CopyLoop(cache, counts, { chunkBytes: PAGE_SIZE, faultsInFirst: true })
+    this.loop = new CopyLoop(cache, counts, { chunkBytes: PAGE_SIZE, faultsInFirst: true, endsAtNothing: true })
     this.isPrototype = environment.options.prototype === 1
   }
 
@@ -34,13 +35,13 @@ export class WriteMultipage extends BufferedWrite {
     let written = 0
     while (io.iter.countBytes > 0) {
       const done = this.segment(io, file)
-      if (done <= 0) return written > 0 ? written : done
+      if (done < 0 || (done === 0 && this.isPrototype)) return written > 0 ? written : done
       written += done
     }
     return written
   }
 
-  /** A range of one kind: map, reserve, copy, allocate, unreserve. Bytes or -errno. */
+  /** A range of one kind: map, reserve, copy, allocate, unreserve. Bytes or -errno; 0: it has to be mapped once more. */
   private segment(io: Operation, file: WrittenFile): number {
     const { counts, space, loop } = this
     const start = file.positionBytes
