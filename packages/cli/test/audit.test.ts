@@ -188,7 +188,7 @@ describe('a rule of a plugin', () => {
     const { status, stdout } = await pinscope(args(four))
     expect(status).toBe(0)
     const text = stdout.replace(/\s+/g, ' ')
-    expect(text).toContain('1 step that the kernel refused, as the rule says: no findings ')
+    expect(text).toContain('1 step that the kernel refused: no findings ')
     expect(text).toContain(`${four}: row 2: four pages are as many as may be (MINE-7)`)
     expect(text).toContain('clean: 1 rule found nothing')
   })

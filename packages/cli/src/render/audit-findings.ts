@@ -75,9 +75,13 @@ export function refusalParagraph(terminal: Terminal, file: string, refused: read
   const lines = refused
     .slice(0, SHOWN_MAX)
     .map(({ rule, row, detail }) =>
-      wrapped(`  ${file}: row ${grouped(row)}: ${detail} (${rule})`, terminal.columns, '      '),
+      wrapped(
+        `  ${file}: row ${grouped(row)}: ${detail}${rule === null ? '' : ` (${rule})`}`,
+        terminal.columns,
+        '      ',
+      ),
     )
-  const title = `${counted(refused.length, 'step')} that the kernel refused, as the rule says: no findings`
+  const title = `${counted(refused.length, 'step')} that the kernel refused: no findings`
   return [[styled(terminal, 'bold', title), ...lines, ...more(refused.length, refused.length)].join('\n')]
 }
 

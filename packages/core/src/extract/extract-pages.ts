@@ -13,7 +13,7 @@ import type { PageList } from './page-list.ts'
 import type { ExtractionPolicy } from './policy.ts'
 import type { Retention } from './retention.ts'
 
-export { ITER_ALLOW_P2PDMA } from './extract-user.ts'
+export { ITER_ALLOW_P2PDMA, TAKE_LONGTERM } from './extract-user.ts'
 
 /**
  * Lists the pages of the next part of an iterator, at most `pagesMax` of them and `bytesMax` bytes, and advances it.

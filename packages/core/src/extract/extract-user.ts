@@ -2,7 +2,7 @@ import { ENOMEM } from '../errno.ts'
 import { invariant } from '../invariant.ts'
 import type { IovIter } from '../iter/iov-iter.ts'
 import { ITER_DEST, ITER_IOVEC } from '../iter/iter-type.ts'
-import { FOLL_GET, FOLL_NOFAULT, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from '../memory/foll.ts'
+import { FOLL_GET, FOLL_LONGTERM, FOLL_NOFAULT, FOLL_PCI_P2PDMA, FOLL_PIN, FOLL_WRITE } from '../memory/foll.ts'
 import type { Memory } from '../memory/memory.ts'
 import { PAGE_OFFSET_MASK, PAGE_SIZE, pagesSpanned } from '../units.ts'
 import { PAGE_LIST_MAX, type PageList } from './page-list.ts'
@@ -10,6 +10,8 @@ import type { Retention } from './retention.ts'
 
 /** Peer-to-peer memory may be extracted: user-backed iterators only, no other type looks at it. @kernel include/linux/uio.h: ITER_ALLOW_P2PDMA */
 export const ITER_ALLOW_P2PDMA = 1 << 0
+/** Not of extraction, which never asks for it: a recorded reference that is to stay. @kernel include/linux/mm_types.h: FOLL_LONGTERM */
+export const TAKE_LONGTERM = 1 << 1
 
 /**
  * UBUF: from where it stands to its end; IOVEC: the first vector that is not empty. Both families alike, but for what
@@ -55,12 +57,13 @@ export function extractUser(
   return listed
 }
 
-/** What get_user_pages is asked for. @kernel FOLL_LONGTERM never is */
+/** What get_user_pages is asked for. */
 function follOf(iter: IovIter, retention: Retention, flags: number): number {
   let foll = FOLL_OF_RETENTION[retention]
   if (iter.direction === ITER_DEST) foll |= FOLL_WRITE
   if (iter.nofault) foll |= FOLL_NOFAULT
   if ((flags & ITER_ALLOW_P2PDMA) !== 0) foll |= FOLL_PCI_P2PDMA
+  if ((flags & TAKE_LONGTERM) !== 0) foll |= FOLL_LONGTERM
   return foll
 }
 

@@ -13,6 +13,7 @@ import { eventCode } from './lifetime-event.ts'
 import { ListedPieces } from './listed-pieces.ts'
 import { Objects } from './objects.ts'
 import type { HistoryStep } from './page-history.ts'
+import { refusedTake } from './refused-take.ts'
 import type { HazardRule } from './rule.ts'
 import { Tasks } from './tasks.ts'
 import { Tokens } from './tokens.ts'
@@ -74,8 +75,10 @@ export class Audit {
   readonly lane: AuditedLane
   /** Forks so far: before the first no page is shared by one. */
   forks = 0
-  /** Steps at which the kernel refused what a rule forbids: told apart from findings. */
-  readonly refusals: { rule: HazardRule; row: number; detail: string }[] = []
+  /** Steps at which the kernel refused what a rule forbids, or pages that a row asks for: told apart from findings. */
+  readonly refusals: { rule: HazardRule | null; row: number; detail: string }[] = []
+  /** `MAPPING_*` flags because of which get_user_pages refused the row at work; 0: it did not. */
+  refusedMapping = 0
 
   constructor(lane: AuditedLane, rules: readonly HazardRule[]) {
     const { bus } = this
@@ -94,7 +97,10 @@ export class Audit {
     this.listenForReferences()
     memory.spaces.observer = {
       copied: (mm, page) => this.tellSpace(COW, mm, page, 0),
-      refused: (mm, met) => this.tellSpace(REFUSE, mm, -1, met),
+      refused: (mm, met) => {
+        this.refusedMapping = met
+        this.tellSpace(REFUSE, mm, -1, met)
+      },
     }
     for (const rule of rules) bus.listen(rule.watch(this))
   }
@@ -106,6 +112,7 @@ export class Audit {
     bus.line = line
     bus.operation = operation
     bus.task = task
+    this.refusedMapping = 0
   }
 
   /** A rule was found broken. The same finding in the same row is told once, with the pages of all. */
@@ -130,6 +137,13 @@ export class Audit {
   /** The kernel refused what the rule forbids: nothing is wrong, but a user will want to know why. */
   refused(rule: HazardRule, detail: string): void {
     if (this.refusals.length < FINDINGS_LISTED_MAX) this.refusals.push({ rule, row: this.bus.row, detail })
+  }
+
+  /** A row asked for pages, and got `errno` after `pages` of them. Said once a row: a rule may have said it. */
+  takeRefused(errno: number, pages = 0): void {
+    if (this.refusals.at(-1)?.row === this.bus.row || this.refusals.length >= FINDINGS_LISTED_MAX) return
+    const detail = `${this.tokens.holder}: ${refusedTake(this.refusedMapping, errno, pages)}`
+    this.refusals.push({ rule: null, row: this.bus.row, detail })
   }
 
   /** What happened to a page and to the token on it, in the order of the rows. */

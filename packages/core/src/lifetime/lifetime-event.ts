@@ -84,7 +84,8 @@ export const LIFETIME_EVENTS = {
   unlease: 'it is given back',
   layout: 'the layout of the file changes (truncate, reflink, a hole filled)',
   // Tasks and accounts.
-  lock_file: 'the file system locks a file for the task at work, or a range that it maps: `file`, `positionBytes`, `lengthBytes`',
+  lock_file:
+    'the file system locks a file for the task at work, or a range that it maps: `file`, `positionBytes`, `lengthBytes`',
   unlock_file: 'it lets go of the lock that it took last: `file`',
   wait: 'the task at work waits for another: `detail` names it (network, user, lease), `amount` ns at most, 0: for ever',
   allocation: 'memory is allocated; `amount` 1: reclaim may call into file systems (GFP_KERNEL)',

@@ -53,7 +53,7 @@ export function laneAuditReport(lane: Lane): AuditLaneReport {
     findingsTotal: counts.reduce((sum, [, count]) => sum + count, 0),
     findingsByRule: Object.fromEntries(counts.map(([rule, count]) => [rule.id, count]).sort()),
     findings: [...(audit?.findings ?? [])].sort(byRow).map((finding) => findingReport(lane, finding)),
-    refused: (audit?.refusals ?? []).map(({ rule, row, detail }) => ({ rule: rule.id, row, detail })),
+    refused: (audit?.refusals ?? []).map(({ rule, row, detail }) => ({ rule: rule?.id ?? null, row, detail })),
     references: audit?.references.all() ?? [],
     iterators: audit?.references.iterators() ?? [],
   }

@@ -1,5 +1,5 @@
 import type { Operation } from '../consumer/operation.ts'
-import { extractPages } from '../extract/extract-pages.ts'
+import { extractPages, TAKE_LONGTERM } from '../extract/extract-pages.ts'
 import { PAGE_LIST_MAX } from '../extract/page-list.ts'
 import { type ExtractionPolicy, findPolicy } from '../extract/policy.ts'
 import { RETAIN_NONE, RETAIN_PIN, RETAIN_REF, type Retention } from '../extract/retention.ts'
@@ -23,11 +23,13 @@ import { ID_HOLD, ID_OPERATION, ID_REGISTRATION, ID_UNUSED, type IdTable } from 
 import type { InFlight } from './in-flight.ts'
 import { startIter } from './load-operation.ts'
 import { NamedParts } from './named-parts.ts'
+import { RefusedTakes } from './refused-takes.ts'
 import { UnnamedReferences } from './unnamed-references.ts'
 
 /**
  * Recorded reference events: `pin` and `get` take, `unpin` and `put` let go, whatever the policy. They pair by `id`, or
- * where a row has none by their pages ({@link UnnamedReferences}).
+ * where a row has none by their pages ({@link UnnamedReferences}). What get_user_pages of the modelled kernel refuses, it
+ * refuses here too: a row asks for pages, and the kernel that it was recorded on gave them by the same rules.
  * @kernel mm/gup.c: pin_user_pages, get_user_pages, unpin_user_pages; include/linux/mm.h: put_page
  */
 export class ReferenceEvents {
@@ -37,6 +39,7 @@ export class ReferenceEvents {
   private readonly inFlight: InFlight
   private readonly unnamed: UnnamedReferences
   private readonly parts: NamedParts
+  private readonly refused = new RefusedTakes()
   /** The row that lets go makes dirty first. */
   private makesDirty = false
   /** Pages of the row at work. */
@@ -59,16 +62,25 @@ export class ReferenceEvents {
     this.startIter(batch, row)
     // What is pinned as it is gets no write fault either.
     if (!isRaw && batch.direction[row] === ITER_DEST) this.io.iter.direction = ITER_DEST
+    const flags = (batch.flags[row] & FLAG_LONGTERM) !== 0 ? TAKE_LONGTERM : 0
     let hold: Hold = HOLD_NONE
+    let error = 0
     for (;;) {
-      const bytes = this.list(isRaw ? RETAIN_NONE : retention)
+      const bytes = this.list(isRaw ? RETAIN_NONE : retention, isRaw ? 0 : flags)
+      error = Math.min(bytes, 0)
       if (bytes <= 0) break
       this.io.list.retention = retention
       const taken = this.ledger.acquire(this.io.list)
       if (!isHold(taken)) break
       hold = this.ledger.join(hold, taken)
     }
-    if ((batch.flags[row] & FLAG_LONGTERM) !== 0) this.ledger.mark(hold, REASON_LONG_TERM)
+    if (error < 0) this.io.audit?.takeRefused(error, this.ledger.entriesHeld(hold))
+    if (error < 0 && hold === HOLD_NONE) {
+      this.refused.add(batch, row)
+      return
+    }
+    this.refused.forget(batch.id[row])
+    if (flags !== 0) this.ledger.mark(hold, REASON_LONG_TERM)
     const id = batch.id[row]
     if (id !== NONE) {
       this.ids.set(id, ID_HOLD, batch.firstRow + row, retention, this.ledger.pagesHeld(hold))
@@ -85,6 +97,7 @@ export class ReferenceEvents {
     if ((batch.flags[row] & FLAG_RAW) !== 0) return
     const as = batch.event[row] === EVENT_UNPIN ? RETAIN_PIN : RETAIN_REF
     const id = batch.id[row]
+    if (id !== NONE && this.refused.takeOut(batch, row)) return
     if (id === NONE) {
       this.letGoUnnamed(batch, row, as)
       return
@@ -177,6 +190,7 @@ export class ReferenceEvents {
   private letGoUnnamed(batch: OpBatch, row: number, as: Retention): void {
     const { pages } = this
     this.listPages(batch, row)
+    if (!this.unnamed.hasAny(pages) && this.refused.takeOut(batch, row)) return
     this.makesDirty = (batch.flags[row] & FLAG_DIRTY) !== 0
     this.unnamed.letGo({ pages, as, isByFrame: batch.iterType[row] === ITER_BVEC, mm: batch.mm[row] })
   }
@@ -198,9 +212,9 @@ export class ReferenceEvents {
     this.io.iter.direction = ITER_SOURCE
   }
 
-  private list(retention: Retention): number {
+  private list(retention: Retention, flags = 0): number {
     const { iter, memory, list } = this.io
-    return extractPages(iter, TAKING[retention], memory, list, PAGE_LIST_MAX, MAX_RW_COUNT)
+    return extractPages(iter, TAKING[retention], memory, list, PAGE_LIST_MAX, MAX_RW_COUNT, flags)
   }
 }
 

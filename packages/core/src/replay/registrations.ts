@@ -76,6 +76,8 @@ export class Registrations {
       hold = io.result < 0 ? io.result : io.hold
     }
     if (!isHold(hold)) {
+      // What a consumer refuses by itself is its own business.
+      if (consumer.register === undefined || (io.audit?.refusedMapping ?? 0) !== 0) io.audit?.takeRefused(hold)
       this.refused.add(id)
       return
     }

@@ -63,6 +63,11 @@ export class UnnamedReferences {
     this.byAddress.push(taken)
   }
 
+  /** Some row took one of the pages, and has it still. */
+  hasAny(pages: readonly number[]): boolean {
+    return pages.some((page) => this.byPage.get(page)?.taken.some((one) => this.placeOf(one, page) >= 0) ?? false)
+  }
+
   letGo(row: UnnamedRelease): void {
     const { pages, as } = row
     const whole = this.wholeOf(pages, as)

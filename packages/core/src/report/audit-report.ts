@@ -26,9 +26,9 @@ export interface FindingReport {
   readonly advice: string
 }
 
-/** What the kernel refused, and the rule that it kept with that. */
+/** What the kernel refused, and the rule that it kept with that; null: pages that it does not give. */
 export interface RefusalReport {
-  readonly rule: string
+  readonly rule: string | null
   readonly row: number
   readonly detail: string
 }

@@ -31,7 +31,11 @@ export const findingSchema = z
   .describe('A hazard rule that was broken')
 
 const refusalSchema = z
-  .strictObject({ rule, row, detail: z.string() })
+  .strictObject({
+    rule: rule.nullable().describe('null: pages that get_user_pages does not give'),
+    row,
+    detail: z.string(),
+  })
   .describe('What the rule forbids was tried, and the kernel refused it: no finding')
 
 const referenceWaySchema = z

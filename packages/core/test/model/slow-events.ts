@@ -2,7 +2,7 @@ import type { LaneReport } from '../../src/report/report.ts'
 import { MAX_RW_COUNT } from '../../src/units.ts'
 import { SlowIter } from './slow-iter.ts'
 import { counted, type Kind, type Reference, type SlowLedger } from './slow-ledger.ts'
-import { KERNEL, type Page, type SlowMemory } from './slow-memory.ts'
+import { type Access, KERNEL, type Page, type SlowMemory } from './slow-memory.ts'
 import { exists, list, pagesKept, type SlowOperation, type SlowSetup } from './slow-operation.ts'
 import type { SlowRow, SlowSegment } from './slow-row.ts'
 
@@ -41,6 +41,7 @@ export class SlowEvents {
   private readonly byId = new Map<string, Taken>()
   private readonly buffers = new Map<string, readonly SlowSegment[]>()
   private readonly refused = new Set<string>()
+  private refusedTakes: SlowRow[] = []
   private readonly open: Unnamed[] = []
   /** Who let a page go last. */
   private readonly closed = new Map<Page, Unnamed>()
@@ -163,7 +164,15 @@ export class SlowEvents {
   }
 
   private take(row: SlowRow, kind: Kind): void {
-    const listed = this.pagesOf(row, kind, row.isRead)
+    const { pages: listed, isRefused } = this.asked(row, kind, {
+      write: row.isRead,
+      isLongTerm: row.flags.has('longterm'),
+    })
+    if (isRefused && listed.length === 0) {
+      this.refusedTakes.push(row)
+      return
+    }
+    if (row.id !== null) this.refusedTakes = this.refusedTakes.filter(({ id }) => id !== row.id)
     const references = this.ledger.take(listed, kind) ?? []
     if (row.flags.has('longterm')) for (const reference of references) reference.why = 'long-term'
     const pages = counted(references)
@@ -189,6 +198,7 @@ export class SlowEvents {
       this.letGoUnnamed(row, as)
       return
     }
+    if (this.wasRefused((one) => one.id === row.id, 'all')) return
     const taken = this.byId.get(row.id)
     if (taken === undefined) {
       this.violate('unknown-release', NOTHING, as, as)
@@ -229,6 +239,15 @@ export class SlowEvents {
     if (unknown > 0) this.violate('unknown-release', { ...NOTHING, pages: unknown }, as, as)
   }
 
+  /** The kernel gave nothing to a row like that: forgets all such rows, or one of them. */
+  private wasRefused(isMeant: (row: SlowRow) => boolean, forget: 'all' | 'one'): boolean {
+    const at = this.refusedTakes.findIndex(isMeant)
+    if (at < 0) return false
+    if (forget === 'one') this.refusedTakes.splice(at, 1)
+    else this.refusedTakes = this.refusedTakes.filter((row) => !isMeant(row))
+    return true
+  }
+
   private letGoOperation(taken: Taken, io: SlowOperation, row: number, as: Kind): void {
     if (io.kept.length === 0) {
       this.violate('double-release', taken, as)
@@ -243,6 +262,11 @@ export class SlowEvents {
 
   private letGoUnnamed(row: SlowRow, as: Kind): void {
     const pages = this.pagesOf(row, 'ref').map(([page]) => page!)
+    const isTaken = pages.some((page) =>
+      this.open.some(({ references }) => references.some((one) => one.pages[0] === page)),
+    )
+    const isSame = (one: SlowRow) => one.id === null && rangesOf(one) === rangesOf(row)
+    if (!isTaken && this.wasRefused(isSame, 'one')) return
     const isJust = ({ references }: Unnamed) =>
       references.length === pages.length && references.every((one, i) => one.pages[0] === pages[i])
     const isRight = ({ kind }: Unnamed) => kind === as
@@ -308,21 +332,27 @@ export class SlowEvents {
    * The pages of an event's segments, as a source unless it takes for writing: whatever the policy, as far as they can be had; of a file those of at
    * most 2 GiB.
    */
-  private pagesOf(row: SlowRow, kind: Kind, isWrite = false): Page[][] {
+  private pagesOf(row: SlowRow, kind: Kind): Page[][] {
+    return this.asked(row, kind, {}).pages
+  }
+
+  /** As {@link pagesOf}; `isRefused`: it ended at a page that the kernel does not give. */
+  private asked(row: SlowRow, kind: Kind, how: Access): { readonly pages: Page[][]; readonly isRefused: boolean } {
     const isOfFile = row.iter === 'folioq' || row.iter === 'xarray'
-    if (!exists(row.iter, this.setup.kernel)) return []
+    if (!exists(row.iter, this.setup.kernel)) return { pages: [], isRefused: true }
     const total = row.segments.reduce((sum, { length }) => sum + length, 0)
     const iter = new SlowIter(row, isOfFile ? Math.min(total, MAX_RW_COUNT) : total, false)
     const takes = kind === 'pin' ? 'pin' : 'get'
-    const access = iter.space === KERNEL ? {} : ({ takes, write: isWrite } as const)
+    const access: Access = iter.space === KERNEL ? {} : { takes, ...how }
     const listed: Page[][] = []
     while (iter.left > 0) {
       const entries = list(iter, this.memory, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, access)
-      if (typeof entries === 'number' || entries.length === 0) break
+      if (typeof entries === 'number') return { pages: listed, isRefused: true }
+      if (entries.length === 0) break
       listed.push(...entries.map(({ pages }) => [...pages]))
       iter.position += entries.reduce((sum, { length }) => sum + length, 0)
     }
-    return listed
+    return { pages: listed, isRefused: false }
   }
 
   private wrongKind(taken: Pick<Taken, 'row' | 'kind' | 'pages' | 'references'>, as: Kind): void {
@@ -363,4 +393,9 @@ function isSure(row: SlowRow, by: SlowRow | undefined): boolean {
 
 function wayOf({ iter }: SlowRow): string {
   return iter === 'bvec' || iter === 'kvec' ? iter : iter === 'folioq' || iter === 'xarray' ? 'file' : 'user'
+}
+
+/** Address space, type and segments of a row, as one text. */
+function rangesOf({ mm, iter, segments }: SlowRow): string {
+  return [mm, iter, ...segments.map(({ base, length }) => `${base}+${length}`)].join(' ')
 }

@@ -1,4 +1,4 @@
-import { EFAULT, EOPNOTSUPP, EREMOTEIO } from '../../src/errno.ts'
+import { EFAULT, EINVAL, EOPNOTSUPP, EREMOTEIO } from '../../src/errno.ts'
 import type { KernelVersion } from '../../src/kernel/version.ts'
 import type { SlowRow } from './slow-row.ts'
 
@@ -122,6 +122,7 @@ export class SlowMemory {
 
   /** The pages of a range as get_user_pages lists them: those before a fault, or the error of the first one. */
   walk(space: Space, first: number, count: number, access: Access): Page[] | number {
+    if (access.isLongTerm === true && access.takes !== 'pin') return EINVAL
     if (space !== KERNEL) {
       if (access.takes === 'pin') this.everPinned.add(space)
       if (first + count > USER_END) return EFAULT

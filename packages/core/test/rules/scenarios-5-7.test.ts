@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { nullConsumer } from '../../src/consumer/null-consumer.ts'
 import { Registry } from '../../src/consumer/registry.ts'
 import type { KernelVersion } from '../../src/kernel/version.ts'
+import type { HazardRule } from '../../src/lifetime/rule.ts'
 import { HAZARD_RULES } from '../../src/lifetime/rules.ts'
 import { auditTrace } from '../../src/replay/audit-trace.ts'
 import { auditText } from '../../src/testing/audit-text.ts'
@@ -9,6 +10,8 @@ import { inOnePiece } from '../../src/testing/in-one-piece.ts'
 import { replayRows } from '../../src/testing/replay-rows.ts'
 import { type TestRow, traceText } from '../../src/testing/trace-row.ts'
 import { openTrace } from '../../src/trace/open-trace.ts'
+
+const ONLY_H23 = HAZARD_RULES.filter(({ id }) => id === 'H-23')
 
 describe('scenario 5: a long-term write pin on a shared mapping of an ext4 file', () => {
   const header = ['filesystem ext4']
@@ -18,13 +21,32 @@ describe('scenario 5: a long-term write pin on a shared mapping of an ext4 file'
 
   it.each(['6.12', '6.18', 'mainline'] as const)('%s refuses it, and takes no pin', async (kernel) => {
     expect(await audit([file, register], kernel)).toEqual({ findings: [], refused: [['H-23', 2]] })
-    const { report } = await replayRows(nullConsumer, [file, register], { kernel, header })
-    expect(report.pins.acquired).toBe(0)
+    expect(await audit([file, pin], kernel)).toEqual({ findings: [], refused: [['H-23', 2]] })
+    for (const row of [register, pin]) {
+      const { report } = await replayRows(nullConsumer, [file, row], { kernel, header })
+      expect([report.pins.acquired, report.pins.open]).toEqual([0, 0])
+    }
   })
+
+  it.each(['6.12', '6.18', 'mainline'] as const)(
+    '%s: what lets go of it lets go of nothing, and is no finding',
+    async (kernel) => {
+      const unpin: TestRow = { event: 'unpin', id: 'p', mm: 1, flags: 'dirty' }
+      expect(await audit([file, pin, unpin], kernel, HAZARD_RULES)).toEqual({ findings: [], refused: [['H-23', 2]] })
+      const bare: TestRow = { event: 'unpin', mm: 1, segs: '0x10000+8192' }
+      const unnamed: TestRow = { ...pin, id: '' }
+      expect(await audit([file, unnamed, bare], kernel, HAZARD_RULES)).toEqual({ findings: [], refused: [['H-23', 2]] })
+      // A second one has nothing to do with it.
+      const { report } = await replayRows(nullConsumer, [file, unnamed, bare, bare], { kernel, header })
+      expect(report.violations.map(({ rule, row }) => [rule, row])).toEqual([['unknown-release', 4]])
+    },
+  )
 
   it('6.1 pins for whoever asks: a warning; io_uring looks at the file itself, and lets go', async () => {
     expect(await audit([file, pin], '6.1')).toEqual({ findings: [['H-23', 2, 'low', 2]], refused: [] })
     expect(await audit([file, register], '6.1')).toEqual({ findings: [], refused: [['H-23', 2]] })
+    const { report } = await replayRows(nullConsumer, [file, pin], { kernel: '6.1', header })
+    expect(report.pins.acquired).toBe(2)
   })
 
   it('memory that no file system tracks, and a pin that does not write, are nobody else’s business', async () => {
@@ -42,9 +64,8 @@ describe('scenario 5: a long-term write pin on a shared mapping of an ext4 file'
     })
   })
 
-  async function audit(rows: readonly TestRow[], kernel: KernelVersion) {
+  async function audit(rows: readonly TestRow[], kernel: KernelVersion, rules: readonly HazardRule[] = ONLY_H23) {
     const trace = await openTrace(inOnePiece(new TextEncoder().encode(traceText(rows, header))), 'rows.csv')
-    const rules = HAZARD_RULES.filter(({ id }) => id === 'H-23')
     const { lanes } = await auditTrace(trace, {
       registry: new Registry(),
       policies: null,

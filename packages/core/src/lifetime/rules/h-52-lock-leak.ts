@@ -15,7 +15,8 @@ export const h52 = defineRule({
     'the counter was raised for a piece that was refused, and again when it was tried again: no completion is the last; or a path of the write has no unlock',
   verdict: 'DEADLOCK',
   severity: severityOf('DEADLOCK'),
-  advice: 'Raise the counter after the piece was taken, or take it back where it was refused, before the retry. What mapping a range locks, every path that ends with the range unlocks.',
+  advice:
+    'Raise the counter after the piece was taken, or take it back where it was refused, before the retry. What mapping a range locks, every path that ends with the range unlocks.',
   kernel:
     'fs/erofs/fileio.c: erofs_fileio_scan_folio, erofs_onlinefolio_split, erofs_onlinefolio_end, bbfe756dc306 (6.15); the same counter in fs/iomap/buffered-io.c: read_bytes_pending. Of files: the multi-page write of 2010 (READ has no counterpart where nothing is allocated)',
   diagram: `
