@@ -12,7 +12,7 @@ export interface LaneGroup {
 export function laneGroups(lanes: readonly AuditLaneReport[]): LaneGroup[] {
   const groups = new Map<string, AuditLaneReport[]>()
   for (const lane of lanes) {
-    const key = JSON.stringify([lane.findingsByRule, lane.findings, lane.refused])
+    const key = JSON.stringify([lane.findingsByRule, lane.findings, lane.refused, lane.asserted, lane.waits])
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [lane])
     else group.push(lane)
@@ -22,9 +22,10 @@ export function laneGroups(lanes: readonly AuditLaneReport[]): LaneGroup[] {
     .sort((a, b) => Number(isSilent(a.lane)) - Number(isSilent(b.lane)))
 }
 
-/** Nothing was found, and nothing refused. */
-export function isSilent({ findingsTotal, refused }: AuditLaneReport): boolean {
-  return findingsTotal === 0 && refused.length === 0
+/** Nothing was found, nothing refused or asserted, and nobody waited. */
+export function isSilent({ findingsTotal, refused, asserted, waits }: AuditLaneReport): boolean {
+  const isCalm = waits.store + waits.truncate + waits.invalidate === 0
+  return findingsTotal === 0 && refused.length === 0 && asserted.length === 0 && isCalm
 }
 
 /** Consumers that are named; of more, the number is told. */

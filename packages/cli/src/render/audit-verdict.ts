@@ -6,14 +6,24 @@ import { counted, wrapped } from './text.ts'
 export function auditVerdictLine(
   terminal: Terminal,
   rules: number,
-  { exitStatus, severity, failed, passed }: AuditVerdict,
+  { exitStatus, severity, failed, passed, asserted }: AuditVerdict,
 ): string {
-  const milder = passed.length === 0 ? '' : `; milder than ${severity}: ${told(passed)}`
+  const mild = [...tallied(passed), ...assertedText(asserted.passed)].join('; ')
+  const milder = mild === '' ? '' : `; milder than ${severity}: ${mild}`
   if (exitStatus === 1) {
-    return styled(terminal, 'red', wrapped(`FAILED: ${told(failed)} (exit 1)${milder}`, terminal.columns))
+    const bad = [...tallied(failed), ...assertedText(asserted.failed)].join('; ')
+    return styled(terminal, 'red', wrapped(`FAILED: ${bad} (exit 1)${milder}`, terminal.columns))
   }
-  if (passed.length > 0) return styled(terminal, 'yellow', wrapped(`passed${milder}`, terminal.columns))
+  if (mild !== '') return styled(terminal, 'yellow', wrapped(`passed${milder}`, terminal.columns))
   return styled(terminal, 'green', wrapped(`clean: ${counted(rules, 'rule')} found nothing`, terminal.columns))
+}
+
+function tallied(tallies: readonly RuleTally[]): string[] {
+  return tallies.length === 0 ? [] : [told(tallies)]
+}
+
+function assertedText(count: number): string[] {
+  return count === 0 ? [] : [`${counted(count, 'step')} that the kernel asserts never come`]
 }
 
 /** `5 findings: 3 of H-10, 2 of H-14`. */

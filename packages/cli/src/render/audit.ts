@@ -1,5 +1,6 @@
 import type { AuditReport, HazardRule, TraceAuditReport } from '@pinscope/core/audit'
 import type { AuditVerdict } from '../services/audit-verdict.ts'
+import { assertedParagraph, waitsLine } from './audit-asserted.ts'
 import { auditCosts } from './audit-costs.ts'
 import { findingParagraphs, refusalParagraph } from './audit-findings.ts'
 import { isSilent, type LaneGroup, laneGroups, laneNames } from './audit-lanes.ts'
@@ -82,6 +83,8 @@ function groupSections(terminal: Terminal, { file, lanes }: TraceAuditReport): s
     ...(lanes.length === 1 ? [] : [groupHead(terminal, group)]),
     ...findingParagraphs(terminal, group.lane),
     ...refusalParagraph(terminal, file, group.lane.refused),
+    ...assertedParagraph(terminal, file, group.lane.asserted),
+    ...waitsLine(group.lane),
   ])
 }
 

@@ -15,6 +15,8 @@ export interface AuditVerdict {
   readonly failed: readonly RuleTally[]
   /** Rules broken that are milder. */
   readonly passed: readonly RuleTally[]
+  /** States that the kernel asserts never come: as bad as asked for, and milder. */
+  readonly asserted: { readonly failed: number; readonly passed: number }
 }
 
 /** Judges an audit: the rules that were broken, by number, apart by severity. */
@@ -24,10 +26,13 @@ export function judgeAudit(report: AuditReport, rules: readonly HazardRule[], se
     .map((rule) => ({ rule, count: lanes.reduce((sum, lane) => sum + (lane.findingsByRule[rule.id] ?? 0), 0) }))
     .filter(({ count }) => count > 0)
   const failed = broken.filter(({ rule }) => isAtLeast(rule.severity, severity))
+  const asserts = lanes.flatMap(({ asserted }) => asserted)
+  const assertsFailed = asserts.filter((one) => isAtLeast(one.severity, severity)).length
   return {
-    exitStatus: failed.length > 0 ? 1 : 0,
+    exitStatus: failed.length + assertsFailed > 0 ? 1 : 0,
     severity,
     failed,
     passed: broken.filter((tally) => !failed.includes(tally)),
+    asserted: { failed: assertsFailed, passed: asserts.length - assertsFailed },
   }
 }

@@ -3,9 +3,12 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Borrows } from './borrows.ts'
 import { Devices } from './devices.ts'
+import { Doubts } from './doubts.ts'
 import { EventBus } from './event-bus.ts'
 import { FileSpace } from './file-space.ts'
 import { FINDINGS_LISTED_MAX, type Finding } from './finding.ts'
+import { FolioAsserts } from './folio-asserts.ts'
+import { folioOrderings } from './folio-orderings.ts'
 import { Folios } from './folios.ts'
 import { Iterators } from './iterators.ts'
 import { Leases } from './leases.ts'
@@ -70,6 +73,10 @@ export class Audit {
   readonly leases: Leases
   readonly tasks: Tasks
   readonly references: WhereReferencesGo
+  /** States of folios that the kernel asserts never come. */
+  readonly asserts: FolioAsserts
+  /** Rows that make sense only if something came before the trace. */
+  readonly doubts = new Doubts()
   /** What the operation at work has listed. */
   readonly listed = new ListedPieces()
   readonly lane: AuditedLane
@@ -94,6 +101,9 @@ export class Audit {
     this.leases = new Leases(bus)
     this.tasks = new Tasks(bus, this.folios)
     this.references = new WhereReferencesGo(ledger)
+    this.asserts = new FolioAsserts(lane.kernel.version, lane.filesystem)
+    const { asserts, doubts, folios } = this
+    bus.listen(folioOrderings({ bus, folios, borrows: lane.borrows, asserts, doubts }))
     this.listenForReferences()
     memory.spaces.observer = {
       copied: (mm, page) => this.tellSpace(COW, mm, page, 0),

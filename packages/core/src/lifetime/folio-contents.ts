@@ -25,6 +25,11 @@ export class FolioContents {
     if (head < this.inMemory.length) this.onDisk[head] = Math.max(this.onDisk[head], this.inWriteback[head])
   }
 
+  /** What was captured has not arrived, and is in no writeback any more. */
+  fail(head: number): void {
+    if (head < this.inMemory.length) this.inWriteback[head] = this.onDisk[head]
+  }
+
   /** The folio is freed: what it held is read from disk the next time. */
   lose(head: number): void {
     if (head >= this.inMemory.length) return

@@ -1,9 +1,8 @@
-import { grown } from '../grown.ts'
 import type { MappingReferences } from '../ledger/mapping-references.ts'
-import { KIND_FILE, KIND_SHMEM, type PageStore } from '../memory/page-store.ts'
+import type { PageStore } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { EventBus } from './event-bus.ts'
-import { FolioContents } from './folio-contents.ts'
+import { FolioColumns } from './folio-columns.ts'
 import {
   FOLIO_DETACHED,
   FOLIO_GONE,
@@ -45,67 +44,17 @@ const FREE = eventCode('free')
  *   folio_mkclean; mm/memory.c: do_page_mkwrite; mm/truncate.c: truncate_inode_folio, invalidate_complete_folio2;
  *   mm/vmscan.c: shrink_folio_list
  */
-export class Folios {
+export class Folios extends FolioColumns {
   readonly history = new PageHistory()
   /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES (6.1: SB_I_STABLE_WRITES; bdi of the inode before 5.10) */
   stableWrites = false
-  /** Stores that waited for the end of a writeback. */
-  waits = 0
-  /** What the kernel asserts never happens: a writeback begun under another, an end without a begin (6.1: only that). */
-  illegal = 0
-  /** Folios that some event was about; while there is none, nothing but files is of interest. */
-  known = 0
-
-  /** On the head page: `FOLIO_*`. */
-  private flags = new Int32Array(1024)
-  readonly contents = new FolioContents()
+  /** Who waited for the end of a writeback: stores for stable pages, truncation and invalidation always. */
+  readonly waits = { store: 0, truncate: 0, invalidate: 0 }
   private readonly bus: EventBus
-  private readonly pages: PageStore
-  private readonly mapped: MappingReferences
 
   constructor(bus: EventBus, pages: PageStore, mapped: MappingReferences) {
+    super(pages, mapped)
     this.bus = bus
-    this.pages = pages
-    this.mapped = mapped
-  }
-
-  /** `FOLIO_*` of a page's folio. */
-  flagsOf(page: number): number {
-    const head = this.pages.headOf(page)
-    return head < this.flags.length ? this.flags[head] : 0
-  }
-
-  /** Head page of a page's folio. */
-  headOf(page: number): number {
-    return this.pages.headOf(page)
-  }
-
-  has(page: number, flags: number): boolean {
-    return (this.flagsOf(page) & flags) !== 0
-  }
-
-  isDirty(page: number): boolean {
-    return this.pages.isDirty(page)
-  }
-
-  /** A page of a file whose file system tracks what is dirty. @kernel mm/vma.c: vma_needs_dirty_tracking */
-  isFile(page: number): boolean {
-    return this.pages.kindOf(page) === KIND_FILE
-  }
-
-  /** A page of a file or of shared memory: others reach it by the file. @kernel include/linux/pagemap.h: address_space */
-  isPageCache(page: number): boolean {
-    return this.isFile(page) || this.pages.kindOf(page) === KIND_SHMEM
-  }
-
-  /** What is in memory is nowhere else: it is lost with the page. */
-  isUnsaved(page: number): boolean {
-    return this.contents.isUnsaved(this.pages.headOf(page))
-  }
-
-  /** Somebody besides mappings and the page cache has a reference: it can be neither moved nor freed. */
-  isBusy(page: number): boolean {
-    return this.mapped.hasOthers(this.pages.headOf(page))
   }
 
   /** The lock of page `index` of `file`, where those are known; tasks call it. @kernel mm/filemap.c: folio_lock */
@@ -128,7 +77,7 @@ export class Folios {
    */
   store(page: number, offsetBytes: number, bytes: number, by: Writer, waits = true): void {
     if (by === BY_CPU && waits && this.stableWrites && this.has(page, FOLIO_WRITEBACK)) {
-      this.waits++
+      this.waits.store++
       this.set(page, FOLIO_WAITING, 0)
       return
     }
@@ -151,7 +100,7 @@ export class Folios {
     event.token = token
     event.amount = asked ? 1 : 0
     this.bus.tell(DIRTY)
-    const head = this.set(page, asked ? FOLIO_NOTIFIED : 0, 0)
+    const head = this.set(page, asked ? FOLIO_NOTIFIED : 0, asked ? FOLIO_SHARED : 0)
     this.pages.setDirty(head, true)
     this.note('dirty', head)
   }
@@ -167,18 +116,21 @@ export class Folios {
 
   /** @kernel mm/page-writeback.c: __folio_start_writeback */
   writeback(page: number): void {
-    if (this.has(page, FOLIO_WRITEBACK)) this.illegal++
     this.change(WRITEBACK, 'writeback', page, FOLIO_WRITEBACK, 0)
   }
 
-  /** What waited for it goes on. @kernel mm/filemap.c: folio_end_writeback */
-  writebackEnd(page: number): void {
-    if (!this.has(page, FOLIO_WRITEBACK)) this.illegal++
+  /**
+   * What waited for it goes on. With a negative `result` nothing arrived: the error is recorded for fsync(2), and the folio
+   * is clean all the same, unless somebody makes it dirty again.
+   * @kernel mm/filemap.c: folio_end_writeback, mapping_set_error
+   */
+  writebackEnd(page: number, result = 0): void {
     this.tell(WRITEBACK_END, page, 0, PAGE_SIZE)
     const isAwaited = this.has(page, FOLIO_WAITING)
     const head = this.set(page, 0, FOLIO_WRITEBACK | FOLIO_WAITING)
-    this.contents.save(head)
-    this.note('writeback_end', head)
+    if (result < 0) this.contents.fail(head)
+    else this.contents.save(head)
+    this.note(result < 0 ? 'writeback_error' : 'writeback_end', head)
     if (isAwaited) this.store(page, 0, PAGE_SIZE, BY_CPU)
   }
 
@@ -190,20 +142,26 @@ export class Folios {
 
   /** @kernel mm/page-writeback.c: folio_wait_stable */
   stable(page: number): void {
-    if (this.stableWrites && this.has(page, FOLIO_WRITEBACK)) this.waits++
+    if (this.stableWrites && this.has(page, FOLIO_WRITEBACK)) this.waits.store++
     this.tell(STABLE, page, 0, PAGE_SIZE)
   }
 
-  /** @kernel mm/truncate.c: truncate_inode_folio */
+  /** Waits for a writeback first. @kernel mm/truncate.c: truncate_inode_pages_range (folio_wait_writeback), truncate_inode_folio */
   truncate(page: number): void {
+    if (this.isFirstOfWait(page, 'truncate')) this.waits.truncate++
     this.tell(TRUNCATE, page, 0, PAGE_SIZE)
     this.note('truncate', this.leaveFile(page))
   }
 
-  /** A dirty folio stays. @kernel mm/truncate.c: invalidate_complete_folio2 */
+  /**
+   * Waits for a writeback, then unmaps the folio: a dirty one stays, mapped nowhere.
+   * @kernel mm/truncate.c: invalidate_inode_pages2_range (folio_wait_writeback, unmap_mapping_folio), invalidate_complete_folio2
+   */
   invalidate(page: number): void {
+    if (this.isFirstOfWait(page, 'invalidate')) this.waits.invalidate++
     this.tell(INVALIDATE, page, 0, PAGE_SIZE)
-    if (!this.isDirty(page)) this.note('invalidate', this.leaveFile(page))
+    if (this.isDirty(page)) this.set(page, FOLIO_PROTECTED, 0)
+    else this.note('invalidate', this.leaveFile(page))
   }
 
   /** A folio that is dirty, under writeback or referenced stays. @kernel mm/vmscan.c: shrink_folio_list, __remove_mapping */
@@ -243,10 +201,13 @@ export class Folios {
     this.note('free', this.set(page, 0, 0))
   }
 
-  /** A fault for writing: what FOLL_WRITE does first. A truncated folio is mapped nowhere. @kernel mm/memory.c: do_shared_fault */
+  /**
+   * A fault for writing: what FOLL_WRITE does first. The file system gives the folio blocks of its own. A truncated folio is
+   * mapped nowhere. @kernel mm/memory.c: do_shared_fault; fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_begin (IOMAP_F_SHARED)
+   */
   makeWritable(page: number): number {
     if (this.has(page, FOLIO_DETACHED)) return this.pages.headOf(page)
-    const head = this.set(page, FOLIO_NOTIFIED, FOLIO_PROTECTED)
+    const head = this.set(page, FOLIO_NOTIFIED, FOLIO_PROTECTED | FOLIO_SHARED)
     this.pages.setDirty(head, true)
     return head
   }
@@ -258,6 +219,12 @@ export class Folios {
     if (by === BY_CPU && this.isFile(page)) this.makeWritable(page)
     // No file system is asked, but the page table entry is dirty: reclaim finds that.
     else if (by === BY_CPU && this.isPageCache(page)) this.pages.setDirty(head, true)
+  }
+
+  /** Under writeback, and the row at work has not been at another page of the folio. */
+  private isFirstOfWait(page: number, event: ToldEvent): boolean {
+    if (!this.has(page, FOLIO_WRITEBACK)) return false
+    return !this.isLarge(page) || this.history.rowOf(event, this.headOf(page)) !== this.bus.row
   }
 
   private leaveFile(page: number): number {
@@ -273,14 +240,6 @@ export class Folios {
 
   private note(event: ToldEvent, head: number): void {
     this.history.note(event, head, this.bus.row)
-  }
-
-  private set(page: number, add: number, drop: number): number {
-    const head = this.pages.headOf(page)
-    while (head >= this.flags.length) this.flags = grown(this.flags, this.flags.length * 2)
-    this.flags[head] = (this.flags[head] & ~drop) | add
-    this.known++
-    return head
   }
 
   private tell(code: number, page: number, offsetBytes: number, bytes: number, by: Writer = BY_CPU): void {

@@ -9,6 +9,7 @@ const TOLD = {
   clean: 'cleaned, its mappings write-protected',
   writeback: 'writeback began',
   writeback_end: 'writeback ended',
+  writeback_error: 'writeback failed',
   mkwrite: 'page_mkwrite ran',
   truncate: 'truncated',
   invalidate: 'invalidated',

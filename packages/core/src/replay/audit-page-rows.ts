@@ -2,7 +2,7 @@ import type { Audit } from '../lifetime/audit.ts'
 import { BY_CPU, BY_KERNEL } from '../lifetime/lifetime-event.ts'
 import { FOLL_WRITE } from '../memory/foll.ts'
 import { FLAG_KERNEL, FLAG_NOWAIT, FLAG_RAW, type OpBatch } from '../trace/op-batch.ts'
-import type { Apply, ApplyByEvent, AuditRows } from './audit-rows.ts'
+import { type Apply, type ApplyByEvent, type AuditRows, orZero } from './audit-rows.ts'
 
 /** An event about pages, page by page. */
 function eachPage(tell: (audit: Audit, page: number, from: number, bytes: number) => void): Apply {
@@ -69,7 +69,10 @@ export const PAGE_ROWS: ApplyByEvent = {
   dirty: eachPage((audit, page) => audit.folios.dirty(page)),
   clean: eachPage((audit, page) => audit.folios.clean(page)),
   writeback,
-  writeback_end: eachPage((audit, page) => audit.folios.writebackEnd(page)),
+  writeback_end: ({ audit, pages }, batch, row) => {
+    const result = orZero(batch.resultBytes[row])
+    pages.visit(batch, row, (page) => audit.folios.writebackEnd(page, result))
+  },
   mkwrite: eachPage((audit, page) => audit.folios.mkwrite(page)),
   stable: eachPage((audit, page) => audit.folios.stable(page)),
   invalidate: eachPage((audit, page) => audit.folios.invalidate(page)),

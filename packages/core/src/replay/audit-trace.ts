@@ -1,7 +1,8 @@
 import type { Finding } from '../lifetime/finding.ts'
+import { ASSERT_SEVERITY, type Asserted, FOLIO_CHECKS } from '../lifetime/folio-asserts.ts'
 import type { HazardRule } from '../lifetime/rule.ts'
 import { PAGE_KINDS } from '../memory/page-store.ts'
-import type { AuditLaneReport, FindingReport, TraceAuditReport } from '../report/audit-report.ts'
+import type { AssertedReport, AuditLaneReport, FindingReport, TraceAuditReport } from '../report/audit-report.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { auditOf } from './audit-of.ts'
 import { blaming } from './blame-plugin.ts'
@@ -33,8 +34,13 @@ export async function auditTrace(trace: TraceReader, options: AuditOptions): Pro
     file: trace.header.name,
     rows,
     lanes: set.lanes.map((lane) => laneAuditReport(lane)),
-    warnings: set.warnings,
+    warnings: [...set.warnings, ...doubtsOf(set.lanes)],
   }
+}
+
+/** What every lane doubts of the rows, once. */
+function doubtsOf(lanes: readonly Lane[]): string[] {
+  return [...new Set(lanes.flatMap(({ audit }) => audit?.audit.doubts.texts ?? []))]
 }
 
 /** What the rules of a lane found; nothing where none listened. */
@@ -54,9 +60,18 @@ export function laneAuditReport(lane: Lane): AuditLaneReport {
     findingsByRule: Object.fromEntries(counts.map(([rule, count]) => [rule.id, count]).sort()),
     findings: [...(audit?.findings ?? [])].sort(byRow).map((finding) => findingReport(lane, finding)),
     refused: (audit?.refusals ?? []).map(({ rule, row, detail }) => ({ rule: rule?.id ?? null, row, detail })),
+    asserted: (audit?.asserts.told ?? []).map(assertedReport),
+    waits: audit?.folios.waits ?? NO_WAITS,
     references: audit?.references.all() ?? [],
     iterators: audit?.references.iterators() ?? [],
   }
+}
+
+const NO_WAITS = { store: 0, truncate: 0, invalidate: 0 }
+
+function assertedReport({ check, outcome, row, line, page, folios }: Asserted): AssertedReport {
+  const detail = FOLIO_CHECKS[check]
+  return { check, outcome, severity: ASSERT_SEVERITY[outcome], row, line, page, folios, detail }
 }
 
 function byRow(a: Finding, b: Finding): number {

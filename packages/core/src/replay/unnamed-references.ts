@@ -65,7 +65,9 @@ export class UnnamedReferences {
 
   /** Some row took one of the pages, and has it still. */
   hasAny(pages: readonly number[]): boolean {
-    return pages.some((page) => this.byPage.get(page)?.taken.some((one) => this.placeOf(one, page) >= 0) ?? false)
+    return pages.some(
+      (page) => this.byPage.get(page)?.taken.some((one) => placeOf(this.ledger, one.hold, page) >= 0) ?? false,
+    )
   }
 
   letGo(row: UnnamedRelease): void {

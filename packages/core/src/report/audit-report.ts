@@ -1,4 +1,5 @@
 import type { FaultName } from '../consumer/faults.ts'
+import type { AssertOutcome, FolioCheck } from '../lifetime/folio-asserts.ts'
 import type { Severity, Verdict } from '../lifetime/verdict.ts'
 import type { KeptBy } from '../lifetime/where-references-go.ts'
 
@@ -31,6 +32,28 @@ export interface RefusalReport {
   readonly rule: string | null
   readonly row: number
   readonly detail: string
+}
+
+/** A state of folios that the kernel asserts never comes. */
+export interface AssertedReport {
+  readonly check: FolioCheck
+  /** What the modelled version does: `bug`, `debug` (only with CONFIG_DEBUG_VM), `warn`, `none`. */
+  readonly outcome: AssertOutcome
+  readonly severity: Severity
+  readonly row: number
+  readonly line: number
+  /** Page row of the first folio. */
+  readonly page: number
+  readonly folios: number
+  readonly detail: string
+}
+
+/** How often somebody waited for a writeback to end. */
+export interface WaitsReport {
+  /** Stores and write(2), for stable pages. */
+  readonly store: number
+  readonly truncate: number
+  readonly invalidate: number
 }
 
 /** Where the references of one holder went. */
@@ -69,6 +92,8 @@ export interface AuditLaneReport {
   readonly findingsByRule: Readonly<Record<string, number>>
   readonly findings: readonly FindingReport[]
   readonly refused: readonly RefusalReport[]
+  readonly asserted: readonly AssertedReport[]
+  readonly waits: WaitsReport
   readonly references: readonly ReferenceWayReport[]
   readonly iterators: readonly IteratorPagesReport[]
 }

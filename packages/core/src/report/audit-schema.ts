@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FAULT_NAMES } from '../consumer/faults.ts'
+import { ASSERT_OUTCOMES, FOLIO_CHECKS, type FolioCheck } from '../lifetime/folio-asserts.ts'
 import { SEVERITIES, VERDICTS } from '../lifetime/verdict.ts'
 import { AUDIT_SCHEMA } from './audit-report.ts'
 
@@ -37,6 +38,29 @@ const refusalSchema = z
     detail: z.string(),
   })
   .describe('What the rule forbids was tried, and the kernel refused it: no finding')
+
+const assertedSchema = z
+  .strictObject({
+    check: z.enum(Object.keys(FOLIO_CHECKS) as [FolioCheck, ...FolioCheck[]]),
+    outcome: z
+      .enum(ASSERT_OUTCOMES)
+      .describe('what the kernel does: stops, stops with CONFIG_DEBUG_VM only, warns, takes no notice'),
+    severity: z.enum(SEVERITIES),
+    row,
+    line: count.describe('line in the trace, from 1'),
+    page: count.describe('number of the first page in the model'),
+    folios: count,
+    detail: z.string(),
+  })
+  .describe('A state of folios that the kernel asserts never comes')
+
+const waitsSchema = z
+  .strictObject({
+    store: count.describe('stores and write(2), for stable pages'),
+    truncate: count.describe('truncations of folios under writeback'),
+    invalidate: count.describe('invalidations of such'),
+  })
+  .describe('How often somebody waited for a writeback to end')
 
 const referenceWaySchema = z
   .strictObject({
@@ -83,6 +107,8 @@ export const auditLaneSchema = z
     findingsByRule: z.record(z.string(), count).describe('of all of them, by id of the rule'),
     findings: z.array(findingSchema),
     refused: z.array(refusalSchema),
+    asserted: z.array(assertedSchema),
+    waits: waitsSchema,
     references: z.array(referenceWaySchema),
     iterators: z.array(iteratorPagesSchema),
   })

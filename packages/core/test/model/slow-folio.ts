@@ -20,6 +20,7 @@ export const FOLIO_EVENTS = [
   'migrate',
   'reflink',
   'unpin',
+  'writeback fails',
 ] as const
 /** One of {@link FOLIO_EVENTS}. */
 export type FolioEvent = (typeof FOLIO_EVENTS)[number]
@@ -41,7 +42,14 @@ export class SlowFolio {
   isShared = false
   pins = 0
   waits = 0
+  /** Truncations and invalidations that waited. */
+  otherWaits = 0
+  /** Orderings of 3.3 that were broken. */
   illegal = 0
+  /** Its lock was told of; writeback began once; something happened to it. */
+  private isLockTold = false
+  private hasBegun = false
+  private isKnown = false
   /** Numbers of the stores that memory, the last writeback, and the disk have. */
   inMemory: number[] = []
   inWriteback: number[] = []
@@ -54,28 +62,45 @@ export class SlowFolio {
     'store by a device': () => this.store(),
     dirty: () => {
       this.isDirty = true
+      this.isKnown = true
     },
     'dirty, asked': () => {
       this.isDirty = true
       this.isNotified = true
+      this.isShared = false
+      this.isKnown = true
     },
     clean: () => this.clean(),
     'start writeback': () => {
-      if (this.isUnderWriteback) this.illegal++
+      if (this.isUnderWriteback || this.isUnlocked) this.illegal++
       this.isUnderWriteback = true
+      this.hasBegun = true
+      this.isKnown = true
     },
-    'end writeback': () => this.endWriteback(),
-    mkwrite: () => this.fault(),
-    truncate: () => this.leaveFile(),
+    'end writeback': () => this.endWriteback(false),
+    'writeback fails': () => this.endWriteback(true),
+    mkwrite: () => {
+      this.fault()
+      this.isKnown = true
+    },
+    truncate: () => {
+      if (this.isUnderWriteback) this.otherWaits++
+      this.leaveFile()
+    },
     invalidate: () => {
-      if (!this.isDirty) this.leaveFile()
+      if (this.isUnderWriteback) this.otherWaits++
+      if (this.isDirty) this.isWriteProtected = true
+      else this.leaveFile()
     },
     reclaim: () => this.reclaim(),
     migrate: () => {
-      if (this.pins === 0) this.isGone = true
+      if (this.pins > 0) return
+      this.isGone = true
+      this.isKnown = true
     },
     reflink: () => {
       this.isShared = true
+      this.isKnown = true
     },
     pin: () => {
       this.pins++
@@ -85,9 +110,13 @@ export class SlowFolio {
     'unpin dirty': () => this.unpin(true),
     lock: () => {
       this.isLocked = true
+      this.isLockTold = true
+      this.isKnown = true
     },
     unlock: () => {
+      if (!this.isLocked && this.isKnown) this.illegal++
       this.isLocked = false
+      this.isKnown = true
     },
   }
 
@@ -101,6 +130,11 @@ export class SlowFolio {
     if (this.isUnderWriteback) return this.isDirty ? 'W1' : 'W0'
     if (!this.isDirty) return 'C1'
     return this.isWriteProtected ? 'D0' : 'D1'
+  }
+
+  /** Nobody has it locked, and who locks it is told. */
+  private get isUnlocked(): boolean {
+    return this.isLockTold && !this.isLocked && this.isInFile
   }
 
   /** The disk does not have what memory has. */
@@ -130,12 +164,15 @@ export class SlowFolio {
   private unpin(dirty: boolean): void {
     if (this.pins === 0) return
     this.pins--
-    if (dirty) this.isDirty = true
+    if (!dirty) return
+    this.isDirty = true
+    this.isKnown = true
   }
 
   private store(): void {
     this.stores++
     this.inMemory = [...this.inMemory, this.stores]
+    this.isKnown = true
   }
 
   /** A fault for writing: page_mkwrite marks dirty, and the page table entry becomes writable. An orphan is mapped nowhere. */
@@ -144,18 +181,23 @@ export class SlowFolio {
     this.isNotified = true
     this.isDirty = true
     this.isWriteProtected = false
+    this.isShared = false
   }
 
   private clean(): void {
+    if (this.isUnlocked) this.illegal++
+    this.isKnown = true
     this.isWriteProtected = true
     this.isNotified = false
     this.isDirty = false
     this.inWriteback = this.inMemory
   }
 
-  private endWriteback(): void {
-    if (!this.isUnderWriteback) this.illegal++
+  private endWriteback(isError: boolean): void {
+    if (!this.isUnderWriteback && this.hasBegun) this.illegal++
+    this.isKnown = true
     this.isUnderWriteback = false
+    if (isError) this.inWriteback = this.onDisk
     this.onDisk = [...new Set([...this.onDisk, ...this.inWriteback])]
     if (!this.storeWaits) return
     this.storeWaits = false
@@ -164,6 +206,7 @@ export class SlowFolio {
 
   private leaveFile(): void {
     this.isInFile = false
+    this.isKnown = true
     this.isNotified = false
     this.isDirty = false
   }
@@ -171,6 +214,7 @@ export class SlowFolio {
   private reclaim(): void {
     if (this.isDirty || this.isUnderWriteback || this.pins > 0) return
     this.isGone = true
+    this.isKnown = true
     this.inMemory = this.onDisk
     this.inWriteback = this.onDisk
   }

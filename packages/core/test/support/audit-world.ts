@@ -1,4 +1,5 @@
 import { kernelOf } from '../../src/kernel/kernel.ts'
+import type { KernelVersion } from '../../src/kernel/version.ts'
 import { type Hold, isHold, isPinned } from '../../src/ledger/hold.ts'
 import { Audit } from '../../src/lifetime/audit.ts'
 import { Borrows } from '../../src/lifetime/borrows.ts'
@@ -10,11 +11,12 @@ import { GupWorld } from './gup-worlds.ts'
 
 /** Folios and a ledger with an audit that listens: what happens to pages is told by hand. */
 export class AuditWorld {
-  readonly gup = new GupWorld('6.12')
+  readonly gup: GupWorld
   readonly audit: Audit
   readonly folios: Audit['folios']
 
-  constructor(stableWrites = false, rules: readonly HazardRule[] = []) {
+  constructor(kernel: KernelVersion, stableWrites = false, rules: readonly HazardRule[] = [], filesystem = 'ext4') {
+    this.gup = new GupWorld(kernel)
     const { ledger, pages } = this.gup
     const memory = Object.assign(new Memory(), { pages, spaces: this.gup.spaces })
     this.audit = new Audit(
@@ -23,8 +25,8 @@ export class AuditWorld {
         ledger,
         borrows: new Borrows(),
         visitFile: (file, first, end, tell) => memory.cache.visit(file, first, end, tell),
-        kernel: kernelOf('6.12'),
-        filesystem: 'ext4',
+        kernel: kernelOf(kernel),
+        filesystem,
         stableWrites,
       },
       rules,

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit.ts'
+import { FOLIO_SHARED } from '../folio-flags.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 
 export const h38 = defineRule({
@@ -46,6 +47,7 @@ ts,event,id,mm,op,segs,backing,file,offset,len,flags
   watch: (audit) => ({
     reflink: ({ page }) => share(audit, page),
     dedupe: ({ page }) => share(audit, page),
+    clean: ({ page }) => writeBack(audit, page),
   }),
 })
 
@@ -58,4 +60,21 @@ function share(audit: Audit, page: number): void {
     detail:
       'its blocks are shared while it can still be written to, and the file system will not be asked before it is',
   })
+}
+
+/** A file system that never writes in place: what is dirty behind its back it asks for once more. @kernel fs/btrfs/inode.c: btrfs_writepage_fixup_worker */
+const COPIES_ON_WRITE = 'btrfs'
+
+/** The damage itself, lifetime.md 6 T-C: a page whose block is shared is written back without its file system having been asked. */
+function writeBack(audit: Audit, page: number): void {
+  const { folios, lane } = audit
+  if (!folios.has(page, FOLIO_SHARED) || !folios.isDirty(page) || lane.filesystem === COPIES_ON_WRITE) return
+  const head = folios.headOf(page)
+  const { history } = folios
+  const shared = Math.max(history.rowOf('reflink', head), history.rowOf('dedupe', head))
+  const dirtied = history.rowOf('dirty', head)
+  // What was dirty before that, the file system wrote back before it shared the blocks.
+  if (dirtied < shared) return
+  const detail = `made dirty in row ${dirtied} without page_mkwrite: its block is shared since row ${shared}, and this writeback overwrites it for the other file too`
+  audit.find(h38, { page, detail })
 }
