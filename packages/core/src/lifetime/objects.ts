@@ -3,6 +3,7 @@ import { type Hold, slotOf } from '../ledger/hold.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { EventBus } from './event-bus.ts'
 import { eventCode } from './lifetime-event.ts'
+import type { PageRange } from './page-range.ts'
 import type { Tokens } from './tokens.ts'
 
 const ALLOC = eventCode('alloc')
@@ -17,14 +18,18 @@ const MERGE = eventCode('merge')
 const SLOT = eventCode('slot')
 const APPEND = eventCode('append')
 
-/** An entry of an object's list. */
-export interface ObjectEntry {
+/** An entry of an object's list: bytes from `offsetBytes` of `page` on; page -1: not known. */
+export interface ObjectEntry extends PageRange {
   /** Row of the hold table; 0: a bare page. */
   readonly token: number
-  /** Page row, -1 where none is known, and bytes from `offsetBytes` of it on. */
-  readonly page: number
-  readonly offsetBytes: number
-  readonly bytes: number
+}
+
+/** What a ring has in a slot. */
+export interface RingSlot {
+  /** Row that filled it. */
+  readonly row: number
+  /** Its flags were set anew then. */
+  readonly isReset: boolean
 }
 
 /** A kernel object that references belong to: a bio, an skb, a request, a table of pages, a notifier. */
@@ -37,11 +42,21 @@ export interface KernelObject {
   /** Entries that fit into its list; 0: it has none, or it grows. */
   readonly capacity: number
   readonly entries: ObjectEntry[]
+  /** What was joined with its last entry. */
+  readonly joined: ObjectEntry[]
   references: number
   /** Descriptors that name it and took no reference. */
   unreferenced: number
+  /** References that were taken ahead of a copy, and wait for it; and copies that came to have such a one. */
+  spare: number
+  prepaid: number
   isInFlight: boolean
+  /** Row that submitted it last. */
+  submittedRow: number
   isFreed: boolean
+  /** Row and line that freed it. */
+  freedRow: number
+  freedLine: number
   /** Bytes submitted. */
   bytes: number
 }
@@ -50,6 +65,8 @@ export interface KernelObject {
 export class Objects {
   private readonly all: KernelObject[] = []
   private readonly flying: KernelObject[] = []
+  /** By ring and page. */
+  private readonly slots = new Map<number, Map<number, RingSlot>>()
   private readonly bus: EventBus
   private readonly tokens: Tokens
 
@@ -77,10 +94,16 @@ export class Objects {
       row: this.bus.row,
       capacity,
       entries: [],
+      joined: [],
       references: 1,
       unreferenced: 0,
+      spare: 0,
+      prepaid: 0,
       isInFlight: false,
+      submittedRow: 0,
       isFreed: false,
+      freedRow: 0,
+      freedLine: 0,
       bytes: 0,
     }
     this.all.push(object)
@@ -106,14 +129,21 @@ export class Objects {
     this.tokens.cameInto(id, token, Math.ceil(((offsetBytes % PAGE_SIZE) + bytes) / PAGE_SIZE))
   }
 
-  /** The last entry and the one that `hold` is of are joined into one: pages of `hold` belong to the object from now on. */
-  merge(id: number, hold: Hold): void {
+  /**
+   * The last entry is joined with one that `hold` is of, or that has bare pages: `bytes` bytes from byte `offsetBytes` of
+   * `page` on; page -1: all of the hold. Pages of `hold` belong to the object from now on.
+   */
+  merge(id: number, hold: Hold, page = -1, offsetBytes = 0, bytes = 0): void {
     const token = slotOf(hold)
     const event = this.bus.next()
     event.object = id
     event.token = token
+    event.page = page
+    event.offsetBytes = offsetBytes
+    event.bytes = bytes
     event.amount = this.of(id).entries.at(-1)?.token ?? 0
     this.bus.tell(MERGE)
+    this.of(id).joined.push({ token, page, offsetBytes, bytes })
     if (token !== 0) this.tokens.cameInto(id, token, this.tokens.pagesOf(token))
   }
 
@@ -136,6 +166,7 @@ export class Objects {
     const object = this.of(id)
     if (!object.isInFlight) this.flying.push(object)
     object.isInFlight = true
+    object.submittedRow = this.bus.row
     object.bytes = bytes
   }
 
@@ -145,18 +176,27 @@ export class Objects {
     this.land(id)
   }
 
-  /** Its descriptor is copied with memcpy: what it refers to has one more who will drop it. @kernel net/core/skbuff.c: skb_clone, pskb_carve */
+  /**
+   * Its descriptor is copied with memcpy: what it refers to has one more who will drop it. A reference may have been taken
+   * for the copy before. @kernel net/core/skbuff.c: skb_clone, pskb_carve
+   */
   clone(id: number): void {
     this.tell(CLONE, id)
-    this.of(id).unreferenced++
+    const object = this.of(id)
+    if (object.spare === 0) object.unreferenced++
+    else {
+      object.spare--
+      object.prepaid++
+    }
   }
 
-  /** A reference on it is taken: for a descriptor that was copied, where there is one. @kernel lib/refcount.c: refcount_inc */
+  /** A reference on it is taken: for a descriptor that was copied, or that will be. @kernel lib/refcount.c: refcount_inc */
   share(id: number): void {
     this.tell(SHARE, id)
     const object = this.of(id)
     object.references++
     if (object.unreferenced > 0) object.unreferenced--
+    else object.spare++
   }
 
   /** A reference on it is dropped; the last one frees it. @kernel lib/refcount.c: refcount_dec_and_test */
@@ -164,13 +204,21 @@ export class Objects {
     this.tell(DROP, id)
     const object = this.of(id)
     object.references--
+    // One reference is that of whoever has it: nothing more waits for a copy.
+    object.spare = Math.max(Math.min(object.spare, object.references - 1), 0)
     if (object.references === 0) this.free(id)
   }
 
   /** @kernel mm/slub.c: kfree */
   free(id: number): void {
     this.tell(OBJECT_FREE, id)
-    this.of(id).isFreed = true
+    const object = this.of(id)
+    if (!object.isFreed) {
+      object.isFreed = true
+      object.freedRow = this.bus.row
+      object.freedLine = this.bus.line
+    }
+    this.slots.delete(id)
     this.land(id)
     this.tokens.objectFreed(id)
   }
@@ -178,11 +226,19 @@ export class Objects {
   /** A slot of a ring takes `page`; `isReset`: its flags are set anew. @kernel include/linux/pipe_fs_i.h: struct pipe_buffer */
   fillSlot(id: number, page: number, isReset: boolean): void {
     this.tellSlot(SLOT, id, page, isReset ? 1 : 0)
+    const ring = this.slots.get(id) ?? new Map<number, RingSlot>()
+    ring.set(page, { row: this.bus.row, isReset })
+    this.slots.set(id, ring)
   }
 
   /** Bytes are appended to what a slot of a ring has. @kernel fs/pipe.c: pipe_write (PIPE_BUF_FLAG_CAN_MERGE) */
   appendToSlot(id: number, page: number): void {
     this.tellSlot(APPEND, id, page, 0)
+  }
+
+  /** The slot of a ring that took the page last. */
+  slotWith(id: number, page: number): RingSlot | undefined {
+    return this.slots.get(id)?.get(page)
   }
 
   /** Retention of an entry, RETAIN_NONE for a bare page. */

@@ -39,6 +39,15 @@ ts,event,id,mm,op,segs
       if (detail !== 'double-release' || amount === RETAIN_NONE) return
       audit.find(h14, { takenRow: row, pages, detail: 'these references were dropped before' })
     },
+    drop: ({ object }) => {
+      const { kind, isFreed, prepaid, references, unreferenced, row } = audit.objects.of(object)
+      // That of the last reference frees it once more, which tells it; that of a copy is H-47.
+      if (!isFreed || unreferenced > 0 || prepaid > 0 || references === 1) return
+      audit.find(h14, {
+        takenRow: row,
+        detail: `a reference on this ${kind} is dropped, and none is left: it was freed before`,
+      })
+    },
     object_free: ({ object }) => {
       const { kind, isFreed, unreferenced, row } = audit.objects.of(object)
       // A copy of the descriptor that frees it too is H-47 and H-48.

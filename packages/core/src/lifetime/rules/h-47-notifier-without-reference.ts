@@ -1,3 +1,4 @@
+import type { LifetimeEvent } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -6,7 +7,7 @@ export const h47 = defineRule({
   id: 'H-47',
   name: 'shared object copied without reference',
   precondition: 'a descriptor was copied with the pointer to a counted object, and no reference was taken for the copy',
-  event: 'the last counted reference is dropped',
+  event: 'the last counted reference is dropped, or the object is used after that',
   verdict: 'UAF',
   severity: severityOf('UAF'),
   advice:
@@ -38,15 +39,29 @@ ts,event,id,mm,call
 4,drop,notifier,1,
 `,
   },
-  watch: (audit) => ({
-    drop: ({ object }) => {
-      const { kind, row, references, unreferenced } = audit.objects.of(object)
-      if (references !== 1 || unreferenced === 0) return
-      const copies = unreferenced === 1 ? 'a copied descriptor' : `${unreferenced} copied descriptors`
+  watch: (audit) => {
+    /** Whoever goes on with an object that is freed names it without a reference; where a copy does, that was told. */
+    const use = ({ object }: LifetimeEvent): void => {
+      const { kind, row, isFreed, unreferenced } = audit.objects.of(object)
+      if (!isFreed || unreferenced > 0) return
       audit.find(h47, {
+        takenRow: row,
+        detail: `the ${kind} is used after it was freed: whoever does so had no reference`,
+      })
+    }
+    return { submit: use, share: use, clone: use, drop }
+
+    function drop({ object }: LifetimeEvent): void {
+      const { kind, row, isFreed, freedRow, freedLine, prepaid, references, unreferenced } = audit.objects.of(object)
+      // A reference that was taken before a copy may have been another's: then there is one name more than references.
+      const isLate = isFreed && references <= 0 && unreferenced === 0 && prepaid > 0
+      if (!isLate && (isFreed || references !== 1 || unreferenced === 0)) return
+      const copies = unreferenced > 1 ? `${unreferenced} copied descriptors` : 'a copied descriptor'
+      audit.find(h47, {
+        ...(isLate ? { row: freedRow, line: freedLine } : {}),
         takenRow: row,
         detail: `the last reference on the ${kind} is dropped while ${copies} still names it`,
       })
-    },
-  }),
+    }
+  },
 })

@@ -6,7 +6,7 @@ export const h48 = defineRule({
   id: 'H-48',
   name: 'private state duplicated',
   precondition: 'a descriptor was copied with the pointer to state that is not counted (the private of a pipe buffer)',
-  event: 'the second of them frees the state',
+  event: 'one of them frees the state, and the other uses or frees it',
   verdict: 'DOUBLE',
   severity: severityOf('DOUBLE'),
   advice: 'Refuse the copy (the get of pipe_buf_operations returns false), copy the state too, or count it.',
@@ -37,6 +37,15 @@ ts,event,id,mm,call
 `,
   },
   watch: (audit) => ({
+    submit: ({ object }) => {
+      // Of one that is counted the last reference told: H-47.
+      const { kind, row, isFreed, references, unreferenced } = audit.objects.of(object)
+      if (!isFreed || unreferenced === 0 || references <= 0) return
+      audit.find(h48, {
+        takenRow: row,
+        detail: `the ${kind} of two descriptors is used by one after the other freed it`,
+      })
+    },
     object_free: ({ object }) => {
       const { kind, row, isFreed, unreferenced } = audit.objects.of(object)
       if (!isFreed || unreferenced === 0) return
