@@ -10,6 +10,7 @@ import { FINDINGS_LISTED_MAX, type Finding } from './finding.ts'
 import { FolioAsserts } from './folio-asserts.ts'
 import { folioOrderings } from './folio-orderings.ts'
 import { Folios } from './folios.ts'
+import { isHandedToIo } from './handed-locks.ts'
 import { Iterators } from './iterators.ts'
 import { Leases } from './leases.ts'
 import { eventCode } from './lifetime-event.ts'
@@ -20,6 +21,7 @@ import { refusedTake } from './refused-take.ts'
 import type { HazardRule } from './rule.ts'
 import { Tasks } from './tasks.ts'
 import { Tokens } from './tokens.ts'
+import { severityOf, type Verdict } from './verdict.ts'
 import { WhereReferencesGo } from './where-references-go.ts'
 
 const COW = eventCode('cow')
@@ -37,6 +39,8 @@ export interface AuditedLane {
   readonly filesystem: string | null
   /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES */
   readonly stableWrites: boolean
+  /** The trace ends in the midst of what it tells: what is in flight at its end goes on. */
+  readonly isCutOff: boolean
 }
 
 /** What a rule says of what it found; what is left out is of the row at work. */
@@ -53,6 +57,8 @@ export interface FoundHazard {
   readonly line?: number
   /** Row that took, where no token is given. */
   readonly takenRow?: number
+  /** What it means, where that is worse than what the rule says. */
+  readonly verdict?: Verdict
 }
 
 /**
@@ -99,7 +105,7 @@ export class Audit {
     this.iterators = new Iterators(bus)
     this.space = new FileSpace(bus)
     this.leases = new Leases(bus)
-    this.tasks = new Tasks(bus, this.folios)
+    this.tasks = new Tasks(bus, this.folios, (lock) => isHandedToIo(this, lock))
     this.references = new WhereReferencesGo(ledger)
     this.asserts = new FolioAsserts(lane.kernel.version, lane.filesystem)
     const { asserts, doubts, folios } = this
@@ -141,7 +147,9 @@ export class Audit {
     const holder = token === 0 ? null : (this.tokens.holders[token] ?? null)
     const line = found.line ?? (row === this.bus.row ? this.bus.line : 0)
     const history = this.historyOf(page, token, takenRow)
-    this.findings.push({ rule, row, line, page, pages, holder, takenRow, history, detail })
+    const { verdict = rule.verdict } = found
+    const severity = found.verdict === undefined ? rule.severity : severityOf(verdict)
+    this.findings.push({ rule, verdict, severity, row, line, page, pages, holder, takenRow, history, detail })
   }
 
   /** The kernel refused what the rule forbids: nothing is wrong, but a user will want to know why. */

@@ -1,5 +1,6 @@
 import type { HistoryStep } from './page-history.ts'
 import type { HazardRule } from './rule.ts'
+import type { Severity, Verdict } from './verdict.ts'
 
 /** Findings kept with their detail, at most; further ones are only counted. */
 export const FINDINGS_LISTED_MAX = 1000
@@ -7,6 +8,9 @@ export const FINDINGS_LISTED_MAX = 1000
 /** A rule broken. Control plane: made only when something is wrong. */
 export interface Finding {
   readonly rule: HazardRule
+  /** Those of the rule, unless it said that this one is worse. */
+  readonly verdict: Verdict
+  readonly severity: Severity
   /** Row and line that it is about. */
   readonly row: number
   readonly line: number

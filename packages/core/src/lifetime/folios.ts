@@ -37,8 +37,7 @@ const FREE = eventCode('free')
 
 /**
  * The state of folios, and what happens to them: lifetime.md 1 to 6. Each method is one event: the rules hear it first,
- * with the state as it was, then the state changes as the kernel changes it. Pages are named by row; a range of bytes
- * from `offsetBytes` of a page on may reach into the rows behind it.
+ * then the state changes as in the kernel. Pages are named by row; a range of bytes may reach into the rows behind it.
  *
  * @kernel mm/page-writeback.c: folio_clear_dirty_for_io, __folio_start_writeback, folio_wait_stable; mm/rmap.c:
  *   folio_mkclean; mm/memory.c: do_page_mkwrite; mm/truncate.c: truncate_inode_folio, invalidate_complete_folio2;
@@ -57,9 +56,10 @@ export class Folios extends FolioColumns {
     this.bus = bus
   }
 
-  /** The lock of page `index` of `file`, where those are known; tasks call it. @kernel mm/filemap.c: folio_lock */
-  lock(page: number, file = -1, index = -1): void {
+  /** The lock of page `index` of `file`, where those are known; tasks call it. @kernel mm/filemap.c: folio_lock, folio_trylock */
+  lock(page: number, file = -1, index = -1, waits = true): void {
     const event = this.about(page, 0, PAGE_SIZE)
+    event.amount = waits ? 0 : 1
     event.file = file
     event.positionBytes = index * PAGE_SIZE
     this.bus.tell(LOCK)

@@ -10,7 +10,7 @@ export { BY_CPU, BY_DEVICE, BY_KERNEL, WRITER_NAMES, type Writer } from './write
  */
 export const LIFETIME_EVENTS = {
   // Folios: `page`, `pages` (a run of rows), `offsetBytes` and `bytes` in it.
-  lock: 'a folio is locked by the task at work',
+  lock: 'a folio is locked by the task at work; `amount` 1: by a trylock, which waits for nobody',
   unlock: 'a folio is unlocked',
   store: 'bytes are written; `by` whom',
   dma: 'a device begins to store (`amount` 1) or to load (0); `object` names it until dma_end',
@@ -55,7 +55,8 @@ export const LIFETIME_EVENTS = {
   share: 'a reference on the object was taken',
   drop: 'a reference on the object is about to be dropped',
   object_free: 'the object is about to be freed',
-  merge: 'an entry is joined with the one before it: `token` and `amount`, the token of the other',
+  merge:
+    'an entry is joined with the one before it: `token` and `amount`, the token of the other; `page`, where it is known',
   slot: 'a slot of a ring is filled with `page`; `amount` 1: its flags are set anew',
   append: 'bytes are appended to what a slot of a ring has: `page`',
   // Iterators: `object` is the iterator.

@@ -1,5 +1,6 @@
-import type { EventBus } from './event-bus.ts'
+import { CONTEXT_PROCESS, type EventBus } from './event-bus.ts'
 import { FileLocks } from './file-locks.ts'
+import { FOLIO_LOCKED } from './folio-flags.ts'
 import type { Folios } from './folios.ts'
 import { eventCode } from './lifetime-event.ts'
 
@@ -24,16 +25,37 @@ export class Tasks {
   private readonly locked = new Map<number, number>()
   private readonly bus: EventBus
   private readonly folios: Folios
+  /** It is an I/O's by now, whose end drops it. */
+  private readonly isHanded: (lock: HeldLock) => boolean
 
-  constructor(bus: EventBus, folios: Folios) {
+  constructor(bus: EventBus, folios: Folios, isHanded: (lock: HeldLock) => boolean) {
     this.bus = bus
     this.folios = folios
     this.files = new FileLocks(bus)
+    this.isHanded = isHanded
   }
 
-  /** Locks of the task at work, first taken first. Rules that hear `lock` see those it had before. */
+  /**
+   * Locks of the task at work, first taken first, but for those that it handed to an I/O in flight. Rules that hear `lock`
+   * see those it had before.
+   */
   held(): readonly HeldLock[] {
-    return this.locks.get(this.bus.task) ?? []
+    const held = this.locks.get(this.bus.task) ?? []
+    return held.length === 0 ? held : held.filter((lock) => !this.isHanded(lock))
+  }
+
+  /** Whether the lock of a page's folio, if somebody has it, is there for the task at work: its own, or an I/O's that it is part of. */
+  isLockedForWork(page: number): boolean {
+    const { bus, folios } = this
+    if (!folios.has(page, FOLIO_LOCKED)) return false
+    // Workers, interrupts and whoever the trace gives no pid go on with what others began.
+    if (bus.context !== CONTEXT_PROCESS || bus.task === 0) return true
+    const head = folios.headOf(page)
+    for (const [task, held] of this.locks) {
+      const lock = held.find((one) => folios.headOf(one.page) === head)
+      if (lock !== undefined) return task === bus.task || this.isHanded(lock)
+    }
+    return true
   }
 
   /** Every lock that any task has. */
@@ -43,13 +65,13 @@ export class Tasks {
 
   /**
    * The task at work locks a folio: page `index` of `file`, where that is known. It is the task's until it is unlocked, by
-   * whomever: a lock that is handed to an I/O, whose end drops it, is not to be told of.
-   * @kernel mm/filemap.c: __filemap_get_folio (FGP_LOCK)
+   * whomever, or handed to an I/O. `waits` false: only if nobody has it.
+   * @kernel mm/filemap.c: __filemap_get_folio (FGP_LOCK); include/linux/pagemap.h: folio_trylock
    */
-  lock(page: number, file = -1, index = -1): void {
+  lock(page: number, file = -1, index = -1, waits = true): void {
     const held = this.locks.get(this.bus.task) ?? []
     if (this.isLockedByRow(held, page)) return
-    this.folios.lock(page, file, index)
+    this.folios.lock(page, file, index, waits)
     held.push({ page, file, index, row: this.bus.row, line: this.bus.line })
     this.locks.set(this.bus.task, held)
     this.locksHeldMax = Math.max(this.locksHeldMax, held.length)

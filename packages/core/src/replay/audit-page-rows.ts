@@ -56,8 +56,10 @@ function raw(by: number): Apply {
 
 /** Rows about pages. */
 export const PAGE_ROWS: ApplyByEvent = {
-  lock: ({ audit, pages }, batch, row) =>
-    pages.visit(batch, row, (page, _from, _end, file, index) => audit.tasks.lock(page, file, index)),
+  lock: ({ audit, pages }, batch, row) => {
+    const waits = (batch.flags[row] & FLAG_NOWAIT) === 0
+    pages.visit(batch, row, (page, _from, _end, file, index) => audit.tasks.lock(page, file, index, waits))
+  },
   unlock: eachPage((audit, page) => audit.tasks.unlock(page)),
   store,
   load: ({ audit, pages }, batch, row) => {

@@ -79,12 +79,12 @@ function byRow(a: Finding, b: Finding): number {
 }
 
 function findingReport(lane: Lane, finding: Finding): FindingReport {
-  const { rule, row, line, page, pages, holder, takenRow, history, detail } = finding
+  const { rule, verdict, severity, row, line, page, pages, holder, takenRow, history, detail } = finding
   return {
     rule: rule.id,
     name: rule.name,
-    verdict: rule.verdict,
-    severity: rule.severity,
+    verdict,
+    severity,
     file: lane.setup.file,
     row,
     line,

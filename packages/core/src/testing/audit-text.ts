@@ -18,6 +18,8 @@ export interface AuditTextOptions {
   readonly kernel?: KernelVersion
   readonly options?: Readonly<Record<string, number>>
   readonly inject?: FaultInjection
+  /** The trace ends in the midst: what has no recorded completion is in flight, and no leak. */
+  readonly inFlight?: boolean
 }
 
 /** What rules find in a trace given as text, over all lanes, by row. */
@@ -37,7 +39,7 @@ export async function auditText(
     kernel: options.kernel ?? null,
     consumerOptions: options.consumer === undefined ? {} : { [options.consumer]: options.options ?? {} },
     faults: options.inject ?? null,
-    inFlight: false,
+    inFlight: options.inFlight ?? false,
     rules,
   })
   return report.lanes.flatMap(({ findings }) => findings)

@@ -210,3 +210,14 @@ describe('H-52, a file that is locked at the end', () => {
     ])
   })
 })
+
+it('H-52: where a trace ends in the midst, so may the time for which a lock is held', async () => {
+  const text =
+    '# pinscope-trace 1\nts,event,mm,segs,backing,file,offset,len\n0,map,1,0x10000+4096,file,f,0,\n1,lock,1,0x10000+4096,,,,\n'
+  const rowsFound = async (inFlight: boolean) =>
+    (await auditText(text.replace('1,lock', '1,load,1,0x10000+4096,,,,\n1,lock'), HAZARD_RULES, { inFlight })).map(
+      ({ rule, row }) => [rule, row],
+    )
+  expect(await rowsFound(false)).toEqual([['H-52', 3]])
+  expect(await rowsFound(true)).toEqual([])
+})

@@ -28,6 +28,7 @@ export class AuditWorld {
         kernel: kernelOf(kernel),
         filesystem,
         stableWrites,
+        isCutOff: false,
       },
       rules,
     )

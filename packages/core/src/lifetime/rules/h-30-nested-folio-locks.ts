@@ -50,7 +50,8 @@ ts,event,mm,segs,backing,file,offset,len
   watch: (audit) => {
     const nesting = new Nesting(audit)
     return {
-      lock: ({ page, file, positionBytes }) => nesting.lock(page, file, positionBytes / PAGE_SIZE),
+      lock: ({ page, file, positionBytes, amount }) =>
+        nesting.lock(page, file, positionBytes / PAGE_SIZE, amount === 0),
       unlock: ({ page }) => nesting.unlock(page),
       reserve: ({ file }) => nesting.prepare(file),
       allocate: ({ file, positionBytes, lengthBytes }) => nesting.allocate(file, positionBytes, lengthBytes),
@@ -70,12 +71,14 @@ class Nesting {
     this.audit = audit
   }
 
-  lock(page: number, file: number, index: number): void {
+  /** `waits` false: a trylock, by which no two tasks ever wait for each other. */
+  lock(page: number, file: number, index: number, waits: boolean): void {
     const held = this.audit.tasks.held()
     if (held.length === 0) {
       this.told.delete(this.audit.bus.task)
       return
     }
+    if (!waits) return
     for (const lock of held) {
       const detail = this.breaks(lock, page, file, index)
       if (detail === null) continue

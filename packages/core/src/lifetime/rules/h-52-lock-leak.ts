@@ -1,5 +1,4 @@
-import { PAGE_SIZE } from '../../units.ts'
-import type { Audit } from '../audit.ts'
+import { folioOf, isInFlight } from '../handed-locks.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -58,8 +57,10 @@ ts,event,id,call,mm,segs,backing,file,offset,len
   },
   watch: (audit) => ({
     over: () => {
+      // Where a trace ends in the midst, so may the time for which a lock is held.
+      if (audit.lane.isCutOff) return
       audit.tasks.eachLock(({ page, row, line }) => {
-        if (isAwaited(audit, page)) return
+        if (isInFlight(audit, folioOf(audit, page))) return
         const detail = 'it is still locked, and nothing is in flight that would unlock it'
         audit.find(h52, { page, row, line, takenRow: row, detail })
       })
@@ -71,11 +72,3 @@ ts,event,id,call,mm,segs,backing,file,offset,len
     },
   }),
 })
-
-/** Something in flight has the page: its completion is still to come. */
-function isAwaited(audit: Audit, page: number): boolean {
-  const covers = (range: { page: number; offsetBytes: number; bytes: number }) =>
-    page >= range.page && page < range.page + Math.ceil((range.offsetBytes + range.bytes) / PAGE_SIZE)
-  if (audit.lane.borrows.first(page) !== 0 || audit.devices.atWork().some(covers)) return true
-  return audit.objects.inFlight().some(({ entries }) => entries.some((entry) => entry.page >= 0 && covers(entry)))
-}
