@@ -15,12 +15,17 @@ const BACKINGS: Readonly<Record<string, string>> = {
   zero: 'the zero page',
 }
 
-/** The findings of a lane: a paragraph for each rule, its advice once. */
+/** The findings of a lane: a paragraph for each rule, its advice once; and one more where some are worse than the rule says. */
 export function findingParagraphs(terminal: Terminal, lane: AuditLaneReport): string[] {
   const ids = [...new Set(lane.findings.map(({ rule }) => rule))].sort()
-  return ids.map((id) => {
+  return ids.flatMap((id) => {
     const findings = lane.findings.filter(({ rule }) => rule === id)
-    return ruleParagraph(terminal, findings, lane.findingsByRule[id] ?? findings.length)
+    const verdicts = [...new Set(findings.map(({ verdict }) => verdict))]
+    const total = lane.findingsByRule[id] ?? findings.length
+    return verdicts.map((verdict) => {
+      const alike = findings.filter((finding) => finding.verdict === verdict)
+      return ruleParagraph(terminal, alike, alike.length === findings.length ? total : alike.length)
+    })
   })
 }
 

@@ -25,7 +25,12 @@ export function judgeAudit(report: AuditReport, rules: readonly HazardRule[], se
   const broken = rules
     .map((rule) => ({ rule, count: lanes.reduce((sum, lane) => sum + (lane.findingsByRule[rule.id] ?? 0), 0) }))
     .filter(({ count }) => count > 0)
-  const failed = broken.filter(({ rule }) => isAtLeast(rule.severity, severity))
+  const findings = lanes.flatMap((lane) => lane.findings)
+  // A finding may be worse than its rule.
+  const isFailed = (rule: HazardRule): boolean =>
+    isAtLeast(rule.severity, severity) ||
+    findings.some((finding) => finding.rule === rule.id && isAtLeast(finding.severity, severity))
+  const failed = broken.filter(({ rule }) => isFailed(rule))
   const asserts = lanes.flatMap(({ asserted }) => asserted)
   const assertsFailed = asserts.filter((one) => isAtLeast(one.severity, severity)).length
   return {

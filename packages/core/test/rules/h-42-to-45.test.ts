@@ -51,8 +51,11 @@ describe('H-42, blocks of a DAX file', () => {
   const layout = (offset: number) => `3,,layout,,,1,,,,,data,${offset},4096,,`
   const end = ['4,,dma_end,nic,,1,,,,,,,,,', '5,,unpin,buffer,,1,,,,,,,,,dirty']
 
-  it('are punched, collapsed or moved under a device', async () => {
-    expect(await found(rows(dax, pin, store, layout(0), ...end))).toEqual([['H-42', 4]])
+  it('are punched, collapsed or moved under a device: worse than what is lost of another file', async () => {
+    const [dear] = await auditText(rows(dax, pin, store, layout(0), ...end), [h42])
+    expect([dear.row, dear.verdict, dear.severity]).toEqual([4, 'CORRUPT', 'critical'])
+    const [lost] = await auditText(rows(MAP, pin, store, truncate(0, 3), ...end), [h42])
+    expect([lost.row, lost.verdict, lost.severity]).toEqual([4, 'LOST', 'medium'])
   })
 
   it.each([

@@ -1,7 +1,6 @@
-import { PAGE_SIZE } from '../../units.ts'
-import type { Audit } from '../audit.ts'
 import { WRITER_NAMES, type Writer } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { storeUnderWay } from '../store-under-way.ts'
 import { severityOf } from '../verdict.ts'
 
 export const h39 = defineRule({
@@ -45,24 +44,22 @@ ts,event,id,mm,op,segs,backing,file,offset,len
 `,
   },
   watch: (audit) => {
-    const store = audit.lane.memory.pages
-    /** By head page of what was compared: who wrote to it since, -1: nobody. */
+    /** By page that was compared: who wrote to it since, -1: nobody. Bytes are compared, not folios. */
     const compared = new Map<number, Writer | -1>()
     return {
       compare: ({ page }) => {
-        compared.set(store.headOf(page), -1)
+        compared.set(page, -1)
       },
       store: ({ page, pages, by }) => {
         if (compared.size === 0) return
-        for (let at = page; at < page + pages; at++)
-          if (compared.has(store.headOf(at))) compared.set(store.headOf(at), by)
+        for (let at = page; at < page + pages; at++) if (compared.has(at)) compared.set(at, by)
       },
       dedupe: ({ page }) => {
-        const writer = compared.get(store.headOf(page))
-        compared.delete(store.headOf(page))
+        const writer = compared.get(page)
+        compared.delete(page)
         if (writer === undefined) return
         const isStored = writer >= 0
-        if (!isStored && !isBeingStored(audit, page)) return
+        if (!isStored && storeUnderWay(audit, page) === 0) return
         audit.find(h39, {
           page,
           token: audit.tokens.writerOn(page),
@@ -74,11 +71,3 @@ ts,event,id,mm,op,segs,backing,file,offset,len
     }
   },
 })
-
-/** A device is at work that stores into the page. */
-function isBeingStored(audit: Audit, page: number): boolean {
-  return audit.devices.atWork().some(({ isStore, page: first, offsetBytes, bytes }) => {
-    const last = first + Math.floor((offsetBytes + bytes - 1) / PAGE_SIZE)
-    return isStore && page >= first && page <= last
-  })
-}

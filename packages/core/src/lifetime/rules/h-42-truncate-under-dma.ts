@@ -1,8 +1,8 @@
 import { PAGE_KINDS } from '../../memory/page-store.ts'
-import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
-import { GUARD_COUNT } from '../borrows.ts'
+import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { storeUnderWay } from '../store-under-way.ts'
 import { severityOf } from '../verdict.ts'
 
 const KIND_FSDAX = PAGE_KINDS.indexOf('fsdax')
@@ -15,13 +15,14 @@ export const h42 = defineRule({
   id: 'H-42',
   name: 'truncate under DMA',
   precondition: "a device, or an operation in flight, is to store into a file's page",
-  event: 'the file is truncated: the page is no longer of the file; with DAX any change of its layout',
+  event:
+    'the file is truncated, or a clean page invalidated: it is no longer of the file; with DAX (CORRUPT) any change of the layout',
   verdict: 'LOST',
   severity: severityOf('LOST'),
   advice:
     'The reference keeps the page, and nothing more: wait for the I/O, or expect to find none of its data. With DAX the file system has to wait for the references before it frees blocks.',
   kernel:
-    'mm/truncate.c: truncate_inode_folio; fs/dax.c: dax_break_layout (6.12: dax_layout_busy_page); fs/xfs/xfs_file.c: xfs_break_dax_layouts',
+    'mm/truncate.c: truncate_inode_folio, invalidate_complete_folio2; fs/dax.c: dax_break_layout (6.12: dax_layout_busy_page); fs/xfs/xfs_file.c: xfs_break_dax_layouts',
   diagram: `
   device               file
   store begins  ---->  page 0 (pinned)
@@ -54,6 +55,10 @@ ts,event,id,mm,op,segs,backing,file,offset
       // Of DAX the change of the layout told.
       if (!isDax(audit, page) || audit.leases.changedRow !== audit.bus.row) tell(audit, page)
     },
+    // Nobody asks for references, and a dirty page stays.
+    invalidate: ({ page }) => {
+      if (!audit.folios.isDirty(page)) tell(audit, page)
+    },
     // With DAX it does not take a truncation: whatever frees or moves the blocks takes the storage away.
     layout: () => {
       for (const page of audit.leases.changing) if (isDax(audit, page)) tell(audit, page)
@@ -68,27 +73,13 @@ function isDax(audit: Audit, page: number): boolean {
 function tell(audit: Audit, page: number): void {
   const takenRow = storeUnderWay(audit, page)
   if (takenRow === 0) return
-  const detail = `row ${takenRow} is to store into it: ${isDax(audit, page) ? DAX : DETACHED}`
-  audit.find(h42, { page, takenRow, detail })
+  const stores = `row ${takenRow} is to store into it`
+  if (isDax(audit, page)) audit.find(h42, { page, takenRow, verdict: 'CORRUPT', detail: `${stores}: ${DAX}` })
+  // A page that nothing keeps is freed: H-44.
+  else if (isKept(audit, page)) audit.find(h42, { page, takenRow, detail: `${stores}: ${DETACHED}` })
 }
 
-/** Row of a store that is under way to a page which its reference keeps, 0 where there is none. */
-function storeUnderWay(audit: Audit, page: number): number {
-  const access = audit.devices.atWork().find((one) => one.isStore && isIn(page, one.page, one.offsetBytes + one.bytes))
-  if (access !== undefined) return access.row
-  const { borrows, ledger } = audit.lane
-  for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
-    if (borrows.isSource[slot] === 0 && borrows.guard[slot] === GUARD_COUNT) return borrows.row[slot]
-  }
-  if (!audit.folios.isBusy(page)) return 0
-  let found = 0
-  audit.tokens.eachOn(page, 1, (token) => {
-    // A reference of an operation is held until its I/O is over; one that a row took may be for anything.
-    if (audit.tokens.isDest[token] === 1 && ledger.holds.operation[token] !== 0) found = audit.tokens.rowOf(token)
-  })
-  return found
-}
-
-function isIn(page: number, first: number, endBytes: number): boolean {
-  return page >= first && page < first + Math.ceil(endBytes / PAGE_SIZE)
+/** A reference keeps the page, or the lock or the writeback that a truncation waits for. */
+function isKept({ folios }: Audit, page: number): boolean {
+  return folios.isBusy(page) || folios.has(page, FOLIO_LOCKED | FOLIO_WRITEBACK)
 }

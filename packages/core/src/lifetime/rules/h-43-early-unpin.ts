@@ -1,8 +1,9 @@
-import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { GUARD_COUNT } from '../borrows.ts'
 import type { DeviceAccess } from '../devices.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
+import type { KernelObject } from '../objects.ts'
+import { covers, endPageOf, firstPageOf } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -61,18 +62,13 @@ ts,event,id,call,mm,op,segs,len
       complete: ({ object }) => lent.over(object),
       object_free: ({ object }) => lent.over(object),
       release: ({ token, page, pages, as }) => {
-        const { tokens, objects } = audit
-        if (as !== tokens.retention(token)) return
-        const owner = tokens.owner[token]
-        if (owner !== 0 && objects.of(owner).isInFlight) {
-          const detail = `the last reference that a ${objects.of(owner).kind} in flight has on it is dropped`
-          eachLast(audit, token, (last) => audit.find(h43, { token, page: last, detail }))
-        } else if (isNamedInFlight(audit, token, page)) {
-          const detail = `it is let go while the operation of row ${tokens.rowOf(token)} is in flight`
+        if (as !== audit.tokens.retention(token) || isListedInFlight(audit, token, pages)) return
+        if (isNamedInFlight(audit, token, page)) {
+          const detail = `it is let go while the operation of row ${audit.tokens.rowOf(token)} is in flight`
           audit.find(h43, { token, page, pages, detail })
         } else {
           if (audit.devices.atWork().length > 0) checkDevices(audit, token)
-          if (lent.isAny && tokens.isUser[token] === 1) lent.check(token)
+          if (lent.isAny && audit.tokens.isUser[token] === 1) lent.check(token)
         }
       },
       violation: ({ detail, row, pages }) => {
@@ -84,14 +80,58 @@ ts,event,id,call,mm,op,segs,len
 })
 
 /**
+ * Finds pages that are let go, that an object in flight lists by a reference, whosever it was, and that no other token
+ * keeps. A part that no list in flight has may go: it is a residue, or its own I/O is over.
+ */
+function isListedInFlight(audit: Audit, token: number, pages: number): boolean {
+  const listed = listedBy(audit, token, pages)
+  let isFound = false
+  for (const [page, { kind }] of listed) {
+    if (!isLast(audit, token, page)) continue
+    const detail = `the last reference that a ${kind} in flight has on it is dropped`
+    audit.find(h43, { token, page, detail })
+    isFound = true
+  }
+  return isFound
+}
+
+/** By page of the first `pages` of a token: an object in flight that lists it by a reference. */
+function listedBy(audit: Audit, token: number, pages: number): Map<number, KernelObject> {
+  const listed = new Map<number, KernelObject>()
+  const note = (object: KernelObject, from: number, end: number): void => {
+    for (let page = from; page < end; page++) if (!listed.has(page)) listed.set(page, object)
+  }
+  for (const object of audit.objects.inFlight()) {
+    for (const entry of [...object.entries, ...object.joined]) {
+      if (entry.token === 0) continue
+      eachReleased(audit, token, pages, (first, end) => {
+        // Of an entry that tells no page, all that was taken with it.
+        if (entry.page >= 0) note(object, Math.max(first, firstPageOf(entry)), Math.min(end, endPageOf(entry)))
+        else if (entry.token === token) note(object, first, end)
+      })
+    }
+  }
+  return listed
+}
+
+/** Tells of each run of pages of a token that is about to be let go: of one of which only a part goes, the first ones. */
+function eachReleased(audit: Audit, token: number, pages: number, tell: (first: number, end: number) => void): void {
+  let left = pages < audit.tokens.pagesOf(token) ? pages : Number.POSITIVE_INFINITY
+  audit.lane.ledger.eachRun(token, (first, count) => {
+    if (left > 0) tell(first, first + Math.min(count, left))
+    left -= count
+  })
+}
+
+/**
  * A device is still at work in a page when the last token on it goes: one that began under that token, or under another
  * that handed the page on. Kernel memory may have been kept by its owner from the start.
  */
 function checkDevices(audit: Audit, token: number): void {
   const { devices, folios, tokens } = audit
   const isUser = tokens.isUser[token] === 1
-  const isAtWork = ({ row, page, offsetBytes, bytes }: DeviceAccess, at: number): boolean =>
-    (isUser || row >= tokens.rowOf(token)) && page <= at && at < page + Math.ceil((offsetBytes + bytes) / PAGE_SIZE)
+  const isAtWork = (access: DeviceAccess, at: number): boolean =>
+    (isUser || access.row >= tokens.rowOf(token)) && covers(access, at)
   eachLast(audit, token, (page) => {
     const access = devices.atWork().find((one) => isAtWork(one, page))
     // I/O of the page cache itself is kept by the lock, or by the writeback.

@@ -3,6 +3,8 @@ import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { GUARD_COUNT, GUARD_NONE } from '../borrows.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
+import type { ObjectEntry } from '../objects.ts'
+import { overlaps, type PageRange } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -54,8 +56,8 @@ ts,event,id,call,mm,segs,backing,len
       const kind = audit.lane.memory.pages.kindOf(page)
       if (kind === KIND_SLAB || kind === KIND_VMALLOC) return
       // A lock on the page keeps its contents, not the page.
-      const takenRow = borrowedIn(audit, page, offsetBytes, offsetBytes + bytes, true) || listedIn(audit, page)
-      tell(audit, page, takenRow, 'its creator frees it')
+      const takenRow = borrowedIn(audit, page, offsetBytes, offsetBytes + bytes, true)
+      tell(audit, page, takenRow || workedOnIn(audit, { page, offsetBytes, bytes }), 'its creator frees it')
     },
     migrate: ({ page }) => leave(audit, page, 'it moves to another place'),
     reclaim: ({ page }) => {
@@ -64,7 +66,7 @@ ts,event,id,call,mm,segs,backing,len
     invalidate: ({ page }) => {
       if (!audit.folios.isDirty(page)) leave(audit, page, 'it leaves its file')
     },
-    truncate: ({ page }) => tell(audit, page, borrowedIn(audit, page, 0, PAGE_SIZE, false), 'its file is truncated'),
+    truncate: ({ page }) => leave(audit, page, 'its file is truncated'),
     release: ({ token }) => {
       const { borrows, ledger } = audit.lane
       if (borrows.open === 0 || audit.bus.operation !== 0) return
@@ -92,13 +94,19 @@ function leave(audit: Audit, page: number, what: string): void {
   const { devices, folios, lane, objects } = audit
   if (devices.atWork().length === 0 && lane.borrows.open === 0 && objects.inFlight().length === 0) return
   if (folios.isBusy(page) || folios.has(page, FOLIO_LOCKED | FOLIO_WRITEBACK)) return
-  const listedRow = borrowedIn(audit, page, 0, PAGE_SIZE, false) || listedIn(audit, page)
-  tell(audit, page, listedRow || deviceIn(audit, page), what)
+  const whole = { page, offsetBytes: 0, bytes: PAGE_SIZE }
+  tell(audit, page, borrowedIn(audit, page, 0, PAGE_SIZE, false) || workedOnIn(audit, whole), what)
 }
 
-/** Row in which a device began to work in the page. */
-function deviceIn(audit: Audit, page: number): number {
-  return audit.devices.atWork().find((access) => covers(access, page))?.row ?? 0
+/** Row of an object in flight that lists some of the bytes bare, or of a device at work in them; 0 where there is none, or a token keeps the page. */
+function workedOnIn(audit: Audit, range: PageRange): number {
+  const { devices, objects } = audit
+  const isListed = (entry: ObjectEntry): boolean => entry.token === 0 && overlaps(entry, range)
+  const row =
+    objects.inFlight().find(({ entries }) => entries.some(isListed))?.row ??
+    devices.atWork().find((access) => overlaps(access, range))?.row ??
+    0
+  return row !== 0 && isKept(audit, range.page, 0) ? 0 : row
 }
 
 /** Row of an operation in flight that names some of the bytes and has no reference on the page, 0 where none does. */
@@ -111,23 +119,6 @@ function borrowedIn(audit: Audit, page: number, from: number, end: number, evenL
     if (borrows.offsetBytes[slot] < end && borrows.endBytes[slot] > from) return borrows.row[slot]
   }
   return 0
-}
-
-/** Row of an object in flight that lists the page and has no reference on it. */
-function listedIn(audit: Audit, page: number): number {
-  for (const { entries, row } of audit.objects.inFlight()) {
-    const isListed = entries.some((entry) => entry.token === 0 && covers(entry, page))
-    if (isListed && !isKept(audit, page, 0)) return row
-  }
-  return 0
-}
-
-function covers(entry: { page: number; offsetBytes: number; bytes: number }, page: number): boolean {
-  return (
-    entry.page >= 0 &&
-    page >= entry.page &&
-    page < entry.page + Math.ceil((entry.offsetBytes + entry.bytes) / PAGE_SIZE)
-  )
 }
 
 /** A token other than `but` is on the page. */

@@ -1,7 +1,8 @@
-import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { GUARD_LOCK } from '../borrows.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
+import { folioOf } from '../handed-locks.ts'
+import { covers, endPageOf } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -43,57 +44,62 @@ ts,event,id,mm,op,segs,backing,file,offset,len
 4,unlock,,1,,,,data,0,4096
 `,
   },
-  watch: (audit) => ({
-    unlock: ({ page }) => {
-      const takenRow = storeOf(audit, page) || listOf(audit, page)
-      if (takenRow === 0) return
-      const detail = `it is unlocked while row ${takenRow} is at work in it, and nothing else keeps others out`
-      audit.find(h45, { page, takenRow, detail })
-    },
-    violation: ({ detail, row, pages }) => {
-      if (detail !== 'modified-in-use') return
-      audit.find(h45, {
-        takenRow: row,
-        pages,
-        detail: `what row ${row} has in flight changes: neither lock nor writeback forbids it`,
-      })
-    },
-  }),
+  watch: (audit) => {
+    const told = { row: 0, head: -1 }
+    return {
+      unlock: ({ page }) => {
+        const { bus, folios } = audit
+        const head = folios.headOf(page)
+        // A row that names several pages of a folio unlocks it once.
+        if (!isAnyInFlight(audit) || (told.row === bus.row && told.head === head)) return
+        const isLocked = folios.has(page, FOLIO_LOCKED) && !folios.has(page, FOLIO_WRITEBACK)
+        const folio = folioOf(audit, page)
+        for (let at = head; at < endPageOf(folio); at++) {
+          const takenRow = storeOf(audit, at) || (isLocked ? listOf(audit, at) : 0)
+          if (takenRow === 0) continue
+          told.row = bus.row
+          told.head = head
+          const detail = `it is unlocked while row ${takenRow} is at work in it, and nothing else keeps others out`
+          audit.find(h45, { page: at, takenRow, detail })
+        }
+      },
+      violation: ({ detail, row, pages }) => {
+        if (detail !== 'modified-in-use') return
+        audit.find(h45, {
+          takenRow: row,
+          pages,
+          detail: `what row ${row} has in flight changes: neither lock nor writeback forbids it`,
+        })
+      },
+    }
+  },
 })
 
-/** Row of a store that is under way to a page that is locked, and not referenced for it; 0 where there is none. */
+function isAnyInFlight({ devices, lane, objects }: Audit): boolean {
+  return lane.borrows.open > 0 || devices.atWork().length > 0 || objects.inFlight().length > 0
+}
+
+/** Row of a store that is under way to a page that is locked, and not held for it; 0 where there is none. */
 function storeOf(audit: Audit, page: number): number {
   const { borrows } = audit.lane
   for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
-    // The completion of an operation unlocks its own pages before its list is given back.
-    const isOwn = borrows.row[slot] === audit.bus.row
-    if (borrows.guard[slot] === GUARD_LOCK && borrows.isSource[slot] === 0 && !isOwn) return borrows.row[slot]
+    if (borrows.guard[slot] !== GUARD_LOCK || borrows.isSource[slot] === 1) continue
+    if (!isUnlockedByItself(audit, borrows.row[slot])) return borrows.row[slot]
   }
   const access = audit.devices.atWork().find((one) => one.isStore && covers(one, page))
-  return access === undefined || hasToken(audit, page) ? 0 : access.row
+  // Who only reads the page keeps it, and lets nobody store to it.
+  return access === undefined || audit.tokens.writerOn(page) !== 0 ? 0 : access.row
 }
 
-/** Row of an object in flight that lists a locked page without a reference; under writeback it may be unlocked. */
+/** The operation of that row is completed or given up: it unlocks its own pages before its list is given back. */
+function isUnlockedByItself({ bus, references }: Audit, row: number): boolean {
+  return row === bus.row && (references.phase === 'complete' || references.phase === 'abort')
+}
+
+/** Row of an object in flight that lists a locked page without a reference. */
 function listOf(audit: Audit, page: number): number {
-  if (!audit.folios.has(page, FOLIO_LOCKED) || audit.folios.has(page, FOLIO_WRITEBACK)) return 0
   for (const { entries, row } of audit.objects.inFlight()) {
     if (entries.some((entry) => entry.token === 0 && covers(entry, page))) return row
   }
   return 0
-}
-
-function covers(range: { page: number; offsetBytes: number; bytes: number }, page: number): boolean {
-  return (
-    range.page >= 0 &&
-    page >= range.page &&
-    page < range.page + Math.ceil((range.offsetBytes + range.bytes) / PAGE_SIZE)
-  )
-}
-
-function hasToken(audit: Audit, page: number): boolean {
-  let has = false
-  audit.tokens.eachOn(page, 1, () => {
-    has = true
-  })
-  return has
 }

@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../../units.ts'
 import { folioOf, isInFlight } from '../handed-locks.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
