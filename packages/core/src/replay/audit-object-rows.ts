@@ -1,9 +1,12 @@
 import { type IterType, isUserBacked } from '../iter/iter-type.ts'
 import { HOLD_NONE } from '../ledger/hold.ts'
-import type { Audit } from '../lifetime/audit.ts'
+import type { Audit, AuditedLane } from '../lifetime/audit.ts'
+import { PAGE_KINDS } from '../memory/page-store.ts'
 import { FLAG_RESET, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
 import { type Apply, type ApplyByEvent, type AuditRows, orZero } from './audit-rows.ts'
+
+const KIND_VMALLOC = PAGE_KINDS.indexOf('vmalloc')
 
 /** An event about an object. */
 function ofObject(tell: (audit: Audit, object: number, bytes: number, result: number) => void): Apply {
@@ -21,10 +24,10 @@ function ofIterator(tell: (audit: Audit, iterator: number, bytes: number, result
   }
 }
 
-/** An entry for each run of pages whose rows follow each other, as far as the bytes go. */
+/** An entry for each run of pages that follow each other, as far as the bytes go. */
 function attach(rows: AuditRows, batch: OpBatch, row: number): void {
   const object = rows.object(batch, row)
-  const { objects } = rows.audit
+  const { objects, lane } = rows.audit
   rows.pages.makeFrames(batch, row)
   let first = -1
   let next = -1
@@ -34,7 +37,7 @@ function attach(rows: AuditRows, batch: OpBatch, row: number): void {
     if (first >= 0) objects.attach(object, rows.holdOn(first), first, offset, bytes)
   }
   rows.pages.visit(batch, row, (page, from, end) => {
-    if (page !== next || from !== 0 || (offset + bytes) % PAGE_SIZE !== 0) {
+    if (page !== next || from !== 0 || (offset + bytes) % PAGE_SIZE !== 0 || !followsInMemory(lane, page)) {
       add()
       first = page
       offset = from
@@ -47,6 +50,12 @@ function attach(rows: AuditRows, batch: OpBatch, row: number): void {
   if (first < 0) objects.attach(object, HOLD_NONE, -1, 0, batch.lengthBytes[row])
 }
 
+/** The page before this one lies before it in memory too: not all that vmalloc gives does. @kernel mm/vmalloc.c: vm_area_alloc_pages */
+function followsInMemory({ memory }: AuditedLane, page: number): boolean {
+  const { pages } = memory
+  return pages.kindOf(page) !== KIND_VMALLOC || pages.frameOf(page) === pages.frameOf(page - 1) + 1
+}
+
 function init(rows: AuditRows, batch: OpBatch, row: number): void {
   const { lengthBytes } = batch.segments
   const type = batch.iterType[row] as IterType
@@ -57,6 +66,22 @@ function init(rows: AuditRows, batch: OpBatch, row: number): void {
   const isSource = batch.direction[row] === 1
   const made = rows.audit.iterators.init(isSource, isUserBacked(type), batch.mm[row], count, segmentBytes, type)
   rows.iterators.set(batch.id[row], made)
+}
+
+/** The pages that the row names are one entry. */
+function merge(rows: AuditRows, batch: OpBatch, row: number): void {
+  let first = -1
+  let offset = 0
+  let bytes = 0
+  rows.pages.makeFrames(batch, row)
+  rows.pages.visit(batch, row, (page, from, end) => {
+    if (first < 0) {
+      first = page
+      offset = from
+    }
+    bytes += end - from
+  })
+  rows.audit.objects.merge(rows.object(batch, row), rows.holdOn(first), first, offset, bytes)
 }
 
 function firstPage(rows: AuditRows, batch: OpBatch, row: number): number {
@@ -78,9 +103,7 @@ export const OBJECT_ROWS: ApplyByEvent = {
   clone: ofObject((audit, object) => audit.objects.clone(object)),
   share: ofObject((audit, object) => audit.objects.share(object)),
   drop: ofObject((audit, object) => audit.objects.drop(object)),
-  merge: (rows, batch, row) => {
-    rows.audit.objects.merge(rows.object(batch, row), rows.holdOn(firstPage(rows, batch, row)))
-  },
+  merge,
   slot: (rows, batch, row) => {
     const isReset = (batch.flags[row] & FLAG_RESET) !== 0
     rows.audit.objects.fillSlot(rows.object(batch, row), firstPage(rows, batch, row), isReset)

@@ -27,6 +27,8 @@ export class AuditRows {
   /** By name id of the `id` column: object, iterator. */
   readonly objects = new Map<number, number>()
   readonly iterators = new Map<number, number>()
+  /** Objects that nothing in the trace allocated. */
+  private readonly implied = new Set<number>()
   private readonly byCode: readonly (Apply | undefined)[]
 
   constructor(audit: Audit, pages: RowPages, calls: Dictionary) {
@@ -40,10 +42,13 @@ export class AuditRows {
     this.byCode[batch.event[row]]?.(this, batch, row)
   }
 
-  /** The object that the row's id names; one that nothing allocated is made. */
+  /** The object that the row's id names; one that nothing allocated is made, and again after it was freed. */
   object(batch: OpBatch, row: number): number {
     const known = this.objects.get(batch.id[row])
-    return known ?? this.makeObject(batch, row, 0)
+    if (known !== undefined && !(this.implied.has(known) && this.audit.objects.of(known).isFreed)) return known
+    const made = this.makeObject(batch, row, 0)
+    this.implied.add(made)
+    return made
   }
 
   makeObject(batch: OpBatch, row: number, capacity: number): number {

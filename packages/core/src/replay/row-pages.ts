@@ -2,6 +2,7 @@ import { PAGE_LIST_MAX } from '../extract/page-list.ts'
 import { ITER_BVEC, ITER_FOLIOQ, ITER_KVEC, ITER_XARRAY } from '../iter/iter-type.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
 import type { Memory } from '../memory/memory.ts'
+import { isAnonymous } from '../memory/page-store.ts'
 import { EVENT_TRUNCATE, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { FileMappings } from './file-mappings.ts'
@@ -62,10 +63,16 @@ export class RowPages {
     })
   }
 
-  /** Pages of [first, end) of a file: those of the page cache and those of mappings of the file, with their indices. */
+  /**
+   * Pages of [first, end) of a file: those of the page cache and those of mappings of the file, with their indices. What a
+   * private mapping has copied is of no file any more.
+   */
   visitPages(file: number, first: number, end: number, tell: (page: number, index: number) => void): void {
-    this.memory.cache.visit(file, first, end, tell)
-    this.mappings.visit(this.memory.spaces, file, first, end, tell)
+    const { cache, pages, spaces } = this.memory
+    cache.visit(file, first, end, tell)
+    this.mappings.visit(spaces, file, first, end, (page, index) => {
+      if (!isAnonymous(pages.kindOf(page))) tell(page, index)
+    })
   }
 
   private visitSegments(batch: OpBatch, row: number, tell: TellPage, foll: number): void {

@@ -141,13 +141,14 @@ it('H-26: the start is the end of every way back', async () => {
   expect(await found(h26, [init('write'), on('advance', 4096), on('revert', 2147483648)])).toEqual([[3, 0]])
 })
 
+const list = (len?: number): TestRow => ({
+  event: 'alloc',
+  id: 'l',
+  call: 'sg_table',
+  ...(len === undefined ? {} : { len }),
+})
+
 it('H-27: the last entry fits, one more does not; a list without a limit grows', async () => {
-  const list = (len?: number): TestRow => ({
-    event: 'alloc',
-    id: 'l',
-    call: 'sg_table',
-    ...(len === undefined ? {} : { len }),
-  })
   const entry = (address: string): TestRow => ({ event: 'attach', id: 'l', mm: 1, segs: `${address}+4096` })
   const two = [entry('0x10000'), entry('0x11000')]
   expect(await found(h27, [anon, list(2), ...two])).toEqual([])
@@ -155,12 +156,13 @@ it('H-27: the last entry fits, one more does not; a list without a limit grows',
   expect(await found(h27, [anon, list(), ...two])).toEqual([])
 })
 
-it('H-27: pages of vmalloc lie anywhere, pages of kmalloc follow each other', async () => {
+it('H-27: a row that names pages of vmalloc, which lie anywhere, makes an entry of each; those of kmalloc are one', async () => {
   const map = (backing: string): TestRow => ({ event: 'map', iter: 'kvec', segs: '0x700000000000+16384', backing })
   const touch: TestRow = { event: 'load', iter: 'kvec', segs: '0x700000000000+16384' }
   const entry: TestRow = { event: 'attach', id: 'l', iter: 'kvec', segs: '0x700000000000+8192' }
-  expect(await found(h27, [map('vmalloc'), touch, entry])).toEqual([[3, 1]])
-  expect(await found(h27, [map('slab'), touch, entry])).toEqual([])
+  expect(await found(h27, [map('vmalloc'), touch, list(2), entry])).toEqual([])
+  expect(await found(h27, [map('vmalloc'), touch, list(1), entry])).toEqual([[4, 1]])
+  expect(await found(h27, [map('slab'), touch, list(1), entry])).toEqual([])
 })
 
 it('H-28: a count up to the segments is right, and pages faulted in out of order are entries of their own', async () => {
