@@ -1,5 +1,6 @@
-import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
+import type { LifetimeEvent } from '../lifetime-event.ts'
+import { endPageOf, firstPageOf, type PageRange } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -8,7 +9,8 @@ export const h28 = defineRule({
   id: 'H-28',
   name: 'length beyond extent',
   precondition: 'an iterator has segments, an entry of a list pages',
-  event: 'it begins with a count that is longer than they are, or the entry names pages that were not taken',
+  event:
+    'it begins with a count that is longer than they are, is moved beyond it, or the entry names pages that were not taken',
   verdict: 'CONTRACT',
   severity: severityOf('CONTRACT'),
   advice:
@@ -36,30 +38,62 @@ ts,event,id,mm,op,iter,segs,len
 1,use,write,1,,,,
 `,
   },
-  watch: (audit) => ({
-    init: ({ amount, bytes }) => {
-      if (amount > bytes) audit.find(h28, { detail: `${amount} bytes to go through, and segments of ${bytes}` })
-    },
-    attach: ({ token, page, offsetBytes, bytes }) => {
-      if (token === 0 || page < 0 || (offsetBytes % PAGE_SIZE) + bytes <= PAGE_SIZE) return
-      const first = page + Math.floor(offsetBytes / PAGE_SIZE)
-      const pages = Math.ceil(((offsetBytes % PAGE_SIZE) + bytes) / PAGE_SIZE)
-      const foreign = notTaken(audit, token, first, pages)
-      if (foreign === 0) return
-      const detail = 'an entry names pages behind its first one that nobody took: whoever has them is read or written'
-      audit.find(h28, { page, pages: foreign, token, detail })
-    },
-  }),
+  watch: (audit) => {
+    const move = ({ object, amount, bytes }: LifetimeEvent): void => {
+      const { countBytes, positionBytes, consumedBytes } = audit.iterators.of(object)
+      const end = positionBytes + amount + bytes
+      // Of one whose begin nobody told, nobody knows the length; one that stands elsewhere than it should is H-25.
+      if (countBytes === 0 || end <= countBytes || positionBytes !== consumedBytes) return
+      audit.find(h28, { detail: `it is moved to byte ${end}, and has ${countBytes}` })
+    }
+    return {
+      init: ({ amount, bytes }) => {
+        if (amount > bytes) audit.find(h28, { detail: `${amount} bytes to go through, and segments of ${bytes}` })
+      },
+      extract: move,
+      advance: move,
+      attach: (event) => {
+        const { token, page } = event
+        if (page < 0 || endPageOf(event) - firstPageOf(event) <= 1) return
+        const foreign = token === 0 ? notListed(audit, event) : notTaken(audit, token, event)
+        if (foreign === 0) return
+        audit.find(h28, { page, pages: foreign, token, detail: token === 0 ? NOT_LISTED : NOT_TAKEN })
+      },
+    }
+  },
 })
 
-/** Pages of the run that belong to no folio of which the token has a page. */
-function notTaken(audit: Audit, token: number, first: number, pages: number): number {
+const NOT_TAKEN = 'an entry names pages behind its first one that nobody took: whoever has them is read or written'
+const NOT_LISTED =
+  'an entry names pages behind its first one that the iterator does not have: whoever has them is read or written'
+
+/** Pages of an entry that belong to no folio of which the token has a page. */
+function notTaken(audit: Audit, token: number, entry: PageRange): number {
   const store = audit.lane.memory.pages
   const folios = new Set<number>()
   audit.lane.ledger.eachRun(token, (page, count) => {
     for (let at = page; at < page + count; at++) folios.add(store.headOf(at))
   })
+  return outside(audit, entry, folios)
+}
+
+/** Bare pages of an entry that belong to no folio that the operation at work listed; memory of the consumer's own is not of it. */
+function notListed(audit: Audit, entry: PageRange): number {
+  const { bare, bus, lane } = audit
+  if (bus.operation === 0) return 0
+  const folios = new Set<number>()
+  for (let i = 0; i < bare.length; i++) {
+    const listed = { page: bare.page[i], offsetBytes: bare.offsetBytes[i], bytes: bare.lengthBytes[i] }
+    for (let at = firstPageOf(listed); at < endPageOf(listed); at++) folios.add(lane.memory.pages.headOf(at))
+  }
+  return folios.has(lane.memory.pages.headOf(firstPageOf(entry))) ? outside(audit, entry, folios) : 0
+}
+
+/** Pages of an entry in none of these folios. */
+function outside({ lane }: Audit, entry: PageRange, folios: ReadonlySet<number>): number {
   let foreign = 0
-  for (let at = first; at < first + pages; at++) if (!folios.has(store.headOf(at))) foreign++
+  for (let at = firstPageOf(entry); at < endPageOf(entry); at++) {
+    if (!folios.has(lane.memory.pages.headOf(at))) foreign++
+  }
   return foreign
 }

@@ -1,6 +1,6 @@
 import type { Audit } from '../audit.ts'
 import { FOLIO_LOCKED } from '../folio-flags.ts'
-import { BY_CPU, WRITER_NAMES } from '../lifetime-event.ts'
+import { BY_CPU, BY_KERNEL, WRITER_NAMES, type Writer } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -52,11 +52,18 @@ ts,event,id,mm,op,segs,backing,flags
       slot: ({ page }) => {
         if (page >= 0 && audit.folios.isPageCache(page)) inRings.set(page, audit.bus.row)
       },
+      append: ({ object, page }) => {
+        // Where the flags of the slot were not set it is them that allow it: H-49.
+        const slot = audit.objects.slotWith(object, page)
+        if (slot === undefined || !slot.isReset || !audit.folios.isPageCache(page)) return
+        const detail = 'bytes are appended to a page of a file that the ring has as a source: it belongs to others too'
+        audit.find(h29, { page, takenRow: slot.row, detail })
+      },
       store: ({ page, pages, by }) => {
         if (by === BY_CPU || !isAnySource(audit, inRings, page, pages)) return
         for (let at = page; at < page + pages; at++) {
-          if (audit.folios.has(at, FOLIO_LOCKED)) continue
-          const row = rowOfSource(audit, inRings, at)
+          if (isLocked(audit, at, by)) continue
+          const row = rowOfSource(audit, inRings, at, by)
           if (row === 0) continue
           const detail = `${WRITER_NAMES[by]} changes a page that was handed on as a source: it belongs to others too`
           audit.find(h29, { page: at, takenRow: row, detail })
@@ -65,6 +72,11 @@ ts,event,id,mm,op,segs,backing,flags
     }
   },
 })
+
+/** The folio lock is there for who stores: of a device nobody tells for whom it works. */
+function isLocked({ folios, tasks }: Audit, page: number, by: Writer): boolean {
+  return by === BY_KERNEL ? tasks.isLockedForWork(page) : folios.has(page, FOLIO_LOCKED)
+}
 
 /** Some page of the run may be a source for somebody: most stores are to pages that are held for writing alone. */
 function isAnySource({ tokens, lane }: Audit, inRings: Map<number, number>, page: number, pages: number): boolean {
@@ -76,17 +88,17 @@ function isAnySource({ tokens, lane }: Audit, inRings: Map<number, number>, page
   return isSource
 }
 
-/** Row since which the page is a source for somebody, and nobody has it for writing; 0: that is not so. */
-function rowOfSource({ folios, tokens, lane }: Audit, inRings: Map<number, number>, page: number): number {
+/** Row since which the page is a source for somebody, and who stores has it not for writing; 0: that is not so. */
+function rowOfSource(audit: Audit, inRings: Map<number, number>, page: number, by: Writer): number {
+  const { folios, tokens, lane } = audit
   let row = 0
   if (folios.isBusy(page)) {
     row = inRings.get(page) ?? 0
-    let isForWriting = false
     tokens.eachOn(page, 1, (token) => {
-      if (tokens.isDest[token] === 1) isForWriting = true
-      else if (folios.isPageCache(page) || tokens.isUser[token] === 1) row = tokens.rowOf(token)
+      const isSource = tokens.isDest[token] === 0 && (folios.isPageCache(page) || tokens.isUser[token] === 1)
+      if (isSource) row = row === 0 ? tokens.rowOf(token) : Math.min(row, tokens.rowOf(token))
     })
-    if (isForWriting) return 0
+    if (isHeldForWriting(audit, page, by, row)) return 0
   }
   const { borrows } = lane
   if (row !== 0 || borrows.open === 0 || !folios.isPageCache(page)) return row
@@ -95,4 +107,19 @@ function rowOfSource({ folios, tokens, lane }: Audit, inRings: Map<number, numbe
     row = borrows.row[slot]
   }
   return row
+}
+
+/**
+ * A token for writing lets it be stored to. Into the page cache the kernel copies under one that it takes for that, or keeps
+ * for whoever asks: not under one that another has had since before the page was handed on in `row`, for a device of his.
+ */
+function isHeldForWriting({ folios, lane, tokens }: Audit, page: number, by: Writer, row: number): boolean {
+  const isAnysEnough = by !== BY_KERNEL || !folios.isPageCache(page)
+  let isHeld = false
+  tokens.eachOn(page, 1, (token) => {
+    if (tokens.isDest[token] === 0) return
+    const isForAll = lane.ledger.holds.operation[token] !== 0 || tokens.isLongTerm[token] === 1
+    if (isAnysEnough || isForAll || tokens.rowOf(token) >= row) isHeld = true
+  })
+  return isHeld
 }

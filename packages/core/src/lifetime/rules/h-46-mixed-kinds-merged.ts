@@ -4,7 +4,8 @@ import type { Audit } from '../audit.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
-const KIND_P2PDMA = PAGE_KINDS.indexOf('p2pdma')
+/** Memory with a struct dev_pagemap. @kernel include/linux/mmzone.h: is_zone_device_page */
+const ZONE_DEVICE_KINDS = [PAGE_KINDS.indexOf('p2pdma'), PAGE_KINDS.indexOf('fsdax')]
 
 export const h46 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -45,10 +46,10 @@ ts,event,id,mm,op,iter,segs
 `,
   },
   watch: (audit) => ({
-    merge: ({ object, token, amount }) => {
+    merge: ({ object, token, page: given, amount }) => {
       const last = audit.objects.of(object).entries.at(-1)
       if (last === undefined) return
-      const page = token === 0 ? -1 : audit.lane.ledger.firstPage(token)
+      const page = given >= 0 || token === 0 ? given : audit.lane.ledger.firstPage(token)
       const [a, b] = [kindOf(audit, amount), kindOf(audit, token)]
       if (a !== b)
         audit.find(h46, {
@@ -56,7 +57,7 @@ ts,event,id,mm,op,iter,segs
           token,
           detail: `joined with an entry that is held otherwise: ${held(b)} to ${held(a)}`,
         })
-      else if (page >= 0 && last.page >= 0 && isP2p(audit, page) !== isP2p(audit, last.page)) {
+      else if (page >= 0 && last.page >= 0 && zoneOf(audit, page) !== zoneOf(audit, last.page)) {
         audit.find(h46, { page, token, detail: 'memory of a device and other memory are joined into one entry' })
       }
     },
@@ -71,6 +72,8 @@ function held(retention: Retention): string {
   return retention === RETAIN_NONE ? 'borrowed' : RETENTION_NAMES[retention]
 }
 
-function isP2p(audit: Audit, page: number): boolean {
-  return audit.lane.memory.pages.kindOf(page) === KIND_P2PDMA
+/** Kind of a page that a pgmap has, -1 for any other: what else tells two pgmaps apart no trace tells. @kernel include/linux/mmzone.h: zone_device_pages_have_same_pgmap */
+function zoneOf(audit: Audit, page: number): number {
+  const kind = audit.lane.memory.pages.kindOf(page)
+  return ZONE_DEVICE_KINDS.includes(kind) ? kind : -1
 }

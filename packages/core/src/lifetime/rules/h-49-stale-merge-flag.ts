@@ -46,15 +46,16 @@ ts,event,id,mm,op,segs,backing,flags
 `,
   },
   watch: (audit) => {
-    /** By page: the row that put it into a slot without setting the flags. */
-    const stale = new Map<number, number>()
+    /** By ring and page: the row that put it into a slot without setting the flags. */
+    const stale = new Map<number, Map<number, number>>()
     return {
-      slot: ({ page, amount }) => {
-        if (amount === 1) stale.delete(page)
-        else if (page >= 0 && isAnothers(page)) stale.set(page, audit.bus.row)
+      slot: ({ object, page, amount }) => {
+        const ofRing = stale.get(object) ?? new Map<number, number>()
+        if (amount === 1) ofRing.delete(page)
+        else if (page >= 0 && isAnothers(page)) stale.set(object, ofRing.set(page, audit.bus.row))
       },
-      append: ({ page }) => {
-        const row = stale.size === 0 ? undefined : stale.get(page)
+      append: ({ object, page }) => {
+        const row = stale.get(object)?.get(page)
         if (row === undefined) return
         const detail = `row ${row} filled the slot and left its flags: what was in it before says that bytes may be appended`
         audit.find(h49, { page, takenRow: row, detail })
