@@ -1,4 +1,5 @@
 import { RETAIN_PIN } from '../../extract/retention.ts'
+import { AccountCover } from '../account-cover.ts'
 import type { Audit } from '../audit.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -48,6 +49,9 @@ ts,event,id,mm,op,segs,flags,len
     const unpinned = new Map<number, number>()
     const ofRow = new RowAccount(audit)
     const standing = new StandingAccounts(audit)
+    const cover = new AccountCover(audit, ({ missing, pages, ...taken }) => {
+      audit.find(h50, { ...taken, pages: missing, detail: tooFew(pages, pages - missing) })
+    })
     const pinnedPages = (mm: number) => pinned.get(mm) ?? 0
     const move = (token: number, pages: number): void => {
       if (tokens.isLongTerm[token] === 0 || tokens.retention(token) !== RETAIN_PIN) return
@@ -56,11 +60,13 @@ ts,event,id,mm,op,segs,flags,len
     return {
       acquire: ({ token, pages }) => {
         ofRow.took(token, pages)
+        cover.took(token)
         move(token, pages)
       },
       release: ({ token, pages, as }) => {
         if (as !== tokens.retention(token)) return
         ofRow.letGo(token, pages)
+        cover.letGo(token, pages)
         if (tokens.isLongTerm[token] === 0) return
         move(token, -pages)
         unpinned.set(tokens.mm[token], (unpinned.get(tokens.mm[token]) ?? 0) + pages)
@@ -68,9 +74,11 @@ ts,event,id,mm,op,segs,flags,len
       account: ({ object, amount }) => {
         ofRow.account(amount)
         standing.add(object, amount)
+        cover.account(object, amount)
       },
       unaccount: ({ object, amount }) => {
         standing.takeOff(object, amount)
+        cover.unaccount(object, amount)
         const before = tasks.accountedPages(object)
         const after = before - amount
         const letGo = unpinned.get(object) ?? 0
@@ -90,6 +98,7 @@ ts,event,id,mm,op,segs,flags,len
       },
       over: () => {
         ofRow.judge()
+        cover.over()
         for (const mm of tasks.accounts().keys()) {
           if (pinnedPages(mm) > 0) continue
           standing.each(mm, ({ row, line, pages }) => {
@@ -153,6 +162,10 @@ class StandingAccounts {
   }
 }
 
+function tooFew(taken: number, accounted: number): string {
+  return `${taken} pages of a user are taken, and ${accounted} accounted`
+}
+
 /** What the row at work takes of user memory, and accounts for it: judged when another row comes. */
 class RowAccount {
   private readonly audit: Audit
@@ -187,8 +200,7 @@ class RowAccount {
   judge(): void {
     const { row, line, heldMax, accounted } = this
     if (accounted === 0 || heldMax <= accounted) return
-    const detail = `${heldMax} pages of a user are taken, and ${accounted} accounted`
-    this.audit.find(h50, { row, line, pages: heldMax - accounted, detail })
+    this.audit.find(h50, { row, line, pages: heldMax - accounted, detail: tooFew(heldMax, accounted) })
   }
 
   private begin(): void {
