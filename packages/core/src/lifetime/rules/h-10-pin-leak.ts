@@ -34,7 +34,8 @@ ts,event,id,mm,op,segs
   },
   watch: (audit) => ({
     end: (event) => {
-      if (leakOf(audit, event.token) !== LEAK_PIN) return
+      // Pins of nothing but the zero page count nothing.
+      if (event.pages === 0 || leakOf(audit, event.token) !== LEAK_PIN) return
       findLeak(audit, h10, event, `pins are still held at the end, ${ownerOf(audit, event.token)}`)
     },
   }),

@@ -1,6 +1,10 @@
+import { REASON_WRONG_KIND } from '../../ledger/hold-table.ts'
+import type { Audit } from '../audit.ts'
 import { findLeak, LEAK_REFERENCE, leakOf, ownerOf } from '../leak.ts'
+import type { LifetimeEvent } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
+import { zeroPagesOf } from '../zero-pages.ts'
 
 export const h11 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -40,7 +44,7 @@ ts,event,id,call,mm,op,segs
   },
   watch: (audit) => ({
     end: (event) => {
-      if (leakOf(audit, event.token) !== LEAK_REFERENCE) return
+      if (leakOf(audit, event.token) !== LEAK_REFERENCE || isUnpinnedZero(audit, event)) return
       findLeak(audit, h11, event, `references are still held at the end, ${ownerOf(audit, event.token)}`)
     },
     over: () => {
@@ -53,3 +57,8 @@ ts,event,id,call,mm,op,segs
     },
   }),
 })
+
+/** References on nothing but the zero page, that unpin passed over: H-51 told. */
+function isUnpinnedZero(audit: Audit, { token, pages }: LifetimeEvent): boolean {
+  return audit.lane.ledger.holds.reason[token] === REASON_WRONG_KIND && zeroPagesOf(audit, token) === pages
+}

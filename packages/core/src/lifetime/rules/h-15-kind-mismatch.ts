@@ -1,11 +1,10 @@
 import { RETAIN_PIN, RETAIN_REF, type Retention } from '../../extract/retention.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
+import { zeroPagesOf } from '../zero-pages.ts'
 
 const TAKEN = ['borrowed', 'referenced (get_page)', 'pinned']
 const DROPPED = ['freed as a page of its own (__free_page)', 'put (put_page)', 'unpinned']
-
-const ZERO_PAGE_LOSES = 'the pin of the zero page moved no count, and a reference of somebody else goes'
 
 export const h15 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -50,10 +49,16 @@ ts,event,id,mm,op,segs
     release: ({ token, page, pages, as }) => {
       const taken = audit.tokens.retention(token)
       if (as === taken) return
-      // Pins of the zero page move no count.
-      const counted = pages > 0 ? pages : audit.lane.ledger.holds.count[token]
-      const what = pages > 0 ? effect(taken, as) : ZERO_PAGE_LOSES
-      audit.find(h15, { token, page, pages: counted, detail: `${TAKEN[taken]}, and ${DROPPED[as]}: ${what}` })
+      // The zero page counts otherwise: H-51.
+      const zero = zeroPagesOf(audit, token)
+      const others = taken === RETAIN_PIN ? pages : pages - zero
+      if (zero > 0 && others === 0) return
+      audit.find(h15, {
+        token,
+        page,
+        pages: others,
+        detail: `${TAKEN[taken]}, and ${DROPPED[as]}: ${effect(taken, as)}`,
+      })
     },
     put: ({ page }) => {
       const { folios, tokens } = audit

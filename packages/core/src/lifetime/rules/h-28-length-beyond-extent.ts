@@ -79,12 +79,13 @@ function notTaken(audit: Audit, token: number, entry: PageRange): number {
 
 /** Bare pages of an entry that belong to no folio that the operation at work listed; memory of the consumer's own is not of it. */
 function notListed(audit: Audit, entry: PageRange): number {
-  const { bare, bus, lane } = audit
+  const { listed, bus, lane } = audit
   if (bus.operation === 0) return 0
   const folios = new Set<number>()
-  for (let i = 0; i < bare.length; i++) {
-    const listed = { page: bare.page[i], offsetBytes: bare.offsetBytes[i], bytes: bare.lengthBytes[i] }
-    for (let at = firstPageOf(listed); at < endPageOf(listed); at++) folios.add(lane.memory.pages.headOf(at))
+  for (let i = 0; i < listed.length; i++) {
+    if (listed.isHeld[i] === 1) continue
+    const piece = { page: listed.page[i], offsetBytes: listed.offsetBytes[i], bytes: listed.lengthBytes[i] }
+    for (let at = firstPageOf(piece); at < endPageOf(piece); at++) folios.add(lane.memory.pages.headOf(at))
   }
   return folios.has(lane.memory.pages.headOf(firstPageOf(entry))) ? outside(audit, entry, folios) : 0
 }

@@ -1,17 +1,22 @@
+import { RETAIN_REF } from '../../extract/retention.ts'
 import { GUP_PIN_COUNTING_BIAS } from '../../memory/maybe-dma-pinned.ts'
 import { ZERO_PAGE } from '../../memory/page-store.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
+import { zeroPagesOf } from '../zero-pages.ts'
 
 /** Pins that fit on a page: the counter has 31 bits. */
 const PINS_MAX = 2 ** 31 / GUP_PIN_COUNTING_BIAS
+
+const PIN_PUT = 'a pin counts nothing on it, and put_page takes one: its counter goes down with every such pair'
+const GET_UNPINNED = 'unpin drops nothing of it, and the reference stays: its counter goes up with every such pair'
 
 export const h51 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-51',
   name: 'zero page pin counted',
   precondition: 'memory that was only ever read, or never touched, is the one shared zero page',
-  event: 'a pin moves its counter, and no unpin moves it back, or an unpin does of which the pin did not',
+  event: 'it is taken one way and dropped the other: a pin or unpin that counts, or counts not, and its pair not so',
   verdict: 'ACCT',
   severity: severityOf('ACCT'),
   advice:
@@ -53,6 +58,14 @@ ts,event,mm,op,iter,segs,backing,flags
         if (raised.by >= 0) return
         audit.find(h51, { page, detail: 'its counter goes down by more than it ever went up' })
         raised.by = 0
+      },
+      release: ({ token, as }) => {
+        const { tokens } = audit
+        if (as === tokens.retention(token)) return
+        const pages = zeroPagesOf(audit, token)
+        if (pages === 0) return
+        const detail = as === RETAIN_REF ? PIN_PUT : GET_UNPINNED
+        audit.find(h51, { token, page: ZERO_PAGE, pages, detail })
       },
       over: () => {
         const { by, row, line } = raised
