@@ -17,7 +17,7 @@ export const h31 = defineRule({
   advice:
     'Give back what the write did not use (punch, unreserve, truncate what lies behind the size) before it ends; or allocate only for what was copied.',
   kernel:
-    'fs/ext4/inode.c: ext4_write_begin, ext4_truncate_failed_write; fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_end; fs/iomap/buffered-io.c: iomap_write_delalloc_release (6.12)',
+    'fs/ext4/inode.c: ext4_write_begin; fs/ext4/truncate.h: ext4_truncate_failed_write; fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_end; fs/iomap/buffered-io.c: iomap_write_delalloc_release (6.12)',
   diagram: `
   block    0    1    2    3
            A    A    A    -     allocate one by one

@@ -21,7 +21,7 @@ export const h32 = defineRule({
   advice:
     'Allocate unwritten blocks, or zero the page cache before anybody can read it; grow the file only over what was written.',
   kernel:
-    'fs/buffer.c: folio_zero_new_buffers; fs/ext4/inode.c: ext4_truncate_failed_write; fs/iomap/buffered-io.c: iomap_write_iter (i_size_write after the copy), __iomap_write_begin (uptodate before the copy, up to 6.18)',
+    'fs/buffer.c: folio_zero_new_buffers; fs/ext4/truncate.h: ext4_truncate_failed_write; fs/iomap/buffered-io.c: iomap_write_iter (i_size_write after the copy), __iomap_write_begin (uptodate before the copy, up to 6.18)',
   diagram: `
   disk      | old password | old mail     |     what the blocks had
   file      | allocated    | allocated    |     and nothing copied in
