@@ -99,15 +99,15 @@ export class Ledger {
   }
 
   /**
-   * {@link unpin}, and makes every folio of the hold dirty first that is clean. Returns how many were.
-   * @kernel mm/gup.c: unpin_user_pages_dirty_lock, unpin_user_page_range_dirty_lock (make_dirty)
+   * {@link letGo}, and makes every folio of the hold dirty first that is clean. Returns how many were.
+   * @kernel mm/gup.c: unpin_user_pages_dirty_lock, unpin_user_page_range_dirty_lock (make_dirty); set_page_dirty_lock, put_page
    */
-  unpinDirty(hold: Pinned): number {
+  unpinDirty(hold: Pinned | Referenced): number {
     const slot = this.holds.find(hold)
-    const isHeld = slot > 0 && this.holds.retention[slot] === RETAIN_PIN
+    const isHeld = slot > 0
     if (isHeld) this.tap?.dirtying(slot)
     const dirtied = isHeld ? this.held.makeDirty(slot) : 0
-    this.unpin(hold)
+    this.letGo(hold)
     return dirtied
   }
 

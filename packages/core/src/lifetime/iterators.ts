@@ -1,3 +1,4 @@
+import { MAX_RW_COUNT } from '../units.ts'
 import type { EventBus } from './event-bus.ts'
 import { eventCode } from './lifetime-event.ts'
 
@@ -34,9 +35,18 @@ export interface AuditedIterator {
   positionBytes: number
   /** Bytes that the consumer has used of what it listed. */
   consumedBytes: number
+  /** Somebody told how many bytes were used. */
+  isConsumed: boolean
+  /** Bytes that it was advanced over before anything of it was listed, copied or used: a header. */
+  skippedBytes: number
+  isStarted: boolean
+  /** Some of it was extracted. */
+  isListed: boolean
   /** The call that was given it has returned. */
   isOver: boolean
 }
+
+const NOTHING_YET = { isConsumed: false, isStarted: false, isListed: false, isOver: false }
 
 /** The iterators that consumers and traces tell of. From 1. */
 export class Iterators {
@@ -62,7 +72,7 @@ export class Iterators {
   ): number {
     const id = this.all.length + 1
     const { row } = this.bus
-    const progress = { positionBytes: 0, consumedBytes: 0, isOver: false }
+    const progress = { positionBytes: 0, consumedBytes: 0, skippedBytes: 0, ...NOTHING_YET }
     this.all.push({ id, row, type, isSource, isUser, mm, countBytes, segmentBytes, ...progress })
     this.tell(INIT, id, countBytes, segmentBytes)
     return id
@@ -71,25 +81,35 @@ export class Iterators {
   /** `bytes` were listed; the iterator moves on, as iov_iter_extract_pages and iov_iter_get_pages2 do. */
   extract(id: number, bytes: number): void {
     this.tell(EXTRACT, id, 0, bytes)
-    this.of(id).positionBytes += bytes
+    const iterator = this.of(id)
+    iterator.isStarted = true
+    iterator.isListed = true
+    iterator.positionBytes += bytes
   }
 
-  /** @kernel lib/iov_iter.c: iov_iter_advance */
+  /** It stops where it ends; of one whose length nobody told that is not known. @kernel lib/iov_iter.c: iov_iter_advance */
   advance(id: number, bytes: number): void {
     this.tell(ADVANCE, id, bytes)
-    this.of(id).positionBytes += bytes
+    const iterator = this.of(id)
+    const { countBytes, positionBytes } = iterator
+    const moved = countBytes === 0 ? bytes : Math.min(bytes, Math.max(countBytes - positionBytes, 0))
+    iterator.positionBytes += moved
+    if (!iterator.isStarted) iterator.skippedBytes += moved
   }
 
-  /** @kernel lib/iov_iter.c: iov_iter_revert */
+  /** By more than MAX_RW_COUNT it stays where it is. @kernel lib/iov_iter.c: iov_iter_revert (WARN_ON) */
   revert(id: number, bytes: number): void {
     this.tell(REVERT, id, bytes)
-    this.of(id).positionBytes -= bytes
+    if (bytes <= MAX_RW_COUNT) this.of(id).positionBytes -= bytes
   }
 
   /** The consumer has put `bytes` bytes of it into its list, sent or copied them. */
   consume(id: number, bytes: number): void {
     this.tell(CONSUME, id, bytes)
-    this.of(id).consumedBytes += bytes
+    const iterator = this.of(id)
+    iterator.isStarted = true
+    iterator.isConsumed = true
+    iterator.consumedBytes += bytes
   }
 
   /** The task and context at work walk it; `types`: mask of the `ITER_*` that the code which does has a case for. */
@@ -100,13 +120,15 @@ export class Iterators {
   /** Data is copied into its memory, or out of it: by the CPU or a device. @kernel lib/iov_iter.c: _copy_to_iter, _copy_from_iter */
   copy(id: number, isInto: boolean): void {
     this.tell(COPY, id, isInto ? 1 : 0)
+    this.of(id).isStarted = true
   }
 
-  /** The call that was given it returns bytes or -errno. */
-  return(id: number, result: number): void {
+  /** The call that was given it returns bytes or -errno; `isTold`: how many is known. */
+  return(id: number, result: number, isTold = true): void {
     const event = this.bus.next()
     event.object = id
     event.result = result
+    event.amount = isTold ? 1 : 0
     this.bus.tell(RETURN)
     this.of(id).isOver = true
   }

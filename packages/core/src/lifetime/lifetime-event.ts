@@ -67,7 +67,7 @@ export const LIFETIME_EVENTS = {
   consume: 'the consumer has used the next `amount` bytes of what was listed',
   use: 'it is walked by the task and context at work; `amount`: mask of the iterator types that its code has a case for',
   copy: 'bytes are copied into it (`amount` 1) or out of it (0), or a device does',
-  return: 'the call that was given it returns: `result`',
+  return: 'the call that was given it returns: `result`; `amount` 0: nobody told it',
   // File space: `file`, `positionBytes`, `lengthBytes`.
   reserve: 'space was reserved for the range (delayed allocation)',
   unreserve: 'a reservation is given back',

@@ -18,6 +18,16 @@ const MERGE = eventCode('merge')
 const SLOT = eventCode('slot')
 const APPEND = eventCode('append')
 
+/**
+ * Kinds of objects that put each page of their list when they are freed.
+ * @kernel net/core/skbuff.c: skb_release_data; net/core/skmsg.c: sk_msg_free; net/tls/tls_sw.c: tls_free_rec; fs/pipe.c:
+ *   generic_pipe_buf_release; crypto/af_alg.c: af_alg_pull_tsgl
+ */
+const PUTS_PAGES: readonly string[] = [
+  ...['skb', 'sk_buff', 'skb_shared_info', 'sk_msg', 'tls_rec'],
+  ...['pipe', 'pipe_inode_info', 'pipe_buffer', 'af_alg_tsgl'],
+]
+
 /** An entry of an object's list: bytes from `offsetBytes` of `page` on; page -1: not known. */
 export interface ObjectEntry extends PageRange {
   /** Row of the hold table; 0: a bare page. */
@@ -44,6 +54,10 @@ export interface KernelObject {
   readonly entries: ObjectEntry[]
   /** What was joined with its last entry. */
   readonly joined: ObjectEntry[]
+  /** Entries since it was allocated, or since its I/O was over: then its list is filled anew. @kernel block/bio.c: bio_reset */
+  filled: number
+  /** Whoever frees it puts each page of its list, whether or not a reference was taken. */
+  readonly putsPages: boolean
   references: number
   /** Descriptors that name it and took no reference. */
   unreferenced: number
@@ -86,7 +100,7 @@ export class Objects {
   }
 
   /** @kernel mm/slub.c: kmalloc, and what allocates on top of it */
-  alloc(kind: string, capacity = 0): number {
+  alloc(kind: string, capacity = 0, putsPages = PUTS_PAGES.includes(kind)): number {
     const id = this.all.length + 1
     const object: KernelObject = {
       id,
@@ -95,6 +109,8 @@ export class Objects {
       capacity,
       entries: [],
       joined: [],
+      filled: 0,
+      putsPages,
       references: 1,
       unreferenced: 0,
       spare: 0,
@@ -126,6 +142,7 @@ export class Objects {
     event.bytes = bytes
     this.bus.tell(ATTACH)
     this.of(id).entries.push({ token, page, offsetBytes, bytes })
+    this.of(id).filled++
     this.tokens.cameInto(id, token, Math.ceil(((offsetBytes % PAGE_SIZE) + bytes) / PAGE_SIZE))
   }
 
@@ -173,6 +190,7 @@ export class Objects {
   /** `result`: bytes or -errno. @kernel block/bio.c: bio_endio */
   complete(id: number, result: number): void {
     this.tell(COMPLETE, id, 0, result)
+    this.of(id).filled = 0
     this.land(id)
   }
 
@@ -239,6 +257,13 @@ export class Objects {
   /** The slot of a ring that took the page last. */
   slotWith(id: number, page: number): RingSlot | undefined {
     return this.slots.get(id)?.get(page)
+  }
+
+  /** Row that allocated an object that lives and names a page, on which nothing was taken for it; -1: there is none. */
+  bareIn(page: number): number {
+    const names = ({ token, page: first, offsetBytes, bytes }: ObjectEntry) =>
+      token === 0 && first >= 0 && first <= page && page < first + Math.ceil((offsetBytes + bytes) / PAGE_SIZE)
+    return this.all.findLast(({ isFreed, entries }) => !isFreed && entries.some(names))?.row ?? -1
   }
 
   /** Retention of an entry, RETAIN_NONE for a bare page. */

@@ -4,8 +4,12 @@ import type { TokenPurpose } from './token-columns.ts'
 export class OpenCalls {
   private readonly calls: { readonly iterator: number; readonly mm: number }[] = []
 
+  /** No call ever had an iterator. */
+  isNone = true
+
   /** A call of the task of `mm` was given an iterator. */
   began(iterator: number, mm: number): void {
+    this.isNone = false
     this.calls.push({ iterator, mm })
   }
 

@@ -278,10 +278,10 @@ export class AddressSpaces implements FaultContext {
     return entry === 0 ? -1 : rowOf(entry)
   }
 
-  /** A `map` row declares kernel memory of that kind. What no row declares is taken for slab, but may be anything. */
-  declaresKernel(kind: number): boolean {
+  /** Kernel memory of that kind that `map` rows declare. What no row declares is taken for slab, but may be anything. */
+  declaredKernel(kind: number): readonly Mapping[] {
     const all = this.mappings.all(KERNEL_MM)
-    return all.some((mapping) => mapping.kind === kind && mapping.id !== all[0].id)
+    return all.filter((mapping) => mapping.kind === kind && mapping.id !== all[0].id)
   }
 
   /** Takes over the ranges of another lane's address spaces; the pages are this one's own. */

@@ -24,7 +24,10 @@ function ofIterator(tell: (audit: Audit, iterator: number, bytes: number, result
   }
 }
 
-/** An entry for each run of pages that follow each other, as far as the bytes go. */
+/**
+ * An entry for each run of pages whose rows follow each other, as far as the bytes go. Of user memory one ends where its folio
+ * does: what lies behind that is anywhere. Frames and kernel memory that are named in one piece are one.
+ */
 function attach(rows: AuditRows, batch: OpBatch, row: number): void {
   const object = rows.object(batch, row)
   const { objects, lane } = rows.audit
@@ -33,11 +36,14 @@ function attach(rows: AuditRows, batch: OpBatch, row: number): void {
   let next = -1
   let offset = 0
   let bytes = 0
+  const { folios } = rows.audit
+  const isOfUser = isUserBacked(batch.iterType[row] as IterType)
   const add = (): void => {
     if (first >= 0) objects.attach(object, rows.holdOn(first), first, offset, bytes)
   }
   rows.pages.visit(batch, row, (page, from, end) => {
-    if (page !== next || from !== 0 || (offset + bytes) % PAGE_SIZE !== 0 || !followsInMemory(lane, page)) {
+    const isOther = isOfUser && folios.headOf(page) === page
+    if (page !== next || isOther || from !== 0 || (offset + bytes) % PAGE_SIZE !== 0 || !followsInMemory(lane, page)) {
       add()
       first = page
       offset = from
@@ -116,5 +122,8 @@ export const OBJECT_ROWS: ApplyByEvent = {
   consume: ofIterator((audit, iterator, bytes) => audit.iterators.consume(iterator, bytes)),
   use: ofIterator((audit, iterator) => audit.iterators.use(iterator)),
   copy: (rows, batch, row) => rows.audit.iterators.copy(rows.iterator(batch, row), batch.direction[row] === 0),
-  return: ofIterator((audit, iterator, _bytes, result) => audit.iterators.return(iterator, result)),
+  return: (rows, batch, row) => {
+    const result = batch.resultBytes[row]
+    rows.audit.iterators.return(rows.iterator(batch, row), orZero(result), !Number.isNaN(result))
+  },
 }

@@ -50,7 +50,9 @@ function writeback(rows: AuditRows, batch: OpBatch, row: number): void {
 /** `get` and `put` with the flag `raw` move the counter of the page itself. */
 function raw(by: number): Apply {
   return ({ audit, pages }, batch, row) => {
-    if ((batch.flags[row] & FLAG_RAW) !== 0) pages.visit(batch, row, (page) => audit.tokens.raw(page, by))
+    if ((batch.flags[row] & FLAG_RAW) === 0) return
+    pages.makeFrames(batch, row)
+    pages.visit(batch, row, (page) => audit.tokens.raw(page, by))
   }
 }
 

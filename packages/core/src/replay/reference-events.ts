@@ -14,7 +14,7 @@ import {
   isUserBacked,
 } from '../iter/iter-type.ts'
 import { FLAG_DIRTY, FLAG_LONGTERM, FLAG_RAW } from '../iter/row-flags.ts'
-import { HOLD_NONE, type Hold, isHold, isPinned, makeHold, retentionOf } from '../ledger/hold.ts'
+import { HOLD_NONE, type Hold, isBorrowed, isHold, makeHold, retentionOf } from '../ledger/hold.ts'
 import { REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { EVENT_GET, EVENT_PIN, EVENT_UNPIN, NONE, type OpBatch } from '../trace/op-batch.ts'
@@ -146,7 +146,7 @@ export class ReferenceEvents {
   }
 
   private release(hold: Hold, as: Retention, makesDirty: boolean): void {
-    if (makesDirty && as === RETAIN_PIN && isPinned(hold)) this.ledger.unpinDirty(hold)
+    if (makesDirty && retentionOf(hold) === as && !isBorrowed(hold)) this.ledger.unpinDirty(hold)
     else this.ledger.release(hold, as)
   }
 

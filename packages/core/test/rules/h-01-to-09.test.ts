@@ -191,7 +191,15 @@ describe('H-05', () => {
   const cleaned = [map('file'), pin(), at('writeback'), at('writeback_end')]
 
   it('write(2) to the page meanwhile, with the folio locked: it has asked', async () => {
-    expect(await found([...cleaned, at('lock'), at('dirty'), at('unlock'), unpin()])).toEqual(['H-03@3'])
+    const copied: Row = { event: 'copy_in', file: '/data', offset: 0, len: 4096 }
+    const reserved: Row = { ...copied, event: 'reserve' }
+    const locked = [...cleaned, reserved, at('lock'), copied, at('dirty'), at('unlock'), unpin()]
+    expect((await found(locked)).filter((one) => one.startsWith('H-05'))).toEqual([])
+  })
+
+  it('set_page_dirty_lock written out: the lock alone asks nobody', async () => {
+    const rows = [...cleaned, at('lock'), at('dirty'), at('unlock'), unpin()]
+    expect(await found(rows)).toEqual(['H-03@3', 'H-05@6'])
   })
 
   it('a fault of a CPU asks: the release with dirty is as it should be then', async () => {

@@ -1,3 +1,4 @@
+import type { Audit } from '../audit.ts'
 import { FOLIO_DETACHED, FOLIO_LOCKED, FOLIO_NOTIFIED, FOLIO_PROTECTED } from '../folio-flags.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -7,7 +8,7 @@ export const h05 = defineRule({
   id: 'H-05',
   name: 'dirty without notify',
   precondition: 'a page of a file was cleaned, and its file system not asked since (page_mkwrite, write_begin)',
-  event: 'whoever has it pinned for writing marks it dirty',
+  event: 'somebody marks it dirty: a release, or anybody who does not write(2) under its lock',
   verdict: 'CONTRACT',
   severity: severityOf('CONTRACT'),
   advice:
@@ -47,21 +48,43 @@ ts,event,id,mm,op,segs,backing,flags
 7,unpin,again,1,,,,dirty
 `,
   },
-  watch: (audit) => ({
-    dirty: ({ page, amount, token }) => {
-      const { folios, tokens } = audit
-      if (amount === 1 || folios.isDirty(page) || !folios.has(page, FOLIO_PROTECTED)) return
-      if (folios.has(page, FOLIO_NOTIFIED | FOLIO_DETACHED) || !folios.isFile(page)) return
-      // With the folio locked it is write(2), which asked its file system before; a release takes the lock by itself.
-      if (token === 0 && folios.has(page, FOLIO_LOCKED)) return
-      const writer = token === 0 ? tokens.writerOn(page) : token
-      if (writer === 0) return
-      const cleaned = folios.history.rowOf('clean', audit.lane.memory.pages.headOf(page))
-      audit.find(h05, {
-        page,
-        token: writer,
-        detail: `the page was cleaned in row ${cleaned}, and page_mkwrite has not run since: the file system does not expect it dirty`,
-      })
-    },
-  }),
+  watch: (audit) => {
+    /** By file: the row that last copied data into its page cache; -1: into any. */
+    const copied = new Map<number, number>()
+    return {
+      copy_in: ({ file }) => {
+        copied.set(file, audit.bus.row)
+        copied.set(-1, audit.bus.row)
+      },
+      dirty: ({ page, amount, token }) => {
+        const { folios } = audit
+        if (amount === 1 || folios.isDirty(page) || !folios.has(page, FOLIO_PROTECTED)) return
+        if (folios.has(page, FOLIO_NOTIFIED | FOLIO_DETACHED) || !folios.isFile(page)) return
+        if (token === 0 && isWrite(audit, page, copied)) return
+        const head = folios.headOf(page)
+        const cleaned = folios.history.rowOf('clean', head)
+        const writer = token === 0 ? audit.tokens.writerOn(page) : token
+        audit.find(h05, {
+          page,
+          token: writer,
+          detail: `the page was cleaned in row ${cleaned}, and page_mkwrite has not run since: the file system does not expect it dirty`,
+        })
+      },
+    }
+  },
 })
+
+/** It is locked, and under this lock data was copied into it: write(2), which asked its file system before. */
+function isWrite({ folios, lane, tasks }: Audit, page: number, copied: ReadonlyMap<number, number>): boolean {
+  if (!folios.has(page, FOLIO_LOCKED)) return false
+  const head = lane.memory.pages.headOf(page)
+  let isWritten = false
+  let isTold = false
+  tasks.eachLock((lock) => {
+    if (folios.headOf(lock.page) !== head) return
+    isTold = true
+    const stored = Math.max(folios.history.rowOf('store', head), folios.history.rowOf('mkwrite', head))
+    if (Math.max(stored, copied.get(lock.file) ?? -1) >= lock.row) isWritten = true
+  })
+  return isWritten || !isTold
+}

@@ -1,5 +1,19 @@
+import type { Audit } from '../audit.ts'
+import { FOLIO_LOCKED } from '../folio-flags.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
+
+/** A token through which user memory is only read, where all on the page are such and nobody wrote to it since; 0: none. */
+function onlySource({ tokens, folios }: Audit, page: number): number {
+  const written = folios.history.rowOf('store', folios.headOf(page))
+  let found = 0
+  let isSource = true
+  tokens.eachOn(page, 1, (token) => {
+    found = token
+    if (tokens.isDest[token] === 1 || tokens.isUser[token] === 0 || written >= tokens.rowOf(token)) isSource = false
+  })
+  return isSource ? found : 0
+}
 
 export const h07 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -51,6 +65,15 @@ ts,event,id,mm,op,segs,backing,flags
           ? 'made dirty, although nobody was to write to them'
           : "made dirty by one who took them out of an iterator over kernel memory: that is the owner's business"
       audit.find(h07, { token, page, pages, detail })
+    },
+    dirty: ({ page, token: releasing, amount }) => {
+      const { folios } = audit
+      if (releasing !== 0 || amount === 1 || folios.isDirty(page) || !folios.isFile(page)) return
+      // With the folio locked it is write(2), or page_mkwrite.
+      if (folios.has(page, FOLIO_LOCKED) || !folios.isBusy(page)) return
+      const token = onlySource(audit, page)
+      if (token === 0) return
+      audit.find(h07, { token, page, detail: 'made dirty, although those who hold it only read it' })
     },
   }),
 })

@@ -9,8 +9,8 @@ export const h08 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-08',
   name: 'dirty after release',
-  precondition: 'memory was taken for writing, written to and released, and nobody else has a reference',
-  event: 'its pages are marked dirty now, without the folio lock',
+  precondition: 'memory was taken and released, and nobody else has a reference',
+  event: 'whoever released it marks its pages dirty now, without the folio lock',
   verdict: 'UAF',
   severity: severityOf('UAF'),
   advice:
@@ -49,35 +49,46 @@ ts,event,id,mm,op,segs,backing
   watch: (audit) => handlersOf(audit, new Map()),
 })
 
-/** `released`: by head page, the row that released it after a store, with dirty still owed. */
-function handlersOf(audit: Audit, released: Map<number, number>): Handlers {
+/** Who let a page go last. */
+interface LetGo {
+  readonly row: number
+  readonly task: number
+}
+
+/** `released`: by head page, whoever held it last. Of anonymous memory only who owes a dirty bit. */
+function handlersOf(audit: Audit, released: Map<number, LetGo>): Handlers {
   const { bus, folios, tokens, lane } = audit
   const headOf = (page: number): number => lane.memory.pages.headOf(page)
   const forget = (page: number): void => {
     if (released.size > 0) released.delete(headOf(page))
   }
+  const letGo = (page: number): void => {
+    released.set(headOf(page), { row: bus.row, task: bus.task })
+  }
   return {
     release: ({ token, isDirty }) => {
-      if (isDirty || tokens.isDest[token] === 0 || tokens.wrote[token] === 0) return
+      const owesDirty = !isDirty && tokens.isDest[token] === 1 && tokens.wrote[token] === 1
       lane.ledger.eachRun(token, (first, count) => {
-        for (let page = first; page < first + count; page++) released.set(headOf(page), bus.row)
+        if (!owesDirty && !folios.isPageCache(first)) return
+        for (let page = first; page < first + count; page++) letGo(page)
       })
     },
-    // Whoever comes after that has a right of his own to make it dirty.
+    put: ({ page }) => {
+      if (folios.isPageCache(page)) letGo(page)
+    },
+    // Whoever comes after that has a right of his own to make it dirty; one who only locks or cleans it has not.
     store: ({ page, by }) => {
       if (by === BY_CPU) forget(page)
     },
     mkwrite: ({ page }) => forget(page),
-    lock: ({ page }) => forget(page),
-    clean: ({ page }) => forget(page),
     dirty: ({ page, amount, token }) => {
-      const row = released.size === 0 ? undefined : released.get(headOf(page))
-      if (row === undefined || amount === 1 || token !== 0) return
+      const last = released.size === 0 ? undefined : released.get(headOf(page))
+      if (last === undefined || last.task !== bus.task || amount === 1 || token !== 0) return
       if (folios.has(page, FOLIO_LOCKED) || folios.isBusy(page)) return
       released.delete(headOf(page))
       audit.find(h08, {
         page,
-        detail: `made dirty after row ${row} has let go of it: the page may be another's by now`,
+        detail: `made dirty after row ${last.row} has let go of it: the page may be another's by now`,
       })
     },
   }

@@ -43,6 +43,11 @@ ts,event,id,mm,op,segs,flags
       if (amount === 0 || audit.bus.context !== CONTEXT_ATOMIC) return
       audit.find(h09, { token, page, pages, detail: 'made dirty under the folio lock where nothing may sleep' })
     },
+    dirty: ({ page, token, amount }) => {
+      // Anonymous memory has no file system that is told.
+      if (audit.bus.context !== CONTEXT_ATOMIC || token !== 0 || amount === 1 || !audit.folios.isPageCache(page)) return
+      audit.find(h09, { page, detail: 'made dirty where nothing may sleep: its mapping takes locks, and may wait' })
+    },
     lock: ({ page }) => {
       if (audit.bus.context !== CONTEXT_ATOMIC) return
       audit.find(h09, { page, detail: 'folio_lock where nothing may sleep' })

@@ -1,5 +1,6 @@
 import { RETAIN_NONE } from '../../extract/retention.ts'
-import { GUARD_COUNT } from '../borrows.ts'
+import type { Audit } from '../audit.ts'
+import { borrowedIn } from '../borrowed.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -39,12 +40,9 @@ ts,end,event,id,mm,op,iter,segs
 `,
   },
   watch: (audit) => ({
-    put: ({ page }) => {
-      const { folios, lane, tokens } = audit
-      const slot = lane.borrows.first(page)
-      if (slot === 0 || lane.borrows.guard[slot] === GUARD_COUNT) return
-      if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0) return
-      audit.find(h16, { page, takenRow: lane.borrows.row[slot], detail: STOLEN })
+    put: ({ page }) => tellBorrowed(audit, page),
+    raw: ({ page, amount }) => {
+      if (amount < 0) tellBorrowed(audit, page)
     },
     put_borrowed: ({ page, pages }) => audit.find(h16, { page, pages, detail: STOLEN }),
     violation: ({ detail, row, pages, amount }) => {
@@ -55,3 +53,11 @@ ts,end,event,id,mm,op,iter,segs
     },
   }),
 })
+
+/** A page is put of which nothing was taken by name. */
+function tellBorrowed(audit: Audit, page: number): void {
+  const { folios, tokens } = audit
+  if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0) return
+  const takenRow = borrowedIn(audit, page)
+  if (takenRow >= 0) audit.find(h16, { page, takenRow, detail: STOLEN })
+}

@@ -1,5 +1,6 @@
+import { ZERO_PAGE } from '../../memory/page-store.ts'
 import type { Audit } from '../audit.ts'
-import { GUARD_COUNT } from '../borrows.ts'
+import { borrowedIn } from '../borrowed.ts'
 import { LEAK_SHORT, leakOf } from '../leak.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -46,10 +47,10 @@ ts,event,id,mm,op,segs,backing
 `,
   },
   watch: (audit) => ({
-    put: ({ page }) => {
-      const { folios, tokens } = audit
-      if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0 || isBorrowed(audit, page)) return
-      audit.find(h17, { page, detail: SURPLUS_OF_FOLIO })
+    put: ({ page }) => tellSurplus(audit, page),
+    raw: ({ page, amount }) => {
+      // What the counter of a tail page itself is off by is told when all is over: H-15.
+      if (amount < 0 && page === audit.folios.headOf(page)) tellSurplus(audit, page)
     },
     violation: ({ detail, row, pages }) => {
       if (detail === 'unknown-release' && row > 0) audit.find(h17, { takenRow: row, pages, detail: SURPLUS })
@@ -71,9 +72,10 @@ ts,event,id,mm,op,segs,backing
   }),
 })
 
-/** A list names it that took nothing: H-16. */
-function isBorrowed(audit: Audit, page: number): boolean {
-  const { borrows } = audit.lane
-  const slot = borrows.first(page)
-  return slot !== 0 && borrows.guard[slot] !== GUARD_COUNT
+/** A page is put, and no reference was taken by its name. */
+function tellSurplus(audit: Audit, page: number): void {
+  const { folios, tokens } = audit
+  if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0) return
+  // Where a list names it that took nothing it is H-16. The zero page is never freed.
+  if (page !== ZERO_PAGE && borrowedIn(audit, page) < 0) audit.find(h17, { page, detail: SURPLUS_OF_FOLIO })
 }

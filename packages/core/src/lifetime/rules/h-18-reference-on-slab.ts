@@ -1,10 +1,8 @@
+import { KERNEL_MM } from '../../memory/address-spaces.ts'
 import { KIND_SLAB } from '../../memory/page-store.ts'
 import type { Audit } from '../audit.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
-
-/** Objects that put each page of their list when they are freed. */
-const PUTS_PAGES: readonly string[] = ['skb', 'pipe']
 
 const UNCOUNTED = 'a reference is taken on a page whose count is 0: the put that follows frees it'
 
@@ -64,10 +62,13 @@ ts,event,id,mm,op,iter,segs,backing
         if (isSlab(audit, page)) tellSlab(audit, page, 0)
         else if (pages.refcountOf(page) <= 0) audit.find(h18, { page, detail: UNCOUNTED })
       },
+      raw: ({ page, amount }) => {
+        if (amount > 0 && isSlab(audit, page)) tellSlab(audit, page, 0)
+      },
       attach: ({ object, token, page }) => {
         if (page < 0 || !isSlab(audit, page)) return
         // A list that takes nothing and drops nothing may name slab memory.
-        if (token !== 0 || PUTS_PAGES.includes(audit.objects.of(object).kind)) tellSlab(audit, page, token)
+        if (token !== 0 || audit.objects.of(object).putsPages) tellSlab(audit, page, token)
       },
       slot: ({ page }) => {
         if (page >= 0 && isSlab(audit, page)) tellSlab(audit, page, 0)
@@ -79,7 +80,12 @@ ts,event,id,mm,op,iter,segs,backing
 /** It was kmalloc'ed, as a `map` row says: kernel memory that no row declares may as well be pages. */
 function isSlab(audit: Audit, page: number): boolean {
   const { pages, spaces } = audit.lane.memory
-  return pages.kindOf(page) === KIND_SLAB && spaces.declaresKernel(KIND_SLAB)
+  if (pages.kindOf(page) !== KIND_SLAB) return false
+  return spaces.declaredKernel(KIND_SLAB).some(({ firstPage, endPage }) => {
+    let at = firstPage
+    while (at < endPage && spaces.pageAt(KERNEL_MM, at) !== page) at++
+    return at < endPage
+  })
 }
 
 function tellSlab(audit: Audit, page: number, token: number): void {

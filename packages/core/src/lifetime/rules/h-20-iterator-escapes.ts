@@ -31,7 +31,7 @@ export const h20 = defineRule({
 ts,event,id,mm,op,segs,flags
 0,init,request,1,read,0x10000+8192,
 1,use,request,1,,,
-2,copy,request,1,read,,worker
+2,copy,request,0,read,,worker
 `,
     rows: [3],
     sound: `# pinscope-trace 1
@@ -44,12 +44,17 @@ ts,event,id,mm,op,iter,segs,flags
   },
   watch: (audit) => {
     const check = ({ object }: LifetimeEvent): void => {
-      const detail = whyNot(audit.iterators.of(object), audit.bus.context === CONTEXT_WORKER, audit.bus.task)
+      const { bus, iterators } = audit
+      const iterator = iterators.of(object)
+      // A row of a worker that names the address space: kthread_use_mm.
+      const isBorrowing = bus.operation === 0 && bus.task === iterator.mm
+      const detail = whyNot(iterator, bus.context === CONTEXT_WORKER && !isBorrowing, bus.task)
       if (detail !== null) audit.find(h20, { detail })
     }
     return {
       extract: check,
       advance: check,
+      revert: check,
       copy: check,
       use: (event) => {
         check(event)

@@ -42,14 +42,22 @@ ts,event,id,mm,op,segs,len,result
 `,
   },
   watch: (audit) => {
-    const check = ({ object }: LifetimeEvent): void => {
-      const { positionBytes, consumedBytes } = audit.iterators.of(object)
-      if (positionBytes === consumedBytes) return
+    const check = ({ object }: LifetimeEvent): boolean => {
+      const { positionBytes, consumedBytes, skippedBytes, isConsumed, isListed } = audit.iterators.of(object)
+      // Where nobody told what was listed or used there is nothing to compare.
+      if (!isConsumed && !isListed) return true
+      if (positionBytes === consumedBytes || positionBytes === consumedBytes + skippedBytes) return true
       const detail =
         positionBytes < consumedBytes
           ? `it stands ${consumedBytes - positionBytes} bytes before the end of what was used: they are used twice`
           : `it stands ${positionBytes - consumedBytes} bytes behind the end of what was used: they are passed over`
       audit.find(h25, { detail })
+      return false
+    }
+    const compare = ({ object, result }: LifetimeEvent): void => {
+      const { consumedBytes, skippedBytes, isConsumed } = audit.iterators.of(object)
+      if (!isConsumed || result === consumedBytes || result === consumedBytes + skippedBytes) return
+      audit.find(h25, { detail: `its call returns ${result} bytes, and ${consumedBytes} were used` })
     }
     return {
       extract: check,
@@ -57,7 +65,8 @@ ts,event,id,mm,op,segs,len,result
       copy: check,
       return: (event) => {
         // Who returns an errno leaves the iterator to whoever restores it.
-        if (event.result >= 0) check(event)
+        if (event.result < 0) return
+        if (check(event) && event.amount === 1) compare(event)
       },
       violation: ({ detail }) => {
         if (detail === 'count-wrapped') audit.find(h25, { detail: 'more was taken out of it than it had left' })

@@ -40,8 +40,8 @@ ts,event,id,mm,op,segs,len
   watch: (audit) => ({
     revert: ({ object, amount }) => {
       const { positionBytes } = audit.iterators.of(object)
-      if (amount >= 0 && amount <= positionBytes) return
       const isHuge = amount < 0 || amount > MAX_RW_COUNT
+      if (!isHuge && amount <= positionBytes) return
       const detail = isHuge
         ? `it is to go back by ${amount} bytes, which the kernel warns of and leaves: it stays where it is`
         : `it goes back by ${amount} bytes and has moved on by ${positionBytes}: the kernel walks before its segments`

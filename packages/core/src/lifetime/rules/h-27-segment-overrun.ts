@@ -50,8 +50,8 @@ ts,event,id,mm,op,segs,len
   },
   watch: (audit) => ({
     attach: ({ object, page, token, offsetBytes, bytes }) => {
-      const { capacity, entries, kind } = audit.objects.of(object)
-      if (capacity > 0 && entries.length >= capacity) {
+      const { capacity, filled, kind } = audit.objects.of(object)
+      if (capacity > 0 && filled >= capacity) {
         audit.find(h27, { page, token, detail: `more entries than the ${capacity} that the ${kind} has room for` })
       }
       if (page < 0 || offsetBytes + bytes <= PAGE_SIZE) return
