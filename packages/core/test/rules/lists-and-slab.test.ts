@@ -51,12 +51,6 @@ describe('H-18', () => {
     const raw = (event: string) => `${event},,,1,write,kvec,0xf0000000080+96,,,raw\n`
     expect(await foundIn(COLUMNS, SLAB + raw('get') + raw('put'))).toEqual(['H-18@2'])
   })
-
-  it('memory that no row declares may be pages, whatever others declare', async () => {
-    const rows = `${SLAB}get,p,,1,write,kvec,0xf1000000000+4096\nput,p,,1\n`
-    expect(await foundIn(COLUMNS, rows)).toEqual([])
-    expect(await foundIn(COLUMNS, rows.replace('0xf1000000000', '0xf0000000000'))).toEqual(['H-18@2'])
-  })
 })
 
 describe('counters of pages themselves', () => {

@@ -1,4 +1,3 @@
-import { KERNEL_MM } from '../../memory/address-spaces.ts'
 import { KIND_SLAB } from '../../memory/page-store.ts'
 import type { Audit } from '../audit.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
@@ -80,12 +79,7 @@ ts,event,id,mm,op,iter,segs,backing
 /** It was kmalloc'ed, as a `map` row says: kernel memory that no row declares may as well be pages. */
 function isSlab(audit: Audit, page: number): boolean {
   const { pages, spaces } = audit.lane.memory
-  if (pages.kindOf(page) !== KIND_SLAB) return false
-  return spaces.declaredKernel(KIND_SLAB).some(({ firstPage, endPage }) => {
-    let at = firstPage
-    while (at < endPage && spaces.pageAt(KERNEL_MM, at) !== page) at++
-    return at < endPage
-  })
+  return pages.kindOf(page) === KIND_SLAB && spaces.declaredKernel(KIND_SLAB).length > 0
 }
 
 function tellSlab(audit: Audit, page: number, token: number): void {
