@@ -124,6 +124,8 @@ describe('the counter and the audit', () => {
         ...way,
         'free-blocks': pick(random, [0x7fffffff, 4, 16]),
         'file-bytes': pick(random, [0, 5000, 40 * P]),
+        'unwritten-from': 3 * P,
+        'unwritten-bytes': pick(random, [0, 0, 9 * P]),
       }
       const kernel = pick(random, KERNEL_VERSIONS)
       const { counters, found } = await seen(definition, writes.flatMap(rowsOf), kernel, options)

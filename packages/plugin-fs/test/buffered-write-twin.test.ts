@@ -15,6 +15,8 @@ async function compare(setup: SlowSetup, writes: readonly SlowWriteRow[]): Promi
     'free-blocks': setup.freeBlocks ?? 0x7fffffff,
     'extent-blocks': setup.extentBlocks ?? 0,
     'file-bytes': setup.fileBytes ?? 0,
+    'unwritten-from': setup.unwritten?.[0] ?? 0,
+    'unwritten-bytes': setup.unwritten?.[1] ?? 0,
   }
   if (setup.scheme === 'write-iomap') options.folios = setup.isLarge ? 2 : 1
   if (setup.scheme === 'write-iomap') options['hole-pages'] = setup.holePages ?? 1024
@@ -64,6 +66,7 @@ describe.each(setups())('$scheme of $kernel, large $isLarge, prototype $isProtot
         extentBlocks: pick(random, [0, 0, 3, 8]),
         fileBytes: pick(random, [0, 0, 5000, 40 * P]),
         holePages: pick(random, [1024, 1024, 0, 5]),
+        unwritten: pick(random, [[0, 0] as const, [0, 0] as const, [0, 30 * P] as const, [5000, 20_000] as const]),
       }
       await compare({ ...setup, ...more }, writes)
     }

@@ -3,8 +3,8 @@ import type { BlockSpace } from './block-space.ts'
 import type { WriteSteps } from './copy-loop.ts'
 import type { FolioCache } from './folio-cache.ts'
 import { LeftBlocks } from './left-blocks.ts'
-import { FS_CALLS, FS_LOCK_TRIPS, MAPPINGS, READ_BLOCKS } from './write-counters.ts'
-import { DIRTY, HOLE, MAPPED, READ, RESERVED, UPTODATE, type WrittenFile } from './written-file.ts'
+import { CONVERTED_BLOCKS, FS_CALLS, FS_LOCK_TRIPS, MAPPINGS, READ_BLOCKS } from './write-counters.ts'
+import { DIRTY, HOLE, MAPPED, READ, RESERVED, UNWRITTEN, UPTODATE, type WrittenFile } from './written-file.ts'
 
 /** Where the blocks of a page come from. */
 export interface BlockSource {
@@ -95,13 +95,15 @@ export class BufferPages implements WriteSteps {
   }
 
   private zeroNew(io: Operation, file: WrittenFile, index: number): void {
+    this.counts[CONVERTED_BLOCKS] += file.convert(index * PAGE_SIZE, PAGE_SIZE)
     this.leftBlocks.fill(file, index * PAGE_SIZE, PAGE_SIZE)
     file.change(index, UPTODATE | DIRTY)
     io.audit?.space.zero(file.id, index * PAGE_SIZE, PAGE_SIZE)
   }
 }
 
-/** Reserved, and nothing in it. @kernel buffer_new */
+/** Reserved or preallocated, and nothing in it. @kernel buffer_new; fs/ext4/inode.c: ext4_da_get_block_prep (unwritten: new) */
 function isNew(file: WrittenFile, index: number): boolean {
-  return file.space(index) === RESERVED && !file.has(index, UPTODATE)
+  const space = file.space(index)
+  return (space === RESERVED || space === UNWRITTEN) && !file.has(index, UPTODATE)
 }

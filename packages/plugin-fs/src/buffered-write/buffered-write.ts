@@ -10,12 +10,13 @@ import {
 import { BlockSpace } from './block-space.ts'
 import { LeftBlocks } from './left-blocks.ts'
 import { WRITE_COUNTERS, WRITES } from './write-counters.ts'
-import { DIRTY, HOLE, MAPPED, WrittenFile } from './written-file.ts'
+import { DIRTY, HOLE, MAPPED, type Preallocated, WrittenFile } from './written-file.ts'
 
 /**
  * What the four ways to write through the page cache have in common: files, their space, and what a row says of them. A
  * `write` row without `direct` is a write at `offset`; without one, where the write before it ended. The file is a hole
- * where this trace has not written yet; `hole=` says that what lies around it in this row was there before.
+ * where this trace has not written yet, but for what the options preallocate; `hole=` says that what lies around it in this row
+ * was there before.
  *
  * Other rows are passed by.
  */
@@ -27,11 +28,13 @@ export abstract class BufferedWrite implements Consumer {
   protected readonly extentBlocks: number
   private readonly files = new Map<number, WrittenFile>()
   private readonly fileBytes: number
+  private readonly preallocated: Preallocated
 
   constructor({ options }: ConsumerEnvironment) {
     this.space = new BlockSpace(options['free-blocks'], this.counts)
     this.extentBlocks = options['extent-blocks']
     this.fileBytes = options['file-bytes']
+    this.preallocated = blocksOf(options['unwritten-from'], options['unwritten-bytes'])
   }
 
   /** Writes what the iterator has at the file's position, and moves it on: bytes or -errno. */
@@ -42,7 +45,7 @@ export abstract class BufferedWrite implements Consumer {
     if (iter.direction !== ITER_SOURCE || (io.flags & FLAG_DIRECT) !== 0) return passBy(io)
     if (recordedResult < 0) return recordedResult
     if (recordedResult >= 0) this.expect(io, recordedResult)
-    const file = this.find(io.file)
+    const file = this.find(io)
     if (io.offsetBytes >= 0) file.positionBytes = io.offsetBytes
     this.declare(io, file)
     this.counts[WRITES]++
@@ -75,11 +78,13 @@ export abstract class BufferedWrite implements Consumer {
     return file.runEnd(first, Math.min(end, extentEnd))
   }
 
-  private find(id: number): WrittenFile {
-    let file = this.files.get(id)
+  private find(io: Operation): WrittenFile {
+    const { first, end } = this.preallocated
+    let file = this.files.get(io.file)
     if (file === undefined) {
-      file = new WrittenFile(id, this.fileBytes)
-      this.files.set(id, file)
+      file = new WrittenFile(io.file, this.fileBytes, this.preallocated)
+      this.files.set(io.file, file)
+      io.audit?.space.data(io.file, first * PAGE_SIZE, (end - first) * PAGE_SIZE)
     }
     return file
   }
@@ -108,6 +113,11 @@ export abstract class BufferedWrite implements Consumer {
     if (file.space(index) !== MAPPED || file.has(index, DIRTY)) return
     io.audit?.space.data(file.id, index * PAGE_SIZE, PAGE_SIZE)
   }
+}
+
+function blocksOf(position: number, bytes: number): Preallocated {
+  const first = Math.floor(position / PAGE_SIZE)
+  return { first, end: bytes === 0 ? first : Math.ceil((position + bytes) / PAGE_SIZE) }
 }
 
 /** The rules know of no file before its first event. */

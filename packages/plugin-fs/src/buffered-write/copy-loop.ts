@@ -2,7 +2,7 @@ import { EFAULT, faultInReadable, isUserBacked, type Operation, PAGE_SIZE } from
 import type { FolioCache } from './folio-cache.ts'
 import { LeftBlocks } from './left-blocks.ts'
 import { SourceCopy } from './source-copy.ts'
-import { FAILED_BEGINS, PAIRS, REVERTS, WASTED_BYTES, WRITTEN_BYTES } from './write-counters.ts'
+import { CONVERTED_BLOCKS, FAILED_BEGINS, PAIRS, REVERTS, WASTED_BYTES, WRITTEN_BYTES } from './write-counters.ts'
 import type { WrittenFile } from './written-file.ts'
 
 /** What is done before and after the copy into one folio. */
@@ -104,6 +104,7 @@ export class CopyLoop {
   private take(io: Operation, file: WrittenFile, head: number, bytes: number): void {
     const end = file.positionBytes + bytes
     this.counts[WRITTEN_BYTES] += bytes
+    this.counts[CONVERTED_BLOCKS] += file.convert(file.positionBytes, bytes)
     this.leftBlocks.fill(file, file.positionBytes, bytes)
     if (io.audit !== null) {
       io.audit.space.copyIn(file.id, file.positionBytes, bytes)

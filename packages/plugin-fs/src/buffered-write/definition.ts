@@ -30,6 +30,15 @@ const SPACE_OPTIONS: readonly ConsumerOption[] = [
     0,
     BLOCKS_MAX,
   ),
+  numberOption('unwritten-from', 'where the preallocated part of each file begins', 'bytes', 0, 0, 2 ** 42),
+  numberOption(
+    'unwritten-bytes',
+    'length of that part: blocks that are there, and read as zeros until they are written',
+    'bytes',
+    0,
+    0,
+    2 ** 42,
+  ),
   numberOption('file-bytes', 'size of each file before the trace: all of it a hole', 'bytes', 0, 0, 2 ** 42),
 ]
 

@@ -3,6 +3,7 @@ import { BufferedWrite } from './buffered-write.ts'
 import { FolioCache } from './folio-cache.ts'
 import { SourceCopy } from './source-copy.ts'
 import {
+  CONVERTED_BLOCKS,
   FAILED_BEGINS,
   FS_CALLS,
   FS_LOCK_TRIPS,
@@ -12,7 +13,7 @@ import {
   WASTED_BYTES,
   WRITTEN_BYTES,
 } from './write-counters.ts'
-import { DIRTY, HOLE, MAPPED, READ, UPTODATE, type WrittenFile } from './written-file.ts'
+import { DIRTY, HOLE, MAPPED, READ, UNWRITTEN, UPTODATE, type WrittenFile } from './written-file.ts'
 
 /** Pages that are prepared, and locked, at once. */
 export const BATCH_PAGES_MAX = 32
@@ -143,7 +144,8 @@ export class Recvfile extends BufferedWrite {
       this.take(io, file, index, i, copied)
     } else {
       counts[WASTED_BYTES] += copied
-      if (this.wasHole[i] === 1) {
+      if (this.wasHole[i] === 1 || file.space(index) === UNWRITTEN) {
+        counts[CONVERTED_BLOCKS] += file.convert(index * PAGE_SIZE, PAGE_SIZE)
         file.change(index, UPTODATE | DIRTY)
         io.audit?.space.zero(file.id, index * PAGE_SIZE, PAGE_SIZE)
       }
@@ -154,6 +156,7 @@ export class Recvfile extends BufferedWrite {
 
   private take(io: Operation, file: WrittenFile, index: number, i: number, bytes: number): void {
     const from = file.positionBytes
+    this.counts[CONVERTED_BLOCKS] += file.convert(from, bytes)
     this.leftBlocks.fill(file, from, bytes)
     file.change(index, UPTODATE | DIRTY)
     this.counts[WRITTEN_BYTES] += bytes

@@ -17,15 +17,16 @@ export const REVERTS = 10
 export const READ_BLOCKS = 11
 export const RESERVED_BLOCKS = 12
 export const ALLOCATED_BLOCKS = 13
-export const PUNCHED_BLOCKS = 14
-export const LEAKED_BLOCKS = 15
-export const FILLED_LEAKS = 16
-export const LEFT_FS_LOCKS = 17
-export const STALE_BYTES = 18
-export const NO_SPACE = 19
-export const SPACE_FLUSHES = 20
+export const CONVERTED_BLOCKS = 14
+export const PUNCHED_BLOCKS = 15
+export const LEAKED_BLOCKS = 16
+export const FILLED_LEAKS = 17
+export const LEFT_FS_LOCKS = 18
+export const STALE_BYTES = 19
+export const NO_SPACE = 20
+export const SPACE_FLUSHES = 21
 /** Folios by order from here on. */
-export const FOLIOS = 21
+export const FOLIOS = 22
 
 const orders = Array.from({ length: MAX_PAGECACHE_ORDER + 1 }, (_, order) => ({
   name: `foliosOrder${order}`,
@@ -48,6 +49,10 @@ export const WRITE_COUNTERS: readonly ConsumerCounter[] = [
   { name: 'readBlocks', summary: 'blocks read since a write covers only a part of them' },
   { name: 'reservedBlocks', summary: 'blocks reserved (delayed allocation)' },
   { name: 'allocatedBlocks', summary: 'blocks allocated' },
+  {
+    name: 'convertedBlocks',
+    summary: 'preallocated blocks that were written: nothing is reserved or allocated for them',
+  },
   { name: 'punchedBlocks', summary: 'blocks given back, since nothing was written to them' },
   { name: 'leakedBlocks', summary: 'blocks that stay reserved or allocated with nothing written to them' },
   { name: 'filledLeaks', summary: 'blocks that a write left so, and that a later one wrote to: leaked no more' },

@@ -20,6 +20,8 @@ export interface SlowSetup {
   readonly extentBlocks?: number
   readonly fileBytes?: number
   readonly holePages?: number
+  /** Part of each file that is preallocated, bytes. */
+  readonly unwritten?: readonly [from: number, length: number]
 }
 
 export interface SlowWriteRow {
@@ -32,7 +34,7 @@ export interface SlowWriteRow {
   readonly hole?: readonly [offset: number, length: number]
 }
 
-type Space = 'hole' | 'delalloc' | 'mapped'
+type Space = 'hole' | 'delalloc' | 'mapped' | 'unwritten'
 
 class SlowFolio {
   readonly first: number
@@ -169,7 +171,9 @@ export class SlowBufferedWrite {
   }
 
   private spaceOf(index: number): Space {
-    return this.space.get(index) ?? 'hole'
+    const [from, length] = this.setup.unwritten ?? [0, 0]
+    const isUnwritten = length > 0 && (index + 1) * PAGE > from && index * PAGE < from + length
+    return this.space.get(index) ?? (isUnwritten ? 'unwritten' : 'hole')
   }
 
   private count(name: string, by = 1) {
@@ -299,7 +303,17 @@ export class SlowBufferedWrite {
     }
   }
 
+  /** Blocks that have data or zeros to write are no longer unwritten. */
+  private convert(from: number, to: number) {
+    for (let index = Math.floor(from / PAGE); index * PAGE < to; index++) {
+      if (this.spaceOf(index) !== 'unwritten') continue
+      this.space.set(index, 'mapped')
+      this.count('convertedBlocks')
+    }
+  }
+
   private written(bytes: number) {
+    this.convert(this.position, this.position + bytes)
     this.fillLeft(this.position, this.position + bytes)
     this.position += bytes
     this.size = Math.max(this.size, this.position)
@@ -340,7 +354,7 @@ export class SlowBufferedWrite {
         this.count('mappings')
       }
       this.count('beginEndPairs')
-      const isFresh = this.spaceOf(index) === 'delalloc' && !folio.uptodate[0]
+      const isFresh = ['delalloc', 'unwritten'].includes(this.spaceOf(index)) && !folio.uptodate[0]
       if (bytes < PAGE && !folio.uptodate[0]) this.fillRest(folio, index, bytes)
       const copied = this.copy(folio, bytes)
       if (copied < bytes && !folio.uptodate[0]) {
@@ -348,6 +362,7 @@ export class SlowBufferedWrite {
           folio.good.fill(GOOD)
           folio.uptodate[0] = true
           folio.dirty.add(index)
+          this.convert(folio.start, folio.end)
           this.fillLeft(folio.start, folio.end)
         }
         this.unlock()
@@ -592,7 +607,7 @@ export class SlowBufferedWrite {
         this.count('mappings')
         batch.push({ folio, index, wasHole })
         const isWhole = this.position <= folio.start && this.position + length >= folio.end
-        if (!isWhole && !wasHole && !folio.uptodate[0] && !folio.read[0]) {
+        if (!isWhole && this.spaceOf(index) === 'mapped' && !wasHole && !folio.uptodate[0] && !folio.read[0]) {
           folio.read[0] = true
           this.count('readBlocks')
         }
@@ -620,7 +635,8 @@ export class SlowBufferedWrite {
       this.unlock()
       if (copied < bytes && !folio.uptodate[0]) {
         this.count('wastedCopyBytes', copied)
-        if (page.wasHole) {
+        if (page.wasHole || this.spaceOf(page.index) === 'unwritten') {
+          this.convert(folio.start, folio.end)
           folio.uptodate[0] = true
           folio.dirty.add(page.index)
           folio.good.fill(GOOD)
