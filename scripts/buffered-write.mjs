@@ -112,6 +112,7 @@ const SHORT = {
   'calls of the file system': counter('fsCalls'),
   'blocks given back': counter('punchedBlocks'),
   'blocks leaked': counter('leakedBlocks'),
+  'bytes stale': counter('staleBytes'),
 }
 
 const SPACE = {
@@ -123,6 +124,7 @@ const SPACE = {
   'blocks reserved': counter('reservedBlocks'),
   'blocks allocated': counter('allocatedBlocks'),
   'blocks leaked': counter('leakedBlocks'),
+  'bytes stale': counter('staleBytes'),
 }
 
 const TABLES = {

@@ -81,7 +81,7 @@ describe('lanes of a trace', () => {
     expect(stdout).toMatch(/\n {2}list entries +38 +38 +same\n/)
     expect(stdout).not.toMatch(/references {2}/)
     expect(flat(stdout)).toContain(
-      '0 in every lane: errors, allocations, DMA map calls, references, copied bytes, leaks,',
+      '0 in every lane: errors, own allocations, DMA map calls, references, copied bytes, leaks,',
     )
     expect(flat(stdout)).toMatch(
       /bio under folio against bio under extract: 46\.9 % fewer reference operations \(68 instead of 128\), 46\.9 % fewer pins \(34 instead of 64\)\. $/,
@@ -490,7 +490,7 @@ describe('the text', () => {
     )
     // 1482 of 3900 is 38 %: 62 % fewer. 24,000 of 8,000 is three times as many: two thirds of the larger are new.
     expect(flat(drawn)).toMatch(
-      / smbdirect against smbdirect-legacy: 1 leaks \(instead of none\), no allocations \(instead of 16\), 3 times as many reference operations \(24,000 instead of 8,000\), 62 % fewer list entries \(1,482 instead of 3,900\)\. $/,
+      / smbdirect against smbdirect-legacy: 1 leaks \(instead of none\), no own allocations \(instead of 16\), 3 times as many reference operations \(24,000 instead of 8,000\), 62 % fewer list entries \(1,482 instead of 3,900\)\. $/,
     )
   })
 

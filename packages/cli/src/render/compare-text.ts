@@ -69,8 +69,14 @@ function besideTable(terminal: Terminal, lanes: LaneComparison, whole: Compariso
     return told.length === 0 ? [] : [`Counted by ${names[at]} only: ${figures}.`]
   })
   const zero = zeros.length === 0 ? [] : [`0 in every lane: ${zeros.map(({ label }) => label).join(', ')}.`]
-  const lines = [...own, ...zero].map((text) => wrapped(text, terminal.columns, '  '))
+  const lines = [...own, ...zero, ...zeroCounters(lanes)].map((text) => wrapped(text, terminal.columns, '  '))
   return lines.length === 0 ? [] : [lines.join('\n')]
+}
+
+/** Counters that the table leaves out: that nothing was leaked or copied in vain is news too. */
+function zeroCounters({ counters }: LaneComparison): string[] {
+  const zeros = counters.filter(({ base, with: others }) => base === 0 && others.every((other) => !other?.value))
+  return zeros.length === 0 ? [] : [`Counted as 0 by all: ${zeros.map(({ name }) => name).join(', ')}.`]
 }
 
 function unpaired(terminal: Terminal, { base, with: other, unpaired: left }: Comparison): string[] {

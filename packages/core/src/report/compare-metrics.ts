@@ -81,7 +81,7 @@ export const COMPARE_GROUPS: readonly CompareGroup[] = [
       },
       {
         name: 'allocations.made',
-        label: 'allocations',
+        label: 'own allocations',
         unit: 'allocations',
         better: 'less',
         summary: 'tables, requests and pages that the consumer allocated for its own',
