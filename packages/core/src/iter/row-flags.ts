@@ -22,6 +22,8 @@ export const FLAG_NAMES = [
   'worker',
   'raw',
   'assumed',
+  'stable',
+  'unstable',
 ] as const
 /** One of the flag words. */
 export type FlagName = (typeof FLAG_NAMES)[number]
@@ -70,3 +72,7 @@ export const FLAG_WORKER = 1 << 19
 export const FLAG_RAW = 1 << 20
 /** io: the recording had no addresses; those of the segments are assumed (`# layout` says how). */
 export const FLAG_ASSUMED = 1 << 21
+/** map, of a file: stores to its pages wait for writeback, whatever `# stable-writes` says. @kernel AS_STABLE_WRITES */
+export const FLAG_STABLE = 1 << 22
+/** map, of a file: they do not. */
+export const FLAG_UNSTABLE = 1 << 23

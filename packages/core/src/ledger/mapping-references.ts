@@ -50,6 +50,11 @@ export class MappingReferences implements PageReferences {
     return pages.refcountOf(head) !== 1 + this.net.get(head) || pages.pincountOf(head) !== 0
   }
 
+  /** References and pins of the folio with that head page beyond those: a pin of a small folio counts for 1,024. */
+  others(head: number): number {
+    return this.pages.refcountOf(head) - 1 - this.net.get(head)
+  }
+
   private note(page: number, by: number): void {
     const head = this.pages.headOf(page)
     this.net.set(head, this.net.get(head) + by)

@@ -41,6 +41,10 @@ export interface AuditedLane {
   readonly stableWrites: boolean
   /** The trace ends in the midst of what it tells: what is in flight at its end goes on. */
   readonly isCutOff: boolean
+  /** The same of one page's file, where that is told. */
+  readonly stableOf: (page: number) => boolean | undefined
+  /** The trace was recorded by another program: it may begin in the middle of things. */
+  readonly isImported: boolean
 }
 
 /** What a rule says of what it found; what is left out is of the row at work. */
@@ -99,6 +103,7 @@ export class Audit {
     this.lane = lane
     this.folios = new Folios(bus, memory.pages, ledger.mappingReferences)
     this.folios.stableWrites = lane.stableWrites
+    this.folios.stableOf = lane.stableOf
     this.tokens = new Tokens(bus, ledger, this.folios)
     this.objects = new Objects(bus, this.tokens)
     this.devices = new Devices(bus, this.folios, this.tokens)
@@ -187,7 +192,7 @@ export class Audit {
   }
 
   private listenForReferences(): void {
-    const { iterators, references, tokens } = this
+    const { iterators, references, tokens, doubts, lane } = this
     tokens.onSplit = (from, to) => references.split(from, to)
     this.bus.listen({
       acquire: ({ token }) => references.taken(token, tokens.holder),
@@ -197,6 +202,14 @@ export class Audit {
       end: ({ token, pages }) => references.left(token, pages),
       init: ({ object }) => {
         if (this.bus.operation === 0) tokens.calls.began(object, iterators.of(object).mm)
+      },
+      violation: ({ detail, pages }) => {
+        if (detail !== 'unknown-release' || (pages > 0 && !lane.isImported)) return
+        doubts.add(
+          this.bus.line,
+          'a release',
+          'of what no row took: taken before the trace began, or under another name',
+        )
       },
       return: ({ object, result }) => {
         if (this.bus.operation === 0) tokens.callReturned(object, result, iterators.of(object).row)

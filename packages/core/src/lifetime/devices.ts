@@ -44,8 +44,8 @@ export class Devices {
     this.open.push(access)
   }
 
-  /** It is done: what it stores has arrived. */
-  end(id: number): void {
+  /** It is done: what it stores has arrived. False where it has nothing under way. */
+  end(id: number): boolean {
     const ended = this.open.filter((one) => one.id === id)
     // All of them at once: what one device loads and stores in place is in order by itself.
     for (const access of ended) this.open.splice(this.open.indexOf(access), 1)
@@ -55,6 +55,7 @@ export class Devices {
       if (access.isStore) this.store(page, offsetBytes, bytes)
       else this.folios.load(page, offsetBytes, bytes)
     }
+    return ended.length > 0
   }
 
   /** A device stores at once: through the tokens for writing that the page has. */

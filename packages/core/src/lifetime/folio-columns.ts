@@ -57,6 +57,11 @@ export class FolioColumns {
     return this.contents.isUnsaved(this.pages.headOf(page))
   }
 
+  /** What the count of a folio has beyond what mappings and its own existence have in it. */
+  otherReferences(page: number): number {
+    return this.mapped.others(this.pages.headOf(page))
+  }
+
   /** Somebody besides mappings and the page cache has a reference: it can be neither moved nor freed. */
   isBusy(page: number): boolean {
     return this.mapped.hasOthers(this.pages.headOf(page))

@@ -47,6 +47,8 @@ export class Folios extends FolioColumns {
   readonly history = new PageHistory()
   /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES (6.1: SB_I_STABLE_WRITES; bdi of the inode before 5.10) */
   stableWrites = false
+  /** The same of the file of one page; undefined where nobody told. */
+  stableOf: (page: number) => boolean | undefined = () => undefined
   /** Who waited for the end of a writeback: stores for stable pages, truncation and invalidation always. */
   readonly waits = { store: 0, truncate: 0, invalidate: 0 }
   private readonly bus: EventBus
@@ -76,7 +78,7 @@ export class Folios extends FolioColumns {
    * and where its mapping has stable pages the store waits until the writeback is over, unless `waits` says otherwise.
    */
   store(page: number, offsetBytes: number, bytes: number, by: Writer, waits = true): void {
-    if (by === BY_CPU && waits && this.stableWrites && this.has(page, FOLIO_WRITEBACK)) {
+    if (by === BY_CPU && waits && this.has(page, FOLIO_WRITEBACK) && this.isStable(page)) {
       this.waits.store++
       this.set(page, FOLIO_WAITING, 0)
       return
@@ -140,9 +142,14 @@ export class Folios extends FolioColumns {
     this.note('mkwrite', this.makeWritable(page))
   }
 
+  /** Stores to the page wait while it is under writeback. @kernel include/linux/pagemap.h: mapping_stable_writes */
+  isStable(page: number): boolean {
+    return this.stableOf(page) ?? this.stableWrites
+  }
+
   /** @kernel mm/page-writeback.c: folio_wait_stable */
   stable(page: number): void {
-    if (this.stableWrites && this.has(page, FOLIO_WRITEBACK)) this.waits.store++
+    if (this.has(page, FOLIO_WRITEBACK) && this.isStable(page)) this.waits.store++
     this.tell(STABLE, page, 0, PAGE_SIZE)
   }
 
@@ -185,14 +192,14 @@ export class Folios extends FolioColumns {
     this.change(COMPARE, 'compare', page, 0, 0)
   }
 
-  /** @kernel fs/remap_range.c: vfs_dedupe_file_range_one */
-  dedupe(page: number): void {
-    this.change(DEDUPE, 'dedupe', page, FOLIO_SHARED, 0)
+  /** `isReplaced`: the page is of the file whose blocks go. @kernel fs/remap_range.c: vfs_dedupe_file_range_one */
+  dedupe(page: number, isReplaced = false): void {
+    this.share(DEDUPE, 'dedupe', page, isReplaced)
   }
 
-  /** @kernel fs/remap_range.c: vfs_clone_file_range */
-  reflink(page: number): void {
-    this.change(REFLINK, 'reflink', page, FOLIO_SHARED, 0)
+  /** `isReplaced`: the page is of the file whose blocks go. @kernel fs/remap_range.c: vfs_clone_file_range */
+  reflink(page: number, isReplaced = false): void {
+    this.share(REFLINK, 'reflink', page, isReplaced)
   }
 
   /** The owner of the memory, or of an object in it, frees it. @kernel mm/slub.c: kfree; mm/page_alloc.c: __free_pages */
@@ -210,6 +217,12 @@ export class Folios extends FolioColumns {
     const head = this.set(page, FOLIO_NOTIFIED, FOLIO_PROTECTED | FOLIO_SHARED)
     this.pages.setDirty(head, true)
     return head
+  }
+
+  private share(code: number, name: ToldEvent, page: number, isReplaced: boolean): void {
+    this.about(page, 0, PAGE_SIZE).amount = isReplaced ? 1 : 0
+    this.bus.tell(code)
+    this.note(name, this.set(page, FOLIO_SHARED, 0))
   }
 
   private stored(page: number, by: Writer): void {

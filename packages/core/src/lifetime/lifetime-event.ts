@@ -28,8 +28,10 @@ export const LIFETIME_EVENTS = {
   reclaim: 'memory reclaim wants the folio: a clean one is freed, what it holds is read from disk the next time',
   migrate: 'the folio is to move elsewhere in memory',
   compare: 'dedupe compares the page with another',
-  dedupe: 'dedupe shares the blocks of the page: the comparison said that they are the same',
-  reflink: 'the blocks of the page are shared with another file from now on',
+  dedupe:
+    'dedupe shares the blocks of the page: the comparison said that they are the same; `amount` 1: they replace those of the page',
+  reflink:
+    'the blocks of the page are shared with another file from now on; `amount` 1: those of another file replace its own',
   fork: 'an address space was copied',
   cow: 'copy-on-write took `page` out of address space `object`, which has a copy in its place',
   refuse: 'get_user_pages refuses a mapping of address space `object`: `amount`, its MAPPING_* flags that are why',

@@ -1,8 +1,9 @@
 import type { Audit } from '../lifetime/audit.ts'
-import type { OpBatch } from '../trace/op-batch.ts'
+import { mayEnterFileSystems } from '../trace/call-words.ts'
+import { NONE, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { Apply, ApplyByEvent, AuditRows } from './audit-rows.ts'
-import type { RowPages } from './row-pages.ts'
+import { destinationFile, namesDestination, type RowPages } from './row-pages.ts'
 
 /** An event about a range of a file. */
 function ofRange(tell: (audit: Audit, file: number, position: number, length: number, result: number) => void): Apply {
@@ -28,6 +29,17 @@ function changeLayout({ audit, pages }: AuditRows, batch: OpBatch, row: number):
   audit.leases.changeLayout(batch.file[row], position, length, pagesAt(pages, batch, row))
 }
 
+/** The layout of both files changes: of the one whose blocks are shared, and of the one that gets them. */
+function changeLayouts(rows: AuditRows, batch: OpBatch, row: number): void {
+  changeLayout(rows, batch, row)
+  if (!namesDestination(batch, row)) return
+  const all: number[] = []
+  rows.pages.visitDestination(batch, row, (page) => all.push(page))
+  const { addressBytes, lengthBytes } = batch.segments
+  const at = batch.segmentFirst[row]
+  rows.audit.leases.changeLayout(destinationFile(batch, row), addressBytes[at], lengthBytes[at], all)
+}
+
 function truncate(rows: AuditRows, batch: OpBatch, row: number): void {
   const { audit, pages } = rows
   const size = Math.max(batch.offsetBytes[row], 0)
@@ -45,8 +57,16 @@ function pagesOf(batch: OpBatch, row: number): number {
 export const FILE_ROWS: ApplyByEvent = {
   truncate,
   reflink: (rows, batch, row) => {
-    changeLayout(rows, batch, row)
-    rows.pages.visit(batch, row, (page) => rows.audit.folios.reflink(page))
+    const { audit, pages } = rows
+    changeLayouts(rows, batch, row)
+    pages.visit(batch, row, (page) => audit.folios.reflink(page))
+    pages.visitDestination(batch, row, (page) => audit.folios.reflink(page, true))
+  },
+  dedupe: (rows, batch, row) => {
+    const { audit, pages } = rows
+    if (batch.file[row] !== NONE) changeLayouts(rows, batch, row)
+    pages.visit(batch, row, (page) => audit.folios.dedupe(page))
+    pages.visitDestination(batch, row, (page) => audit.folios.dedupe(page, true))
   },
   reserve: ofRange((audit, file, position, length) => audit.space.reserve(file, position, length)),
   unreserve: ofRange((audit, file, position, length) => audit.space.unreserve(file, position, length)),
@@ -60,13 +80,18 @@ export const FILE_ROWS: ApplyByEvent = {
   extend: ofRange((audit, file, position) => audit.space.extend(file, position)),
   write_end: ofRange((audit, file, position, length, result) => audit.space.writeEnd(file, position, length, result)),
   lease: ({ audit }, batch, row) => audit.leases.take(batch.file[row]),
-  unlease: ({ audit }, batch, row) => audit.leases.drop(batch.file[row]),
+  unlease: ({ audit }, batch, row) => {
+    const isHeld = audit.leases.on(batch.file[row]).some(({ holder }) => holder === batch.mm[row])
+    if (!isHeld)
+      audit.doubts.add(batch.line[row], 'unlease', 'of a lease that its task does not hold: nothing is given back')
+    audit.leases.drop(batch.file[row])
+  },
   lease_break: ({ audit }, batch, row) => audit.leases.break(batch.file[row]),
   layout: changeLayout,
   lock_file: ofRange((audit, file, position, length) => audit.tasks.files.lock(file, position, length)),
   unlock_file: ({ audit }, batch, row) => audit.tasks.files.unlock(batch.file[row]),
   wait: (rows, batch, row) => rows.audit.tasks.wait(rows.call(batch, row), Math.max(batch.lengthBytes[row], 0)),
-  allocation: (rows, batch, row) => rows.audit.tasks.allocate(rows.call(batch, row) === 'GFP_KERNEL'),
+  allocation: (rows, batch, row) => rows.audit.tasks.allocate(mayEnterFileSystems(rows.call(batch, row))),
   account: ({ audit }, batch, row) => audit.tasks.account(batch.mm[row], pagesOf(batch, row)),
   unaccount: ({ audit }, batch, row) => audit.tasks.unaccount(batch.mm[row], pagesOf(batch, row)),
 }

@@ -105,7 +105,14 @@ export const OBJECT_ROWS: ApplyByEvent = {
   },
   attach,
   submit: ofObject((audit, object, bytes) => audit.objects.submit(object, bytes)),
-  complete: ofObject((audit, object, _bytes, result) => audit.objects.complete(object, result)),
+  complete: (rows, batch, row) => {
+    const { audit } = rows
+    const object = rows.object(batch, row)
+    if (!audit.objects.of(object).isInFlight) {
+      audit.doubts.add(batch.line[row], 'complete', 'of an object that no submit row sent on its way')
+    }
+    audit.objects.complete(object, orZero(batch.resultBytes[row]))
+  },
   clone: ofObject((audit, object) => audit.objects.clone(object)),
   share: ofObject((audit, object) => audit.objects.share(object)),
   drop: ofObject((audit, object) => audit.objects.drop(object)),

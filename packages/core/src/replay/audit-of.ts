@@ -8,10 +8,14 @@ import type { RowPages } from './row-pages.ts'
 
 /** Makes the audit of a lane, with these rules listening. */
 export function auditOf(rules: readonly HazardRule[], setup: LaneSetup, io: Operation, pages: RowPages): LaneAudit {
-  const { calls, kernel, filesystem, stableWrites, consumer, inFlight: isCutOff } = setup
+  const { calls, kernel, filesystem, stableWrites, isImported, consumer, inFlight: isCutOff } = setup
   const { memory, ledger, borrows } = io
   const visitFile = pages.visitPages.bind(pages)
-  const audit = new Audit({ memory, ledger, borrows, visitFile, kernel, filesystem, stableWrites, isCutOff }, rules)
+  const stableOf = pages.stableOf.bind(pages)
+  const audit = new Audit(
+    { memory, ledger, borrows, visitFile, kernel, filesystem, stableWrites, stableOf, isImported, isCutOff },
+    rules,
+  )
   ledger.tap = audit.tokens
   io.audit = audit
   return new LaneAudit(audit, new AuditRows(audit, pages, calls), ledger, consumer.definition)

@@ -69,21 +69,31 @@ export const PAGE_ROWS: ApplyByEvent = {
     pages.visit(batch, row, (page, from, end) => audit.folios.load(page, from, end - from, by))
   },
   dma,
-  dma_end: ({ audit }, batch, row) => audit.devices.end(batch.id[row]),
+  dma_end: ({ audit }, batch, row) => {
+    if (audit.devices.end(batch.id[row])) return
+    audit.doubts.add(batch.line[row], 'dma_end', 'of an access that no dma row with its id began: nothing is stored')
+  },
   dirty: eachPage((audit, page) => audit.folios.dirty(page)),
   clean: eachPage((audit, page) => audit.folios.clean(page)),
   writeback,
   writeback_end: ({ audit, pages }, batch, row) => {
     const result = orZero(batch.resultBytes[row])
-    pages.visit(batch, row, (page) => audit.folios.writebackEnd(page, result))
+    let isOfNone = true
+    pages.visit(batch, row, (page) => {
+      isOfNone = false
+      audit.folios.writebackEnd(page, result)
+    })
+    if (isOfNone) audit.doubts.add(batch.line[row], 'writeback_end', 'of pages that no row brought into memory')
   },
   mkwrite: eachPage((audit, page) => audit.folios.mkwrite(page)),
   stable: eachPage((audit, page) => audit.folios.stable(page)),
   invalidate: eachPage((audit, page) => audit.folios.invalidate(page)),
   reclaim: eachPage((audit, page) => audit.folios.reclaim(page)),
   migrate: eachPage((audit, page) => audit.folios.migrate(page)),
-  compare: eachPage((audit, page) => audit.folios.compare(page)),
-  dedupe: eachPage((audit, page) => audit.folios.dedupe(page)),
+  compare: ({ audit, pages }, batch, row) => {
+    pages.visit(batch, row, (page) => audit.folios.compare(page))
+    pages.visitDestination(batch, row, (page) => audit.folios.compare(page))
+  },
   free: (rows, batch, row) => {
     const { audit, objects } = rows
     const object = objects.get(batch.id[row])

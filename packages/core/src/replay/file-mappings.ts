@@ -1,5 +1,5 @@
 import type { AddressSpaces } from '../memory/address-spaces.ts'
-import { EVENT_MAP, NONE, type OpBatch } from '../trace/op-batch.ts'
+import { EVENT_MAP, FLAG_STABLE, FLAG_UNSTABLE, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE, pageNumberOf } from '../units.ts'
 
 /** A range of an address space that maps a file. */
@@ -14,6 +14,8 @@ interface FileMapping {
 
 /** Which mappings show which file: `map` rows with a `file`. Rows about the file's pages reach the pages of these too. */
 export class FileMappings {
+  /** By file, where a `map` row said so: stores to its pages wait for writeback, or do not. @kernel AS_STABLE_WRITES */
+  readonly stable = new Map<number, boolean>()
   private readonly mappings: FileMapping[] = []
 
   /** A `map` or `unmap` row: a mapping that begins in its range is replaced, or goes. */
@@ -28,6 +30,8 @@ export class FileMappings {
     )
     if (covered >= 0) this.mappings.splice(covered, 1)
     if (batch.event[row] !== EVENT_MAP || batch.file[row] === NONE) return
+    const flags = batch.flags[row]
+    if ((flags & (FLAG_STABLE | FLAG_UNSTABLE)) !== 0) this.stable.set(batch.file[row], (flags & FLAG_STABLE) !== 0)
     const index = Math.floor(Math.max(batch.offsetBytes[row], 0) / PAGE_SIZE)
     this.mappings.push({ file: batch.file[row], mm, firstPage, endPage, index })
   }
@@ -35,6 +39,7 @@ export class FileMappings {
   /** Takes over what another one knows. */
   copy(from: FileMappings): void {
     this.mappings.push(...from.mappings)
+    for (const [file, isStable] of from.stable) this.stable.set(file, isStable)
   }
 
   /** Tells of each page of [index, end) of a file that a mapping of it has faulted in. */

@@ -165,6 +165,7 @@ export class LaneSet {
         audit: this.options.audit ?? null,
         calls: this.trace.calls,
         stableWrites: stableWrites(header),
+        isImported: this.trace.imported !== null,
       }
       return blaming({ setup }, () => new Lane(setup, this.mappings, this.fileMappings, this.operationsBefore))
     })
@@ -213,13 +214,17 @@ export class LaneSet {
   }
 }
 
+const STABLE_FILESYSTEMS: readonly string[] = ['btrfs', 'nfs', 'nfs4']
+
 /**
- * Stores wait for writeback: as the header has it, else where the file system checksums data.
- * @kernel include/linux/pagemap.h: AS_STABLE_WRITES (btrfs with data checksums sets it; 6.1.176 too)
+ * Stores wait for writeback: as the header has it, else where the file system always asks for it. What asks for it in some
+ * settings only (SMB when it signs, a device with checksums or parity below the file system) a trace has to tell.
+ * @kernel include/linux/pagemap.h: AS_STABLE_WRITES (btrfs with data checksums; 6.1.176 too); fs/nfs/super.c: nfs_set_super
+ *   (SB_I_STABLE_WRITES)
  */
 function stableWrites({ attributes, filesystem }: TraceHeader): boolean {
   const told = attributes.get('stable-writes')
-  return told === undefined ? filesystem === 'btrfs' : told === 'yes'
+  return told === undefined ? STABLE_FILESYSTEMS.includes(filesystem ?? '') : told === 'yes'
 }
 
 function policyNamed(name: string): ExtractionPolicy {

@@ -30,6 +30,8 @@ export interface LaneSetup {
   readonly calls: Dictionary
   /** `# stable-writes` of the trace, else what the file system asks for. */
   readonly stableWrites: boolean
+  /** The trace came from another program's recording. */
+  readonly isImported: boolean
 }
 
 /**

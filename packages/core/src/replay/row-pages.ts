@@ -3,7 +3,7 @@ import { ITER_BVEC, ITER_FOLIOQ, ITER_KVEC, ITER_XARRAY } from '../iter/iter-typ
 import { KERNEL_MM } from '../memory/address-spaces.ts'
 import type { Memory } from '../memory/memory.ts'
 import { isAnonymous } from '../memory/page-store.ts'
-import { EVENT_TRUNCATE, type OpBatch } from '../trace/op-batch.ts'
+import { EVENT_COMPARE, EVENT_DEDUPE, EVENT_REFLINK, EVENT_TRUNCATE, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { FileMappings } from './file-mappings.ts'
 
@@ -12,6 +12,20 @@ export const EVENT_PAGES_MAX = 1 << 20
 
 /** Told of each page of a row, of which the event concerns the bytes from `from` to `end`; `file` -1: of no file by name. */
 export type TellPage = (page: number, from: number, end: number, file: number, index: number) => void
+
+/** Rows about a range of a file and another one, which is in `segs`. */
+const EVENTS_OF_TWO: readonly number[] = [EVENT_REFLINK, EVENT_COMPARE, EVENT_DEDUPE]
+
+/** The row has a source by `file` and a destination by its segments. */
+export function namesDestination(batch: OpBatch, row: number): boolean {
+  return batch.segmentCount[row] > 0 && batch.file[row] !== NONE && EVENTS_OF_TWO.includes(batch.event[row])
+}
+
+/** The file of the destination; -1 where its segments are addresses. */
+export function destinationFile(batch: OpBatch, row: number): number {
+  const isOfFile = batch.iterType[row] === ITER_XARRAY || batch.iterType[row] === ITER_FOLIOQ
+  return isOfFile ? batch.segments.offsetBytes[batch.segmentFirst[row]] : NONE
+}
 
 /**
  * The pages that a row about pages names: by `file`, `offset` and `len`, those of the page cache and those of mappings of
@@ -29,8 +43,13 @@ export class RowPages {
 
   /** `foll`: FOLL_WRITE where the pages are faulted in for writing. */
   visit(batch: OpBatch, row: number, tell: TellPage, foll = 0): void {
-    if (batch.segmentCount[row] === 0) this.visitFile(batch, row, tell)
+    if (batch.segmentCount[row] === 0 || namesDestination(batch, row)) this.visitFile(batch, row, tell)
     else this.visitSegments(batch, row, tell, foll)
+  }
+
+  /** Pages of the second range of a row that names two: of the file whose blocks are replaced, or compared with. */
+  visitDestination(batch: OpBatch, row: number, tell: TellPage): void {
+    if (namesDestination(batch, row)) this.visitSegments(batch, row, tell, 0)
   }
 
   /** Pages that the row names by frame number exist from now on, though nothing has listed them yet. */
@@ -73,6 +92,17 @@ export class RowPages {
     this.mappings.visit(spaces, file, first, end, (page, index) => {
       if (!isAnonymous(pages.kindOf(page))) tell(page, index)
     })
+  }
+
+  /** Stores to the page wait for writeback, or do not, as a `map` row of its file says; undefined where none does. */
+  stableOf(page: number): boolean | undefined {
+    let found: boolean | undefined
+    for (const [file, isStable] of this.mappings.stable) {
+      this.visitPages(file, 0, Number.POSITIVE_INFINITY, (at) => {
+        if (at === page) found = isStable
+      })
+    }
+    return found
   }
 
   private visitSegments(batch: OpBatch, row: number, tell: TellPage, foll: number): void {

@@ -115,8 +115,11 @@ function numberHint({ column, cell }: Fault): string {
     if (text.startsWith('-')) return 'Times count from the start of the trace: subtract the earliest ts.'
   }
   if (/^0x[0-9a-f]+$/i.test(text)) return 'Write it in decimal.'
-  if (column === 'offset' && text === '-1') return 'Leave the cell empty where there is no position.'
-  return ''
+  if (column === 'offset' && text.startsWith('-')) return 'Leave the cell empty where there is no position.'
+  if (column === 'result')
+    return 'Write an errno as its number: -14 is -EFAULT. Leave the cell empty where it is not known.'
+  if (text.startsWith('-')) return 'Only result may be negative: leave the cell empty where there is no number.'
+  return 'Write decimal digits, without a unit.'
 }
 
 function largeHint({ column, part }: Fault): string {
@@ -130,12 +133,22 @@ function largeHint({ column, part }: Fault): string {
 
 function explainRange(fault: Fault): Explanation {
   if (fault.column !== 'segs') {
-    return { problem: `${fault.column} is ${quoted(fault.cell)}, expected ${EXPECTED[fault.column]}`, hint: '' }
+    return {
+      problem: `${fault.column} is ${quoted(fault.cell)}, expected ${EXPECTED[fault.column]}`,
+      hint: rangeHint(fault),
+    }
   }
   return {
     problem: `segs has ${quoted(fault.part)}, expected a frame number below 2^31, an offset and a length below 2^32`,
     hint: 'The first number is a page frame number, not an address: address divided by 4096.',
   }
+}
+
+function rangeHint({ column }: Fault): string {
+  if (column === 'mm') return 'An address space is named by a pid.'
+  return column === 'result'
+    ? 'An errno is a number from -1 to -4095; 0 has no sign.'
+    : 'Leave the cell empty where it was not counted.'
 }
 
 function explainWord(fault: Fault, words: readonly string[]): Explanation {

@@ -1,11 +1,14 @@
 import { invariant } from '../invariant.ts'
 import { ITER_TYPE_NAMES } from '../iter/iter-type.ts'
-import { COLUMN_ID, COLUMN_LEN, COLUMN_NAMES, COLUMN_OP, COLUMN_SEGS } from './columns.ts'
+import { callHint } from './call-words.ts'
+import { COLUMN_CALL, COLUMN_LEN, COLUMN_NAMES } from './columns.ts'
 import { EVENT_RULES } from './event-rules.ts'
 import { CELL_EXPLANATIONS } from './explain-cell.ts'
 import { anIterator, aRow, type Explain, type Explanation, type Fault } from './fault.ts'
 import {
   FAULT_BACKING,
+  FAULT_BOTH,
+  FAULT_CALL,
   FAULT_CELLS_FEW,
   FAULT_CELLS_MANY,
   FAULT_END_EARLY,
@@ -21,9 +24,11 @@ import {
   FAULT_NO_SEGMENTS,
   FAULT_OFFSET_END,
   FAULT_SEGMENT_ONE,
+  FAULT_TRUNCATE_LENGTH,
   FAULT_UNSORTED,
 } from './faults.ts'
 import { LINE_BYTES_MAX } from './limits.ts'
+import { BACKING_NAMES, EVENT_IO } from './op-batch.ts'
 import { quoted } from './printable.ts'
 
 const HASH = 35
@@ -56,7 +61,7 @@ const ROW_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
   }),
   [FAULT_FLAG_EVENT]: (fault) => ({
     problem: `flags is ${quoted(fault.cell)}, which ${aRow(fault)} cannot have`,
-    hint: 'order=N belongs to map rows, hole=OFFSET+LENGTH to io rows.',
+    hint: 'order=N belongs to map rows, hole=OFFSET+LENGTH to io rows, dirty to rows that let go (unpin, put, unregister), stable and unstable to map rows of a file.',
   }),
   [FAULT_UNSORTED]: (fault) => ({
     problem: `ts is ${quoted(fault.cell)}, earlier than ${fault.lastTsNs} in the row above`,
@@ -72,7 +77,7 @@ const ROW_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
   }),
   [FAULT_MISSING_ANY]: (fault) => ({
     problem: `${choices(fault).join(' and ')} are empty, ${aRow(fault)} needs one of them`,
-    hint: fault.columnInFile ? '' : missingHint(fault, fault.column),
+    hint: fault.columnInFile ? choiceHint(choices(fault)) : missingHint(fault, fault.column),
   }),
   [FAULT_NO_SEGMENTS]: (fault) => ({
     problem: 'segs is empty, an io row needs the segments of its buffer',
@@ -100,6 +105,18 @@ const ROW_EXPLANATIONS: Partial<Readonly<Record<number, Explain>>> = {
     problem: `backing is ${quoted(fault.cell)}, which ${aRow(fault)} cannot have`,
     hint: 'Say what backs the memory in a map row above.',
   }),
+  [FAULT_CALL]: (fault) => ({
+    problem: `call is ${quoted(fault.cell)}, not known in ${aRow(fault)}`,
+    hint: callHint(fault.event, new TextDecoder().decode(fault.cell.subarray(0, 64))),
+  }),
+  [FAULT_BOTH]: (fault) => ({
+    problem: `segs and file are both filled, ${aRow(fault)} takes one of them`,
+    hint: PAGES_HINT,
+  }),
+  [FAULT_TRUNCATE_LENGTH]: (fault) => ({
+    problem: `len is ${quoted(fault.cell)}, a truncate row has none`,
+    hint: 'offset is the new size: what lies behind it goes. A range inside a file is a punch row.',
+  }),
   [FAULT_FIXED_ID]: () => ({
     problem: 'id is empty, a fixed operation needs the id of its registration',
     hint: 'Name the register row whose memory it uses.',
@@ -117,16 +134,34 @@ function cellCounts({ cellCount, columnCount }: Fault): string {
   return `the row has ${cellCount} ${cellCount === 1 ? 'cell' : 'cells'}, the header row has ${columnCount}`
 }
 
+/** Of the columns that an operation needs, `len` depends on its iterator; of other rows the event says what they need. */
 function whoNeeds(fault: Fault): string {
-  if (fault.column === COLUMN_NAMES[COLUMN_LEN]) return anIterator(fault)
+  if (fault.column === COLUMN_NAMES[COLUMN_LEN] && fault.event === EVENT_IO) return anIterator(fault)
   return fault.column === 'ts' ? 'every row' : aRow(fault)
+}
+
+const PAGES_HINT =
+  'Name the pages by addresses (segs, 0xADDR+LEN) or by their place in a file (file, offset, len), not by both.'
+
+/** What to put into a column that is empty, by its name. */
+const MISSING_HINTS: Partial<Readonly<Record<string, string>>> = {
+  ts: 'Expected nanoseconds since the trace began.',
+  op: 'Expected read or write.',
+  id: 'The id is what later rows name it by.',
+  segs: 'Expected 0xADDR+LEN.',
+  backing: `Expected one of ${BACKING_NAMES.join(' ')}.`,
+  file: 'Name the file as the other rows about it do.',
+  len: 'Expected a number of bytes.',
 }
 
 function missingHint(fault: Fault, column: string): string {
   if (!fault.columnInFile) return `The header row has no ${column} column.`
-  if (column === COLUMN_NAMES[COLUMN_OP]) return 'Expected read or write.'
-  if (column === COLUMN_NAMES[COLUMN_ID]) return 'The id is what later rows name it by.'
-  return column === COLUMN_NAMES[COLUMN_SEGS] ? 'Expected 0xADDR+LEN.' : ''
+  if (column === COLUMN_NAMES[COLUMN_CALL]) return callHint(fault.event, '')
+  return MISSING_HINTS[column] ?? ''
+}
+
+function choiceHint(columns: readonly string[]): string {
+  return columns.includes('file') ? PAGES_HINT : 'Name what was taken by its id, or its pages by segs.'
 }
 
 /** Names of the columns of which the event needs one. */

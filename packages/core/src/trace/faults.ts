@@ -62,3 +62,9 @@ export const FAULT_FIXED_ID = -32
 export const FAULT_QUOTE_OPEN = -33
 /** Folios of a queue that do not meet at page ends. */
 export const FAULT_FOLIOQ_JOIN = -34
+/** The `call` of a `wait` or `allocation` row is no word that is known there. */
+export const FAULT_CALL = -35
+/** Pages are named twice: by segments and by their place in a file. */
+export const FAULT_BOTH = -36
+/** A `truncate` row with a length. */
+export const FAULT_TRUNCATE_LENGTH = -37

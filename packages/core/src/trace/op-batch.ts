@@ -85,6 +85,7 @@ export const EVENT_FREE = 6
 export const EVENT_DIRTY = 7
 export const EVENT_WRITEBACK_END = 9
 export const EVENT_TRUNCATE = 10
+export const EVENT_REFLINK = 11
 export const EVENT_MKWRITE = 14
 export const EVENT_PIN = 15
 export const EVENT_GET = 16
@@ -93,6 +94,10 @@ export const EVENT_PUT = 18
 export const EVENT_UNLOCK = 19
 export const EVENT_LOCK = 20
 export const EVENT_STORE = 21
+export const EVENT_COMPARE = 30
+export const EVENT_DEDUPE = 31
+export const EVENT_WAIT = 60
+export const EVENT_ALLOCATION = 61
 
 /** Directions as the `op` column has them: index 0 = read (ITER_DEST), 1 = write (ITER_SOURCE). */
 export const OP_NAMES = ['read', 'write'] as const

@@ -29,7 +29,7 @@ export class RowReader {
 
   constructor(codes: readonly number[], batch = new OpBatch()) {
     this.cells = new CellReader(batch)
-    this.rules = new RowRules(batch, this.cells.segments.sumBytes)
+    this.rules = new RowRules(batch, this.cells.segments.sumBytes, this.cells.calls)
     this.codes = Int32Array.from(codes)
     this.integers = codes.map((code) => this.cells.integersOf(code))
     const segs = codes.indexOf(COLUMN_SEGS)

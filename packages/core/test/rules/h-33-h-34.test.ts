@@ -49,7 +49,7 @@ it('lets another task allocate, and one that holds the lock of no file', async (
 })
 
 it('tells of a wait under an inode lock, too, of the task that has it, until it is dropped', () => {
-  const { audit } = new AuditWorld(false, [h33])
+  const { audit } = new AuditWorld('mainline', false, [h33])
   audit.at(1, 2, 0, 7)
   audit.tasks.files.lock(3, 0, 0)
   audit.tasks.files.lock(-1, 0, 0)

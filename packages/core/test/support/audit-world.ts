@@ -29,6 +29,8 @@ export class AuditWorld {
         filesystem,
         stableWrites,
         isCutOff: false,
+        stableOf: () => undefined,
+        isImported: false,
       },
       rules,
     )

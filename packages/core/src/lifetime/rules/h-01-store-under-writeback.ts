@@ -55,7 +55,7 @@ ts,event,id,mm,op,segs,backing
         detail: `${WRITER_NAMES[by]} changes the page while it is written back: its checksum, parity or mirror differs from now on`,
       })
     const isStable = (page: number): boolean =>
-      folios.stableWrites && folios.has(page, FOLIO_WRITEBACK) && folios.isFile(page)
+      folios.has(page, FOLIO_WRITEBACK) && folios.isFile(page) && folios.isStable(page)
     return {
       store: ({ page, pages, by }) => {
         for (let at = page; at < page + pages; at++) if (isStable(at)) find(at, by)

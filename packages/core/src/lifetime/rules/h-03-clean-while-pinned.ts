@@ -45,11 +45,11 @@ ts,event,id,mm,op,segs,backing,flags
   },
   watch: (audit) => ({
     clean: ({ page }) => {
-      const { folios, tokens, lane } = audit
+      const { folios, tokens } = audit
       if (!folios.isBusy(page) || !folios.isFile(page) || folios.has(page, FOLIO_DETACHED)) return
       const token = tokens.writerOn(page)
       if (token === 0) return
-      const mapped = lane.stableWrites ? 'stable pages stop CPUs only' : 'write protection stops CPUs only'
+      const mapped = folios.isStable(page) ? 'stable pages stop CPUs only' : 'write protection stops CPUs only'
       audit.find(h03, { page, token, detail: `writeback cleans a page that is held for writing: ${mapped}` })
     },
   }),

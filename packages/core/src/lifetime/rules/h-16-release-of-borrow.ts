@@ -46,9 +46,10 @@ ts,end,event,id,mm,op,iter,segs
     },
     put_borrowed: ({ page, pages }) => audit.find(h16, { page, pages, detail: STOLEN }),
     violation: ({ detail, row, pages, amount }) => {
-      // Of what a row took, more than it took is a wrong count: H-17.
-      const isBorrow =
-        (detail === 'unknown-release' && row === 0) || (detail === 'double-release' && amount === RETAIN_NONE)
+      // Without pages nothing was named: the row is wrong, or what it lets go was taken before the trace began. Of what a row
+      // took, more than it took is a wrong count: H-17.
+      const isNamed = detail === 'unknown-release' && pages > 0 && row === 0 && !audit.lane.isImported
+      const isBorrow = isNamed || (detail === 'double-release' && amount === RETAIN_NONE)
       if (isBorrow) audit.find(h16, { takenRow: row, pages, detail: STOLEN })
     },
   }),

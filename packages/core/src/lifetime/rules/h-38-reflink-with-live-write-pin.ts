@@ -45,21 +45,21 @@ ts,event,id,mm,op,segs,backing,file,offset,len,flags
 `,
   },
   watch: (audit) => ({
-    reflink: ({ page }) => share(audit, page),
-    dedupe: ({ page }) => share(audit, page),
+    reflink: ({ page, amount }) => share(audit, page, amount === 1),
+    dedupe: ({ page, amount }) => share(audit, page, amount === 1),
     clean: ({ page }) => writeBack(audit, page),
   }),
 })
 
-function share(audit: Audit, page: number): void {
+const SHARED =
+  'its blocks are shared while it can still be written to, and the file system will not be asked before it is'
+const REPLACED =
+  'its blocks are replaced by those of another file while it can still be written to: what is stored is lost with the page, or goes into blocks of both'
+
+function share(audit: Audit, page: number, isReplaced: boolean): void {
   const token = audit.tokens.writerOn(page)
   if (token === 0) return
-  audit.find(h38, {
-    token,
-    page,
-    detail:
-      'its blocks are shared while it can still be written to, and the file system will not be asked before it is',
-  })
+  audit.find(h38, { token, page, detail: isReplaced ? REPLACED : SHARED })
 }
 
 /** A file system that never writes in place: what is dirty behind its back it asks for once more. @kernel fs/btrfs/inode.c: btrfs_writepage_fixup_worker */

@@ -1,4 +1,5 @@
 import { PAGE_KINDS } from '../../memory/page-store.ts'
+import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
@@ -20,9 +21,9 @@ export const h42 = defineRule({
   verdict: 'LOST',
   severity: severityOf('LOST'),
   advice:
-    'The reference keeps the page, and nothing more: wait for the I/O, or expect to find none of its data. With DAX the file system has to wait for the references before it frees blocks.',
+    'The reference keeps the page, and nothing more: wait for the I/O, or expect to find none of its data. With DAX that is corruption: the file system has to unmap the page and wait until it is idle before it truncates, punches or shares.',
   kernel:
-    'mm/truncate.c: truncate_inode_folio, invalidate_complete_folio2; fs/dax.c: dax_break_layout (6.12: dax_layout_busy_page); fs/xfs/xfs_file.c: xfs_break_dax_layouts',
+    'mm/truncate.c: truncate_inode_folio, invalidate_complete_folio2; fs/dax.c: dax_break_layout (6.12: dax_layout_busy_page; a page is idle at count 1, since 6.15 at 0); fs/xfs/xfs_file.c: xfs_break_dax_layouts',
   diagram: `
   device               file
   store begins  ---->  page 0 (pinned)
@@ -52,16 +53,26 @@ ts,event,id,mm,op,segs,backing,file,offset
   },
   watch: (audit) => ({
     truncate: ({ page }) => {
-      // Of DAX the change of the layout told.
-      if (!isDax(audit, page) || audit.leases.changedRow !== audit.bus.row) tell(audit, page)
+      if (!isDax(audit, page)) tell(audit, page)
+      // Of a row the change of the layout told.
+      else if (audit.leases.changedRow !== audit.bus.row) tellDax(audit, page)
     },
     // Nobody asks for references, and a dirty page stays.
     invalidate: ({ page }) => {
-      if (!audit.folios.isDirty(page)) tell(audit, page)
+      if (audit.folios.isDirty(page)) return
+      if (isDax(audit, page)) tellDax(audit, page)
+      else tell(audit, page)
     },
     // With DAX it does not take a truncation: whatever frees or moves the blocks takes the storage away.
     layout: () => {
-      for (const page of audit.leases.changing) if (isDax(audit, page)) tell(audit, page)
+      for (const page of audit.leases.changing) if (isDax(audit, page)) tellDax(audit, page)
+    },
+    punch: ({ file, positionBytes, lengthBytes }) => {
+      const first = Math.floor(positionBytes / PAGE_SIZE)
+      const end = Math.ceil((positionBytes + lengthBytes) / PAGE_SIZE)
+      audit.lane.visitFile(file, first, end, (page) => {
+        if (isDax(audit, page)) tellDax(audit, page)
+      })
     },
   }),
 })
@@ -73,10 +84,33 @@ function isDax(audit: Audit, page: number): boolean {
 function tell(audit: Audit, page: number): void {
   const takenRow = storeUnderWay(audit, page)
   if (takenRow === 0) return
-  const stores = `row ${takenRow} is to store into it`
-  if (isDax(audit, page)) audit.find(h42, { page, takenRow, verdict: 'CORRUPT', detail: `${stores}: ${DAX}` })
   // A page that nothing keeps is freed: H-44.
-  else if (isKept(audit, page)) audit.find(h42, { page, takenRow, detail: `${stores}: ${DETACHED}` })
+  if (isKept(audit, page))
+    audit.find(h42, { page, takenRow, detail: `row ${takenRow} is to store into it: ${DETACHED}` })
+}
+
+/**
+ * Blocks of a DAX file are freed, moved or shared only when their pages are idle: unmapped, and nobody has a reference.
+ * @kernel fs/dax.c: dax_page_is_idle (since 6.15; before: dax_layout_busy_page, page_ref_count == 1)
+ */
+function tellDax(audit: Audit, page: number): void {
+  const storeRow = storeUnderWay(audit, page)
+  if (storeRow === 0 && !audit.folios.isBusy(page)) return
+  const token = storeRow === 0 ? holderOn(audit, page) : 0
+  const { version } = audit.lane.kernel
+  const idle = version === '6.1' || version === '6.12' ? 1 : 0
+  const count = idle + audit.folios.otherReferences(page)
+  const who = storeRow === 0 ? 'somebody still has it' : `row ${storeRow} is to store into it`
+  const detail = `${who}, its count is ${count} once it is unmapped and idle is ${idle}: ${DAX}`
+  audit.find(h42, { verdict: 'CORRUPT', page, detail, ...(token === 0 ? { takenRow: storeRow } : { token }) })
+}
+
+function holderOn(audit: Audit, page: number): number {
+  let found = 0
+  audit.tokens.eachOn(page, 1, (token) => {
+    found = token
+  })
+  return found
 }
 
 /** A reference keeps the page, or the lock or the writeback that a truncation waits for. */

@@ -13,7 +13,7 @@ export class RowSink {
   readonly batch: OpBatch = this.cells.batch
   /** Mask of the columns that are not empty, by row. */
   readonly present = new Int32Array(BATCH_ROWS_MAX)
-  private readonly rules = new RowRules(this.batch, this.cells.segments.sumBytes)
+  private readonly rules = new RowRules(this.batch, this.cells.segments.sumBytes, this.cells.calls)
   private readonly file: string
   /** One cell and a line feed. */
   private scratch = new Uint8Array(4096)
