@@ -59,15 +59,19 @@ describe('H-42, blocks of a DAX file', () => {
   })
 
   it.each([
-    ['beside what the device stores into', rows(dax, pin, store, layout(4096), ...end)],
+    ['beside what is pinned, and stored into', rows(dax, pin.replace('+8192', '+4096'), store, layout(4096), ...end)],
     ['of a file that is not DAX', rows(MAP, pin, store, layout(0), ...end)],
   ])('and nothing is found: %s', async (_, text) => {
     expect(await found(text)).toEqual([])
   })
 
-  it('are truncated: told once', async () => {
+  it('are moved beside what the device stores into, under the same pin: the page is not idle', async () => {
+    expect(await found(rows(dax, pin, store, layout(4096), ...end))).toEqual([['H-42', 4]])
+  })
+
+  it('are truncated: told once, with both pages that are pinned', async () => {
     const findings = await auditText(rows(dax, pin, store, truncate(0, 3), ...end), [h42])
-    expect(findings.map(({ row, pages }) => [row, pages])).toEqual([[4, 1]])
+    expect(findings.map(({ row, pages }) => [row, pages])).toEqual([[4, 2]])
   })
 })
 

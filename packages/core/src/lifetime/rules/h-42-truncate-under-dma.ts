@@ -100,8 +100,7 @@ function tellDax(audit: Audit, page: number): void {
   const { version } = audit.lane.kernel
   const idle = version === '6.1' || version === '6.12' ? 1 : 0
   const count = idle + audit.folios.otherReferences(page)
-  const who = storeRow === 0 ? 'somebody still has it' : `row ${storeRow} is to store into it`
-  const detail = `${who}, its count is ${count} once it is unmapped and idle is ${idle}: ${DAX}`
+  const detail = `the page is in use, its count is ${count} once it is unmapped and idle is ${idle}: ${DAX}`
   audit.find(h42, { verdict: 'CORRUPT', page, detail, ...(token === 0 ? { takenRow: storeRow } : { token }) })
 }
 
