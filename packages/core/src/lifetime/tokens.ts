@@ -72,23 +72,14 @@ export class Tokens extends TokenColumns implements LedgerTap {
     })
   }
 
-  /** A token on the page through which something may be written, 0 where there is none. */
-  writerOn(page: number): number {
+  /** A token on the page through which something may be written, other than `except`; 0 where there is none. */
+  writerOn(page: number, except = 0): number {
     if (!this.folios.isBusy(page)) return 0
     let found = 0
     this.eachOn(page, 1, (token) => {
-      if (this.isDest[token] === 1) found = token
+      if (token !== except && this.isDest[token] === 1) found = token
     })
     return found
-  }
-
-  /** Another token on the page through which something may be written. */
-  hasOtherWriter(page: number, token: number): boolean {
-    let has = false
-    this.eachOn(page, 1, (other) => {
-      if (other !== token && this.isDest[other] === 1) has = true
-    })
-    return has
   }
 
   /** `RETAIN_*` of a token. */

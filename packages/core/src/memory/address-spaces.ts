@@ -30,12 +30,10 @@ export { KERNEL_MM } from './mapping-table.ts'
 export const USER_PAGES_END = 2 ** 35 - 1
 
 /**
- * Address spaces: which mapping covers an address, and which page is there. The ranges come from `map`, `unmap` and
- * `fork` rows.
+ * Address spaces: which mapping covers an address, and which page is there, by `map`, `unmap` and `fork` rows.
  *
  * Whoever owns them sets {@link rules} to those of the kernel version, and {@link references} to where counts are
- * written: without that no reference of a mapping is counted, and copy-on-write takes every shared page for its own.
- * @kernel mm/mmap.c, mm/gup.c, mm/memory.c
+ * written: without that no reference of a mapping is counted, and copy-on-write takes every shared page for its own. @kernel mm/mmap.c, mm/gup.c, mm/memory.c
  */
 export class AddressSpaces implements FaultContext {
   rules = gupRules('mainline')

@@ -91,7 +91,7 @@ function handlersOf(audit: Audit, stores: Map<number, UnnoticedStore>): Handlers
       if (stores.size === 0 || tokens.isDest[token] === 0 || tokens.wrote[token] === 0) return
       tokens.eachFilePage(token, (page) => {
         if (isDirty) madeGood(page)
-        else if (!tokens.hasOtherWriter(page, token)) lost(page, 'its pin goes, and with it the last who knew')
+        else if (tokens.writerOn(page, token) === 0) lost(page, 'its pin goes, and with it the last who knew')
       })
     },
     invalidate: ({ page }) => {

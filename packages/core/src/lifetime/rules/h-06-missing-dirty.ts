@@ -78,7 +78,7 @@ function handlersOf(audit: Audit, released: Map<number, CleanRelease>): Handlers
   const release = (token: number, page: number): void => {
     if (folios.isDirty(page) || folios.has(page, FOLIO_DETACHED) || !folios.isUnsaved(page)) return
     // Whoever holds the page besides, for writing, may still make it dirty.
-    if (tokens.hasOtherWriter(page, token)) return
+    if (tokens.writerOn(page, token) !== 0) return
     const takenRow = tokens.rowOf(token)
     if (folios.isFile(page)) {
       if (!folios.contents.isAheadOfWriteback(headOf(page))) return
