@@ -4,7 +4,7 @@ export class HolderIo {
   private readonly open = new Map<number, { readonly mm: number; readonly pages: readonly number[] }>()
 
   begin(operation: number, mm: number, pages: readonly number[]): void {
-    if (pages.length > 0) this.open.set(operation, { mm, pages })
+    this.open.set(operation, { mm, pages })
   }
 
   end(operation: number): void {

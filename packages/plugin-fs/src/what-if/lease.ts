@@ -55,7 +55,7 @@ export class LeaseConsumer extends DirectIo {
   private readonly filePages: FilePages
   private readonly inFlight = new HolderIo()
   /** Pages of files that the operation at work took. */
-  private taking: number[] = []
+  private readonly taking: number[] = []
   /** Pages whose layout changed while they were pinned. */
   private readonly changedPinned = new Set<number>()
 
@@ -69,16 +69,16 @@ export class LeaseConsumer extends DirectIo {
   }
 
   override submit(io: Operation): number {
-    this.goOn(io, this.ledger.nowNs)
-    this.taking = []
+    if (this.isAnythingDue()) this.goOn(io, this.ledger.nowNs)
+    this.taking.length = 0
     const bytes = super.submit(io)
-    if (bytes > 0) this.inFlight.begin(io.number, io.iter.mm, this.taking)
+    if (bytes > 0 && this.taking.length > 0) this.inFlight.begin(io.number, io.iter.mm, [...this.taking])
     return bytes
   }
 
   override complete(io: Operation): void {
     // What is due and does not wait for this operation comes before its end.
-    this.goOn(io, this.ledger.nowNs)
+    if (this.isAnythingDue()) this.goOn(io, this.ledger.nowNs)
     this.inFlight.end(io.number)
     super.complete(io)
   }
@@ -131,7 +131,7 @@ export class LeaseConsumer extends DirectIo {
 
   /** Answers that waited for this operation come now. */
   protected override released(io: Operation): void {
-    this.goOn(io, this.ledger.nowNs, this.ledger.nowNs)
+    if (this.isAnythingDue()) this.goOn(io, this.ledger.nowNs, this.ledger.nowNs)
   }
 
   /** True: a holder has stopped its device, which stores later. */
@@ -161,9 +161,14 @@ export class LeaseConsumer extends DirectIo {
     return true
   }
 
+  /** Somebody waits for a lease, or has still to answer. */
+  private isAnythingDue(): boolean {
+    return this.waiting.length > 0 || this.late.length > 0
+  }
+
   /** What is due by `nowNs` happens, in order; what could not happen before `fromNs` happens then. */
   private goOn(io: Operation, nowNs: number, fromNs = 0): void {
-    if (this.waiting.length === 0 && this.late.length === 0) return
+    if (!this.isAnythingDue()) return
     for (let step = this.nextStep(nowNs); step !== null; step = this.nextStep(nowNs)) {
       this.take(io, step, Math.max(step.atNs, fromNs))
     }

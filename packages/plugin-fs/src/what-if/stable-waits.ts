@@ -65,13 +65,15 @@ export class StableWaits {
   submitted({ row, borrowed, borrows }: Operation): void {
     const io = this.operations.get(row)
     if (io === undefined) return
-    Object.assign(io, { chain: borrowed, borrows })
+    io.chain = borrowed
+    io.borrows = borrows
     borrows.setWaiting(borrowed, true)
   }
 
   /** The trace ends it. */
   completing({ row }: Operation): void {
-    Object.assign(this.operations.get(row) ?? {}, { chain: 0 })
+    const io = this.operations.get(row)
+    if (io !== undefined) io.chain = 0
   }
 
   /** The direct I/O of a row still waits for pages. */
