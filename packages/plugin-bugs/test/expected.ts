@@ -149,9 +149,8 @@ export const EXPECTED: Readonly<Record<string, Expected | undefined>> = {
   },
   'siw-sendpages': {
     before: [
-      ['H-18', 3, 2],
-      ['H-18', 5, 4],
-      ['H-19', 6, 2],
+      ['H-18', 3, 1],
+      ['H-18', 5, 1],
     ],
   },
   'virtiofs-kernel-io': { before: [['H-20', 3, 0]] },
@@ -193,6 +192,7 @@ export const EXPECTED: Readonly<Record<string, Expected | undefined>> = {
       ['H-05', 4, 1],
       ['H-23', 4, 1],
       ['H-03', 5, 1],
+      ['H-52', 7, 1],
     ],
   },
   splice: {
@@ -201,7 +201,8 @@ export const EXPECTED: Readonly<Record<string, Expected | undefined>> = {
       ['H-49', 5, 1],
     ],
   },
-  'fork-under-read': { before: [['H-21', 3, 1]] },
+  'fork-under-pin': { before: [['H-21', 3, 1]] },
+  'get-instead-of-pin': { before: [['H-21', 3, 1]] },
 }
 
 const SINCE_6_12: readonly KernelVersion[] = ['6.12', '6.18', 'mainline']
@@ -215,7 +216,7 @@ export const KERNELS: Readonly<Record<string, readonly KernelVersion[] | undefin
   'vfio-zero-page': ['6.1'],
   'gup-zero-page': ['6.1'],
   // MSG_SPLICE_PAGES refuses slab pages since 6.5.
-  'siw-sendpages': ['6.1'],
+  'siw-sendpages': SINCE_6_12,
   // Folio queues came with 6.12.
   'netfs-sink': SINCE_6_12,
 }

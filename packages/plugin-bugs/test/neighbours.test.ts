@@ -399,7 +399,10 @@ const PAIRS: readonly Pair[] = [
     + consume,rd,,1,,,,,,,8192
       return,rd,,1,,,,,,,,8192
     `,
-    [['H-28', 2]],
+    [
+      ['H-28', 2],
+      ['H-25', 4],
+    ],
   ],
   [
     'length: more is listed than it has',
@@ -411,7 +414,10 @@ const PAIRS: readonly Pair[] = [
     + consume,rd,,1,,,,,,,8192
       return,rd,,1,,,,,,,,8192
     `,
-    [['H-28', 2]],
+    [
+      ['H-28', 2],
+      ['H-25', 4],
+    ],
   ],
   [
     'zero page: pinned, which counts nothing, and put, which does',
@@ -550,6 +556,7 @@ const PAIRS: readonly Pair[] = [
       ['H-41', 6],
       ['H-38', 8],
       ['H-39', 8],
+      ['H-41', 8],
     ],
   ],
   [

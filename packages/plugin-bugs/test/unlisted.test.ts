@@ -686,7 +686,7 @@ const UNLISTED: readonly Unlisted[] = [
     columns: 'event,id,mm,op,segs,backing,file,offset,len,flags',
     rows: `
         map,,1,,0x10000+8192,fsdax,f,0
-        pin,buffer,1,read,0x10000+8192
+        pin,buffer,1,read,0x10000+4096
         dma,nic,1,read,0x10000+4096
         layout,,1,,,,f,4096,4096
       - layout,,1,,,,f,0,4096

@@ -9,11 +9,8 @@ import {
   PAGE_LIST_MAX,
 } from '@pinscope/core'
 
-/** What a request has listed: its audited iterator, and the pieces that the device fills. */
-interface Request {
-  readonly iterator: number
-  readonly pieces: (readonly [page: number, offsetBytes: number, lengthBytes: number])[]
-}
+/** A piece that the device fills. */
+type Piece = readonly [page: number, offsetBytes: number, lengthBytes: number]
 
 /**
  * The same mistake where memory of a user is not copied to, but taken: get_user_pages asks to write (FOLL_WRITE) only for a
@@ -23,7 +20,7 @@ interface Request {
  */
 export class DeviceRead implements Consumer {
   private readonly isFixed: boolean
-  private readonly requests = new Map<number, Request>()
+  private readonly requests = new Map<number, readonly Piece[]>()
 
   constructor(isFixed: boolean) {
     this.isFixed = isFixed
@@ -34,7 +31,7 @@ export class DeviceRead implements Consumer {
     if (iter.direction !== ITER_DEST) return EFAULT
     iter.direction = this.isFixed ? ITER_DEST : ITER_SOURCE
     const iterator = audit?.iterators.init(!this.isFixed, true, iter.mm, iter.countBytes) ?? 0
-    const pieces: Request['pieces'] = []
+    const pieces: Piece[] = []
     while (iter.countBytes > 0) {
       audit?.tokens.aim(this.isFixed ? FOLL_WRITE : 0)
       const bytes = io.extract(PAGE_LIST_MAX, Number.MAX_SAFE_INTEGER)
@@ -42,7 +39,9 @@ export class DeviceRead implements Consumer {
       io.keep(io.hold)
       for (let i = 0; i < list.length; i++) pieces.push([list.page[i], list.offsetBytes[i], list.lengthBytes[i]])
     }
-    this.requests.set(io.number, { iterator, pieces })
+    // What it asks the device to do.
+    if (iterator !== 0) audit?.iterators.copy(iterator, true)
+    this.requests.set(io.number, pieces)
     return io.lengthBytes
   }
 
@@ -53,9 +52,8 @@ export class DeviceRead implements Consumer {
   /** The device has stored: into a destination the lane tells that itself. */
   complete(io: Operation): void {
     const { audit } = io
-    const { iterator, pieces } = this.requests.get(io.number) ?? { iterator: 0, pieces: [] }
+    const pieces = this.requests.get(io.number) ?? []
     this.requests.delete(io.number)
-    if (iterator !== 0) audit?.iterators.copy(iterator, true)
     if (!this.isFixed) for (const [page, offset, bytes] of pieces) audit?.folios.store(page, offset, bytes, BY_DEVICE)
     io.letGoOfKept()
   }
