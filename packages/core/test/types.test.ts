@@ -26,6 +26,8 @@ declare const number: number
 const COMPILES = [
   'ledger.unpin(pinned)',
   'ledger.unpinDirty(pinned)',
+  // set_page_dirty_lock and put_page.
+  'ledger.unpinDirty(referenced)',
   'ledger.put(referenced)',
   'if (isPinned(hold)) ledger.unpin(hold)',
   'if (isReferenced(hold)) ledger.put(hold)',
@@ -53,8 +55,7 @@ const DOES_NOT_COMPILE: readonly (readonly [code: string, error: string])[] = [
   ['ledger.unpin(hold)', 'Hold for Pinned'],
   ['ledger.unpin(number)', 'number for Pinned'],
   ['ledger.unpin(1026)', 'number for Pinned'],
-  ['ledger.unpinDirty(referenced)', 'Referenced for Pinned'],
-  ['ledger.unpinDirty(hold)', 'Hold for Pinned'],
+  ['ledger.unpinDirty(hold)', 'Hold for Pinned | Referenced'],
   ['ledger.put(pinned)', 'Pinned for Referenced'],
   ['ledger.put(borrowed)', 'Borrowed for Referenced'],
   ['ledger.put(hold)', 'Hold for Referenced'],

@@ -129,19 +129,6 @@ describe('who keeps what a release leaves clean', () => {
   })
 })
 
-describe('H-01', () => {
-  it('a store that begins within the writeback, or before it, and outlasts it', async () => {
-    const rows = (first: string, second: string) =>
-      `# stable-writes yes\n${HEAD.split('\n')[1]}\n${MAP}1,,pin,a,1,read,,0x10000+4096,,,,,,\n${first}${second}5,,writeback_end,,,,,,,/data,0,4096,,\n6,,dma_end,nic,1,,,,,,,,,\n7,,unpin,a,1,,,,,,,,,dirty\n`
-    const dma = '3,,dma,nic,1,read,,0x10000+4096,,,,,,\n'
-    const writeback = '3,,writeback,,,,,,,/data,0,4096,,\n'
-    for (const text of [rows(writeback, dma), rows(dma, writeback)]) {
-      const findings = await auditText(`# pinscope-trace 1\n${text}`, HAZARD_RULES, { consumer: 'bio' })
-      expect(findings.filter(({ rule }) => rule === 'H-01').map(({ row }) => row)).toEqual([5])
-    }
-  })
-})
-
 describe('where pages are put into iterators that take nothing', () => {
   const iteratorsOf = async (rows: string, consumer: string) => {
     const trace = await openTrace(inOnePiece(new TextEncoder().encode(HEAD + rows)), 'rows.csv')

@@ -20,7 +20,9 @@ describe('what moves no count is no leak', () => {
 
   it('a pin of the zero page that is put is told with its pages: the put drops what nobody took', async () => {
     const findings = await findingsIn(COLUMNS, `${ZERO}put,a,1\n`)
-    expect(findings).toMatchObject([{ rule: 'H-51', pages: 2, detail: expect.stringContaining('a pin counts nothing') }])
+    expect(findings).toMatchObject([
+      { rule: 'H-51', pages: 2, detail: expect.stringContaining('a pin counts nothing') },
+    ])
   })
 
   it('a hold that was let go page by page', async () => {

@@ -1,6 +1,5 @@
-import { PAGE_SIZE } from '../../units.ts'
 import { FOLIO_WRITEBACK } from '../folio-flags.ts'
-import { BY_DEVICE, WRITER_NAMES, type Writer } from '../lifetime-event.ts'
+import { WRITER_NAMES, type Writer } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -48,7 +47,7 @@ ts,event,id,mm,op,segs,backing
 `,
   },
   watch: (audit) => {
-    const { devices, folios } = audit
+    const { folios } = audit
     const find = (page: number, by: Writer): void =>
       audit.find(h01, {
         page,
@@ -59,15 +58,6 @@ ts,event,id,mm,op,segs,backing
     return {
       store: ({ page, pages, by }) => {
         for (let at = page; at < page + pages; at++) if (isStable(at)) find(at, by)
-      },
-      // A store that is over only after the writeback is told by nobody else.
-      writeback_end: ({ page }) => {
-        if (!isStable(page)) return
-        const isUnderWay = devices.atWork().some((access) => {
-          const pages = Math.ceil((access.offsetBytes + access.bytes) / PAGE_SIZE)
-          return access.isStore && access.page <= page && page < access.page + pages
-        })
-        if (isUnderWay) find(page, BY_DEVICE)
       },
     }
   },

@@ -99,7 +99,7 @@ function isOwnAffair({ bus, lane }: Audit, page: number, by: Writer): boolean {
 }
 
 /** Row of an access under way that has bytes in common with the event's: one that stores, or one that loads; 0: none. */
-function rowOfOverlap({ devices, lane }: Audit, event: LifetimeEvent, isStore: boolean): number {
+function rowOfOverlap({ bus, devices, lane }: Audit, event: LifetimeEvent, isStore: boolean): number {
   const from = event.page * PAGE_SIZE + event.offsetBytes
   const end = from + event.bytes
   for (const access of devices.atWork()) {
@@ -113,6 +113,8 @@ function rowOfOverlap({ devices, lane }: Audit, event: LifetimeEvent, isStore: b
     const base = page * PAGE_SIZE
     for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
       if (borrows.isSource[slot] !== source || borrows.isWaiting[slot] === 1) continue
+      // What an operation does to bytes of its own list is in order by itself.
+      if (bus.operation !== 0 && borrows.row[slot] === bus.row) continue
       if (base + borrows.offsetBytes[slot] < end && from < base + borrows.endBytes[slot]) return borrows.row[slot]
     }
   }
