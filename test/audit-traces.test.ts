@@ -27,8 +27,11 @@ describe('no rule finds anything in a recorded trace', () => {
 /** recvfile is what was proposed and refused for holding the locks of many folios: that is found wherever it runs. */
 const REFUSED = ['recvfile']
 
+/** Without the hundreds of vectors of random lengths, which take every consumer minutes: those are audited above. */
+const SHORT = RECORDED.filter((file) => !file.includes('/dio-'))
+
 describe('in every consumer, rules find something only where a replay does', () => {
-  it.each(RECORDED)('%s', async (file) => {
+  it.each(SHORT)('%s', async (file) => {
     const registry = await allConsumers()
     const names = registry.consumers().map(({ definition }) => definition.name)
     const consumers = names.filter((name) => !REFUSED.includes(name))
