@@ -115,7 +115,7 @@ importSuite({
       title: 'a flag that is none',
       bytes: row(`${io},"flags":["direct","slow"]`),
       message:
-        't:1:51: flags has "slow", not a known flag\nExpected direct nowait zerocopy fixed hole longterm untouched private prot_none prot_read more splice eor gift move dirty kernel reset atomic worker raw assumed order=N hole=OFFSET+LENGTH, or a word of your own that begins with x_.',
+        't:1:51: flags has "slow", not a known flag\nExpected direct nowait zerocopy fixed hole longterm untouched private prot_none prot_read more splice eor gift move dirty kernel reset atomic worker raw assumed stable unstable order=N hole=OFFSET+LENGTH, or a word of your own that begins with x_.',
     },
     {
       title: 'a completion before the submission',
