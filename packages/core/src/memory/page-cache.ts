@@ -84,24 +84,40 @@ export class PageCache {
     return best
   }
 
-  /** Tells of each page present at [index, end), which may be infinite; in no order. For events, once in a while. */
+  /** Something is in the file's cache, or was. */
+  has(file: number): boolean {
+    return this.leaves.has(file)
+  }
+
+  /** Tells of each page present at [index, end), which may be infinite, by index. For events, once in a while. */
   visit(file: number, index: number, end: number, tell: (page: number, index: number) => void): void {
-    for (const [region, leaf] of this.leaves.get(file) ?? []) {
+    for (const [region, leaf] of this.leavesOf(file)) {
       const first = region * LEAF
       const stop = Math.min(LEAF, end - first)
       for (let i = Math.max(index - first, 0); i < stop; i++) if (leaf[i] >= 3) tell(leaf[i] - 3, first + i)
     }
   }
 
-  /** Takes everything from `index` on out; tells the first page of each folio that is gone as a whole. @kernel mm/truncate.c: truncate_inode_pages_range */
+  /**
+   * Takes everything from `index` on out, and tells the first page of each folio. One that begins before it stays as it is:
+   * splitting it is not modelled, and fails in the kernel where somebody has a reference.
+   * @kernel mm/truncate.c: truncate_inode_pages_range, truncate_inode_partial_folio
+   */
   truncate(file: number, index: number, tell: (page: number) => void): void {
-    for (const [region, leaf] of this.leaves.get(file) ?? []) {
-      for (let i = Math.max(index - region * LEAF, 0); i < LEAF; i++) {
+    for (const [region, leaf] of this.leavesOf(file)) {
+      const first = region * LEAF
+      for (let i = Math.max(index - first, 0); i < LEAF; i++) {
         const page = leaf[i] - 3
+        const head = page < 0 ? page : this.pages.headOf(page)
+        if (page >= 0 && first + i - (page - head) < index) continue
         leaf[i] = 0
-        if (page >= 0 && this.pages.headOf(page) === page) tell(page)
+        if (page >= 0 && head === page) tell(page)
       }
     }
+  }
+
+  private leavesOf(file: number): [number, Int32Array][] {
+    return [...(this.leaves.get(file) ?? [])].sort(([a], [b]) => a - b)
   }
 
   private isEmpty(file: number, index: number, end: number): boolean {

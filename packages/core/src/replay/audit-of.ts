@@ -10,7 +10,7 @@ import type { RowPages } from './row-pages.ts'
 export function auditOf(rules: readonly HazardRule[], setup: LaneSetup, io: Operation, pages: RowPages): LaneAudit {
   const { calls, kernel, filesystem, stableWrites, consumer } = setup
   const { memory, ledger, borrows } = io
-  const visitFile = pages.visitPages.bind(pages)
+  const visitFile = memory.cache.visit.bind(memory.cache)
   const audit = new Audit({ memory, ledger, borrows, visitFile, kernel, filesystem, stableWrites }, rules)
   ledger.tap = audit.tokens
   io.audit = audit

@@ -33,8 +33,18 @@ export async function auditTrace(trace: TraceReader, options: AuditOptions): Pro
     file: trace.header.name,
     rows,
     lanes: set.lanes.map((lane) => laneAuditReport(lane)),
-    warnings: set.warnings,
+    warnings: [...set.warnings, ...unknownFiles(trace, set)],
   }
+}
+
+/** A row about pages of a file that nothing else names: said once. */
+function unknownFiles(trace: TraceReader, set: LaneSet): string[] {
+  const unknown = set.lanes.map((lane) => lane.rowPages.unknown).find((one) => one !== null)
+  if (unknown === undefined || unknown === null) return []
+  const { row, line, file } = unknown
+  return [
+    `row ${row} (line ${line}) names no page of a file that anything mapped or read: ${JSON.stringify(trace.files.text(file))}; no rule about pages finds anything in such a row`,
+  ]
 }
 
 /** What the rules of a lane found; nothing where none listened. */

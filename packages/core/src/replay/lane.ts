@@ -12,7 +12,6 @@ import { gupRules } from '../memory/gup-rules.ts'
 import { Memory } from '../memory/memory.ts'
 import { END_NEVER, END_SYNCHRONOUS, EVENT_IO, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { DataCheck } from './data-check.ts'
-import { FileMappings } from './file-mappings.ts'
 import { GroundTruth } from './ground-truth.ts'
 import { ID_OPERATION, IdTable } from './id-table.ts'
 import { InFlight } from './in-flight.ts'
@@ -50,6 +49,8 @@ export class Lane {
   /** Counts operations that were seen to do the same work before; null where each is done. */
   private readonly shapes: ShapeMemo | null
   private readonly ids = new IdTable()
+  /** What rows about pages name. */
+  readonly rowPages: RowPages
   private readonly events: LaneEvents
   /** The hazard rules that listen; null while none does. */
   readonly audit: LaneAudit | null
@@ -63,8 +64,8 @@ export class Lane {
   /** Of the last operation of the file, whichever lane's. */
   private operationNumber: number
 
-  /** `mappings`, `files`, `operations`: what the rows before the lane's first one had made and counted. */
-  constructor(setup: LaneSetup, mappings: AddressSpaces, files: FileMappings, operations: number) {
+  /** `mappings`, `operations`: what the rows before the lane's first one had made and counted. */
+  constructor(setup: LaneSetup, mappings: AddressSpaces, operations: number) {
     this.setup = setup
     this.operationNumber = operations
     this.spaces.copyMappings(mappings)
@@ -75,11 +76,9 @@ export class Lane {
     this.io = new Operation(this.memory, this.ledger, setup.policy, setup.kernel)
     if (setup.faults !== null) this.io.faults.inject(setup.faults.fault, setup.faults.at)
     this.groundTruth = new GroundTruth(setup.file)
-    const fileMappings = new FileMappings()
-    fileMappings.copy(files)
-    const rowPages = new RowPages(this.memory, fileMappings)
-    this.events = new LaneEvents(this, this.ids, rowPages, fileMappings)
-    this.audit = setup.audit === null ? null : setup.audit(setup, this.io, rowPages)
+    this.rowPages = new RowPages(this.memory)
+    this.events = new LaneEvents(this, this.ids, this.rowPages)
+    this.audit = setup.audit === null ? null : setup.audit(setup, this.io, this.rowPages)
     this.check = setup.verifyData ? new DataCheck(this.memory) : null
     const { definition } = setup.consumer
     this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))

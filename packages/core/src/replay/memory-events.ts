@@ -6,6 +6,7 @@ import {
   MAPPING_PRIVATE,
   MAPPING_READ_ONLY,
   MAPPING_UNTOUCHED,
+  NO_FILE,
 } from '../memory/mapping.ts'
 import { PMD_ORDER } from '../memory/page-store.ts'
 import { MM_MAX } from '../trace/limits.ts'
@@ -27,6 +28,9 @@ const KERNEL_BACKINGS: readonly BackingName[] = ['vmalloc', 'slab', 'rodata']
 
 /** Backings of a file, which `private` may map privately; memory of a device and memfd_secret(2) refuse that. */
 const FILE_BACKINGS: readonly BackingName[] = ['file', 'shmem', 'fsdax']
+
+/** Memory of no file: a name in the `file` cell says nothing of its pages. */
+const NAMELESS_BACKINGS: readonly BackingName[] = ['anon', 'thp', ...KERNEL_BACKINGS]
 
 /** Applies a `map` or `unmap` row, its segments rounded out to pages, or a `fork` row. */
 export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: number): void {
@@ -50,6 +54,8 @@ export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: num
         batch.backing[row],
         orderOf(backing, batch.order[row]),
         mappingFlags(backing, batch.flags[row]),
+        NAMELESS_BACKINGS.includes(backing) ? NO_FILE : batch.file[row],
+        Math.floor(Math.max(batch.offsetBytes[row], 0) / PAGE_SIZE),
       )
     } else {
       spaces.unmap(mm, from, to)
