@@ -98,7 +98,8 @@ describe('scenario 1: a registered page is cleaned, and the device stores afterw
 
   it('skip: a later writeback takes what it passed over', async () => {
     const { counters } = await outcome('skip', [...SCENARIO_1, writeback(7), writebackEnd(8)])
-    expect(counters).toMatchObject({ pagesWritten: 15, pagesSkipped: 1, pagesNeverWritten: 0 })
+    // Seven the first time, and the one that was left dirty: folio_clear_dirty_for_io tells of the rest that they are clean.
+    expect(counters).toMatchObject({ pagesWritten: 8, pagesSkipped: 1, pagesNeverWritten: 0 })
   })
 
   it('wait: the writeback begins when the pin is gone', async () => {

@@ -1,21 +1,22 @@
-import { grown } from '../grown.ts'
 import type { MappingReferences } from '../ledger/mapping-references.ts'
-import { KIND_FILE, KIND_SHMEM, type PageStore } from '../memory/page-store.ts'
+import type { PageStore } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { EventBus } from './event-bus.ts'
-import { FolioContents } from './folio-contents.ts'
+import { FolioColumns } from './folio-columns.ts'
 import {
   FOLIO_DETACHED,
+  FOLIO_FAULTED,
   FOLIO_GONE,
   FOLIO_LOCKED,
   FOLIO_NOTIFIED,
   FOLIO_PROTECTED,
   FOLIO_SHARED,
+  FOLIO_TAKEN,
   FOLIO_WAITING,
   FOLIO_WRITEBACK,
 } from './folio-flags.ts'
 import { BY_CPU, BY_DEVICE, eventCode, type LifetimeEvent, type Writer } from './lifetime-event.ts'
-import { PageHistory, type ToldEvent } from './page-history.ts'
+import type { ToldEvent } from './page-history.ts'
 
 const LOCK = eventCode('lock')
 const UNLOCK = eventCode('unlock')
@@ -45,67 +46,18 @@ const FREE = eventCode('free')
  *   folio_mkclean; mm/memory.c: do_page_mkwrite; mm/truncate.c: truncate_inode_folio, invalidate_complete_folio2;
  *   mm/vmscan.c: shrink_folio_list
  */
-export class Folios {
-  readonly history = new PageHistory()
+export class Folios extends FolioColumns {
   /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES (6.1: SB_I_STABLE_WRITES; bdi of the inode before 5.10) */
   stableWrites = false
   /** Stores that waited for the end of a writeback. */
   waits = 0
   /** What the kernel asserts never happens: a writeback begun under another, an end without a begin (6.1: only that). */
   illegal = 0
-  /** Folios that some event was about; while there is none, nothing but files is of interest. */
-  known = 0
-
-  /** On the head page: `FOLIO_*`. */
-  private flags = new Int32Array(1024)
-  readonly contents = new FolioContents()
   private readonly bus: EventBus
-  private readonly pages: PageStore
-  private readonly mapped: MappingReferences
 
   constructor(bus: EventBus, pages: PageStore, mapped: MappingReferences) {
+    super(pages, mapped)
     this.bus = bus
-    this.pages = pages
-    this.mapped = mapped
-  }
-
-  /** `FOLIO_*` of a page's folio. */
-  flagsOf(page: number): number {
-    const head = this.pages.headOf(page)
-    return head < this.flags.length ? this.flags[head] : 0
-  }
-
-  /** Head page of a page's folio. */
-  headOf(page: number): number {
-    return this.pages.headOf(page)
-  }
-
-  has(page: number, flags: number): boolean {
-    return (this.flagsOf(page) & flags) !== 0
-  }
-
-  isDirty(page: number): boolean {
-    return this.pages.isDirty(page)
-  }
-
-  /** A page of a file whose file system tracks what is dirty. @kernel mm/vma.c: vma_needs_dirty_tracking */
-  isFile(page: number): boolean {
-    return this.pages.kindOf(page) === KIND_FILE
-  }
-
-  /** A page of a file or of shared memory: others reach it by the file. @kernel include/linux/pagemap.h: address_space */
-  isPageCache(page: number): boolean {
-    return this.isFile(page) || this.pages.kindOf(page) === KIND_SHMEM
-  }
-
-  /** What is in memory is nowhere else: it is lost with the page. */
-  isUnsaved(page: number): boolean {
-    return this.contents.isUnsaved(this.pages.headOf(page))
-  }
-
-  /** Somebody besides mappings and the page cache has a reference: it can be neither moved nor freed. */
-  isBusy(page: number): boolean {
-    return this.mapped.hasOthers(this.pages.headOf(page))
   }
 
   /** The lock of page `index` of `file`, where those are known; tasks call it. @kernel mm/filemap.c: folio_lock */
@@ -156,19 +108,39 @@ export class Folios {
     this.note('dirty', head)
   }
 
-  /** The folio's mappings are write-protected, the dirty bit is cleared. @kernel mm/page-writeback.c: folio_clear_dirty_for_io; mm/rmap.c: folio_mkclean */
-  clean(page: number): void {
+  /**
+   * write(2) has copied into the folio, locked: the file system was asked for it before, no page table entry becomes
+   * writable. Whoever had to wait for stable pages did so before.
+   * @kernel mm/filemap.c: generic_perform_write (write_begin, write_end); fs/iomap/buffered-io.c: iomap_write_end
+   */
+  copyIn(page: number): void {
+    this.contents.store(this.pages.headOf(page))
+    this.dirty(page, true)
+  }
+
+  /**
+   * The folio's mappings are write-protected, the dirty bit is cleared; false, and nothing happens, where it is known to be
+   * clean. @kernel mm/page-writeback.c: folio_clear_dirty_for_io; mm/rmap.c: folio_mkclean
+   */
+  clean(page: number): boolean {
+    if (!this.mayBeDirty(page)) return false
     this.tell(CLEAN, page, 0, PAGE_SIZE)
-    const head = this.set(page, FOLIO_PROTECTED, FOLIO_NOTIFIED)
+    const head = this.set(page, FOLIO_PROTECTED | FOLIO_TAKEN, FOLIO_NOTIFIED)
     this.pages.setDirty(head, false)
     this.contents.capture(head)
     this.note('clean', head)
+    return true
   }
 
   /** @kernel mm/page-writeback.c: __folio_start_writeback */
   writeback(page: number): void {
     if (this.has(page, FOLIO_WRITEBACK)) this.illegal++
-    this.change(WRITEBACK, 'writeback', page, FOLIO_WRITEBACK, 0)
+    this.change(WRITEBACK, 'writeback', page, FOLIO_WRITEBACK, FOLIO_TAKEN)
+  }
+
+  /** Cleans the folio and begins its writeback; one with nothing to write is passed over. @kernel mm/page-writeback.c: folio_prepare_writeback */
+  writeBack(page: number): void {
+    if (this.clean(page) || this.has(page, FOLIO_TAKEN)) this.writeback(page)
   }
 
   /** What waited for it goes on. @kernel mm/filemap.c: folio_end_writeback */
@@ -176,7 +148,7 @@ export class Folios {
     if (!this.has(page, FOLIO_WRITEBACK)) this.illegal++
     this.tell(WRITEBACK_END, page, 0, PAGE_SIZE)
     const isAwaited = this.has(page, FOLIO_WAITING)
-    const head = this.set(page, 0, FOLIO_WRITEBACK | FOLIO_WAITING)
+    const head = this.set(page, 0, FOLIO_WRITEBACK | FOLIO_WAITING | FOLIO_FAULTED)
     this.contents.save(head)
     this.note('writeback_end', head)
     if (isAwaited) this.store(page, 0, PAGE_SIZE, BY_CPU)
@@ -185,7 +157,7 @@ export class Folios {
   /** The file system prepares the folio: it is dirty, and writable by CPUs. @kernel mm/memory.c: do_page_mkwrite */
   mkwrite(page: number): void {
     this.tell(MKWRITE, page, 0, PAGE_SIZE)
-    this.note('mkwrite', this.makeWritable(page))
+    this.note('mkwrite', this.fault(page))
   }
 
   /** @kernel mm/page-writeback.c: folio_wait_stable */
@@ -200,22 +172,25 @@ export class Folios {
     this.note('truncate', this.leaveFile(page))
   }
 
-  /** A dirty folio stays. @kernel mm/truncate.c: invalidate_complete_folio2 */
-  invalidate(page: number): void {
+  /** Whether it left its file: a dirty folio stays. @kernel mm/truncate.c: invalidate_complete_folio2 */
+  invalidate(page: number): boolean {
     this.tell(INVALIDATE, page, 0, PAGE_SIZE)
-    if (!this.isDirty(page)) this.note('invalidate', this.leaveFile(page))
+    if (this.isDirty(page)) return false
+    this.note('invalidate', this.leaveFile(page))
+    return true
   }
 
-  /** A folio that is dirty, under writeback or referenced stays. @kernel mm/vmscan.c: shrink_folio_list, __remove_mapping */
-  reclaim(page: number): void {
+  /** Whether it was freed: a folio that is dirty, under writeback or referenced stays. @kernel mm/vmscan.c: shrink_folio_list, __remove_mapping */
+  reclaim(page: number): boolean {
     this.tell(RECLAIM, page, 0, PAGE_SIZE)
-    if (this.isDirty(page) || this.has(page, FOLIO_WRITEBACK) || this.isBusy(page)) return
+    if (this.isDirty(page) || this.has(page, FOLIO_WRITEBACK) || this.isBusy(page)) return false
     const head = this.set(page, FOLIO_GONE, 0)
     this.contents.lose(head)
     this.note('reclaim', head)
+    return true
   }
 
-  /** A referenced folio stays. @kernel mm/migrate.c: folio_migrate_mapping (-EAGAIN) */
+  /** A referenced folio stays. The state goes with the contents: the row of the page stands for the new place. @kernel mm/migrate.c: folio_migrate_mapping (-EAGAIN), folio_migrate_flags */
   migrate(page: number): void {
     this.tell(MIGRATE, page, 0, PAGE_SIZE)
     if (this.isBusy(page)) return
@@ -243,8 +218,22 @@ export class Folios {
     this.note('free', this.set(page, 0, 0))
   }
 
-  /** A fault for writing: what FOLL_WRITE does first. A truncated folio is mapped nowhere. @kernel mm/memory.c: do_shared_fault */
-  makeWritable(page: number): number {
+  /**
+   * A fault for writing: what FOLL_WRITE does first where no entry is writable. The folio is dirty at once; where its
+   * mapping has stable pages the fault returns when the writeback is over, and what comes by it comes after that.
+   * @kernel mm/memory.c: do_shared_fault, do_page_mkwrite; mm/filemap.c: filemap_page_mkwrite
+   */
+  fault(page: number): number {
+    const isStable = this.stableWrites && this.has(page, FOLIO_WRITEBACK)
+    if (isStable && this.has(page, FOLIO_PROTECTED) && !this.has(page, FOLIO_DETACHED)) {
+      this.waits++
+      this.set(page, FOLIO_FAULTED, 0)
+    }
+    return this.makeWritable(page)
+  }
+
+  /** A truncated folio is mapped nowhere. */
+  private makeWritable(page: number): number {
     if (this.has(page, FOLIO_DETACHED)) return this.pages.headOf(page)
     const head = this.set(page, FOLIO_NOTIFIED, FOLIO_PROTECTED)
     this.pages.setDirty(head, true)
@@ -261,7 +250,7 @@ export class Folios {
   }
 
   private leaveFile(page: number): number {
-    const head = this.set(page, FOLIO_DETACHED, FOLIO_NOTIFIED)
+    const head = this.set(page, FOLIO_DETACHED, FOLIO_NOTIFIED | FOLIO_TAKEN)
     this.pages.setDirty(head, false)
     return head
   }
@@ -273,14 +262,6 @@ export class Folios {
 
   private note(event: ToldEvent, head: number): void {
     this.history.note(event, head, this.bus.row)
-  }
-
-  private set(page: number, add: number, drop: number): number {
-    const head = this.pages.headOf(page)
-    while (head >= this.flags.length) this.flags = grown(this.flags, this.flags.length * 2)
-    this.flags[head] = (this.flags[head] & ~drop) | add
-    this.known++
-    return head
   }
 
   private tell(code: number, page: number, offsetBytes: number, bytes: number, by: Writer = BY_CPU): void {

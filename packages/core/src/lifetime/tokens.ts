@@ -68,11 +68,15 @@ export class Tokens extends TokenColumns implements LedgerTap {
     })
   }
 
-  /** A token on the page through which something may be written, 0 where there is none. */
+  /** Every open token that has some page of the folio of `page`. */
+  eachOnFolio(page: number, tell: (token: number) => void): void {
+    if (this.folios.isBusy(page)) this.eachOn(this.folios.headOf(page), this.folios.sizeOf(page), tell)
+  }
+
+  /** A token on the folio of a page through which something may be written, 0 where there is none: what happens to a page happens to its folio. */
   writerOn(page: number): number {
-    if (!this.folios.isBusy(page)) return 0
     let found = 0
-    this.eachOn(page, 1, (token) => {
+    this.eachOnFolio(page, (token) => {
       if (this.isDest[token] === 1) found = token
     })
     return found
@@ -134,11 +138,12 @@ export class Tokens extends TokenColumns implements LedgerTap {
     this.ofOperation.push(slot)
     if (this.bus.hears(ACQUIRE)) this.tell(ACQUIRE, slot, this.pagesOf(slot))
     // get_user_pages faults for writing: the file system was asked, and the folio is dirty.
-    if (purpose.isDest && purpose.isUser) this.eachFilePage(slot, (page) => this.folios.makeWritable(page))
+    if (purpose.isDest && purpose.isUser) this.eachFilePage(slot, (page) => this.folios.fault(page))
   }
 
   dirtying(slot: number): void {
-    this.eachFilePage(slot, (page) => this.folios.dirty(page, false, slot))
+    // Shared memory too: it has no file system to ask, but what was stored would be lost.
+    this.eachCachePage(slot, (page) => this.folios.dirty(page, false, slot))
     this.dirtied[slot] = 1
     this.isDirtying = true
   }
@@ -244,6 +249,14 @@ export class Tokens extends TokenColumns implements LedgerTap {
   eachFilePage(token: number, tell: (page: number) => void): void {
     this.ledger.eachRun(token, (first, count) => {
       if (!this.folios.isFile(first)) return
+      for (let page = first; page < first + count; page++) tell(page)
+    })
+  }
+
+  /** As {@link eachFilePage}, of shared memory too. */
+  private eachCachePage(token: number, tell: (page: number) => void): void {
+    this.ledger.eachRun(token, (first, count) => {
+      if (!this.folios.isPageCache(first)) return
       for (let page = first; page < first + count; page++) tell(page)
     })
   }

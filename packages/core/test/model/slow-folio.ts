@@ -39,6 +39,8 @@ export class SlowFolio {
   isInFile = true
   isGone = false
   isShared = false
+  /** Something told whether it is dirty: until then it may be, as a folio whose past nobody recorded. */
+  isHistoryKnown = false
   pins = 0
   waits = 0
   illegal = 0
@@ -65,7 +67,7 @@ export class SlowFolio {
       this.isUnderWriteback = true
     },
     'end writeback': () => this.endWriteback(),
-    mkwrite: () => this.fault(),
+    mkwrite: () => this.faultAndWait(),
     truncate: () => this.leaveFile(),
     invalidate: () => {
       if (!this.isDirty) this.leaveFile()
@@ -79,7 +81,7 @@ export class SlowFolio {
     },
     pin: () => {
       this.pins++
-      this.fault()
+      this.faultAndWait()
     },
     unpin: () => this.unpin(false),
     'unpin dirty': () => this.unpin(true),
@@ -138,6 +140,13 @@ export class SlowFolio {
     this.inMemory = [...this.inMemory, this.stores]
   }
 
+  /** 5.2: every page_mkwrite waits for stable pages, once the folio is dirty; an entry that is writable takes no fault. */
+  private faultAndWait(): void {
+    const isFault = this.isWriteProtected && this.isInFile
+    if (isFault && this.isUnderWriteback && this.hasStablePages) this.waits++
+    this.fault()
+  }
+
   /** A fault for writing: page_mkwrite marks dirty, and the page table entry becomes writable. An orphan is mapped nowhere. */
   private fault(): void {
     if (!this.isInFile) return
@@ -146,7 +155,10 @@ export class SlowFolio {
     this.isWriteProtected = false
   }
 
+  /** clear_page_dirty_for_io: of a folio without anything to write it does nothing. */
   private clean(): void {
+    if (!this.isDirty && this.isHistoryKnown) return
+    this.isHistoryKnown = true
     this.isWriteProtected = true
     this.isNotified = false
     this.isDirty = false
@@ -164,6 +176,7 @@ export class SlowFolio {
 
   private leaveFile(): void {
     this.isInFile = false
+    this.isHistoryKnown = true
     this.isNotified = false
     this.isDirty = false
   }

@@ -229,9 +229,10 @@ export class ReflinkConsumer extends DirectIo {
   /** @kernel mm/filemap.c: filemap_write_and_wait_range */
   private flush(io: Operation, head: number): void {
     const { folios } = io.audit ?? {}
-    folios?.clean(head)
-    folios?.writeback(head)
-    folios?.writebackEnd(head)
+    if (folios?.clean(head) === true) {
+      folios.writeback(head)
+      folios.writebackEnd(head)
+    }
     this.counts.pagesFlushed += 2 ** this.pages.orderOf(head)
     this.marks.set(head, MARK_CLEAN)
     this.marks.drop(head, MARK_DIRTY)

@@ -169,6 +169,8 @@ export class WritebackConsumer extends DirectIo {
   private write(io: Operation, head: number): void {
     const { counts, marks, pins } = this
     if (marks.has(head, MARK_WRITEBACK | MARK_WAITING)) return
+    // Nothing has made it dirty since it was written: folio_clear_dirty_for_io says that there is nothing to write.
+    if (marks.has(head, MARK_CLEAN) && !marks.has(head, MARK_DIRTY)) return
     if (this.choice === 'as-is' || this.choice === 'stable' || !pins.decide(head)) this.begin(io, head)
     else if (this.choice === 'skip') {
       counts.pagesSkipped += 2 ** this.pages.orderOf(head)
@@ -184,8 +186,7 @@ export class WritebackConsumer extends DirectIo {
   /** The folio is cleaned and its contents go to the disk from where they are. */
   private begin(io: Operation, head: number): void {
     const { marks, counts } = this
-    io.audit?.folios.clean(head)
-    io.audit?.folios.writeback(head)
+    io.audit?.folios.writeBack(head)
     io.audit?.devices.begin(diskReading(head), false, head, 0, folioBytes(this.pages.orderOf(head)))
     marks.set(head, MARK_WRITEBACK | MARK_CLEAN)
     marks.drop(head, MARK_DIRTY | MARK_UNSAVED | MARK_SKIPPED | MARK_COPY | MARK_TORN)
@@ -214,8 +215,7 @@ export class WritebackConsumer extends DirectIo {
       audit?.folios.load(head, 0, bytes, BY_KERNEL)
       return
     }
-    audit?.folios.clean(head)
-    audit?.folios.writeback(head)
+    audit?.folios.writeBack(head)
     audit?.folios.load(head, 0, bytes, BY_KERNEL)
     marks.set(head, MARK_CLEAN)
     marks.drop(head, MARK_DIRTY)

@@ -1,4 +1,5 @@
-import { FOLIO_WRITEBACK } from '../folio-flags.ts'
+import type { Audit } from '../audit.ts'
+import { FOLIO_FAULTED, FOLIO_WRITEBACK } from '../folio-flags.ts'
 import { WRITER_NAMES } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -51,7 +52,7 @@ ts,event,id,mm,op,segs,backing
       const { folios } = audit
       if (!folios.stableWrites) return
       for (let at = page; at < page + pages; at++) {
-        if (!folios.has(at, FOLIO_WRITEBACK) || !folios.isFile(at)) continue
+        if (!folios.has(at, FOLIO_WRITEBACK) || !folios.isFile(at) || comesAfter(audit, at)) continue
         audit.find(h01, {
           page: at,
           detail: `${WRITER_NAMES[by]} changes the page while it is written back: its checksum, parity or mirror differs from now on`,
@@ -60,3 +61,20 @@ ts,event,id,mm,op,segs,backing
     },
   }),
 })
+
+/**
+ * Whoever has the page for writing has it by a fault that waits for the end of this writeback: the trace's clock tells when
+ * the fault began, and what comes by it is stored afterwards. One who had it before takes no fault.
+ */
+function comesAfter({ folios, tokens }: Audit, page: number): boolean {
+  if (!folios.has(page, FOLIO_FAULTED)) return false
+  const begun = folios.history.rowOf('writeback', folios.headOf(page))
+  let isLate = false
+  let isEarly = false
+  tokens.eachOnFolio(page, (token) => {
+    if (tokens.isDest[token] === 0) return
+    if (tokens.rowOf(token) < begun) isEarly = true
+    else isLate = true
+  })
+  return isLate && !isEarly
+}

@@ -75,10 +75,12 @@ ts,event,id,mm,op,segs,backing,file,offset,len
   },
 })
 
-/** A device is at work that stores into the page. */
-function isBeingStored(audit: Audit, page: number): boolean {
-  return audit.devices.atWork().some(({ isStore, page: first, offsetBytes, bytes }) => {
+/** A device is at work that stores into the page's folio. */
+function isBeingStored({ devices, folios }: Audit, page: number): boolean {
+  const head = folios.headOf(page)
+  const end = head + folios.sizeOf(page)
+  return devices.atWork().some(({ isStore, page: first, offsetBytes, bytes }) => {
     const last = first + Math.floor((offsetBytes + bytes - 1) / PAGE_SIZE)
-    return isStore && page >= first && page <= last
+    return isStore && first < end && head <= last
   })
 }

@@ -2,6 +2,7 @@ import { PAGE_KINDS } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { GUARD_COUNT } from '../borrows.ts'
+import type { DeviceAccess } from '../devices.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -52,11 +53,11 @@ ts,event,id,mm,op,segs,backing,file,offset
   watch: (audit) => ({
     truncate: ({ page }) => {
       // Of DAX the change of the layout told.
-      if (!isDax(audit, page) || audit.leases.changedRow !== audit.bus.row) tell(audit, page)
+      if (!isDax(audit, page) || audit.leases.changedRow !== audit.bus.row) tell(audit, page, audit.folios.sizeOf(page))
     },
     // With DAX it does not take a truncation: whatever frees or moves the blocks takes the storage away.
     layout: () => {
-      for (const page of audit.leases.changing) if (isDax(audit, page)) tell(audit, page)
+      for (const page of audit.leases.changing) if (isDax(audit, page)) tell(audit, page, 1)
     },
   }),
 })
@@ -65,30 +66,33 @@ function isDax(audit: Audit, page: number): boolean {
   return audit.lane.memory.pages.kindOf(page) === KIND_FSDAX
 }
 
-function tell(audit: Audit, page: number): void {
-  const takenRow = storeUnderWay(audit, page)
+/** `page` and those behind it: a folio is truncated as a whole. */
+function tell(audit: Audit, page: number, pages: number): void {
+  const takenRow = storeUnderWay(audit, page, pages)
   if (takenRow === 0) return
   const detail = `row ${takenRow} is to store into it: ${isDax(audit, page) ? DAX : DETACHED}`
   audit.find(h42, { page, takenRow, detail })
 }
 
-/** Row of a store that is under way to a page which its reference keeps, 0 where there is none. */
-function storeUnderWay(audit: Audit, page: number): number {
-  const access = audit.devices.atWork().find((one) => one.isStore && isIn(page, one.page, one.offsetBytes + one.bytes))
-  if (access !== undefined) return access.row
+/** Row of a store that is under way to pages which its reference keeps, 0 where there is none. */
+function storeUnderWay(audit: Audit, page: number, pages: number): number {
   const { borrows, ledger } = audit.lane
-  for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
-    if (borrows.isSource[slot] === 0 && borrows.guard[slot] === GUARD_COUNT) return borrows.row[slot]
+  const access = audit.devices.atWork().find((one) => one.isStore && meets(one, page, pages))
+  if (access !== undefined) return access.row
+  for (let at = page; at < page + pages; at++) {
+    for (let slot = borrows.first(at); slot !== 0; slot = borrows.nextOfPage[slot]) {
+      if (borrows.isSource[slot] === 0 && borrows.guard[slot] === GUARD_COUNT) return borrows.row[slot]
+    }
   }
   if (!audit.folios.isBusy(page)) return 0
   let found = 0
-  audit.tokens.eachOn(page, 1, (token) => {
+  audit.tokens.eachOn(page, pages, (token) => {
     // A reference of an operation is held until its I/O is over; one that a row took may be for anything.
     if (audit.tokens.isDest[token] === 1 && ledger.holds.operation[token] !== 0) found = audit.tokens.rowOf(token)
   })
   return found
 }
 
-function isIn(page: number, first: number, endBytes: number): boolean {
-  return page >= first && page < first + Math.ceil(endBytes / PAGE_SIZE)
+function meets({ page: first, offsetBytes, bytes }: DeviceAccess, page: number, pages: number): boolean {
+  return first < page + pages && page < first + Math.ceil((offsetBytes + bytes) / PAGE_SIZE)
 }

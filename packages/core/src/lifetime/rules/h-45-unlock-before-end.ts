@@ -61,38 +61,41 @@ ts,event,id,mm,op,segs,backing,file,offset,len
   }),
 })
 
-/** Row of a store that is under way to a page that is locked, and not referenced for it; 0 where there is none. */
+/** Row of a store that is under way to a page of a folio that is locked, and not referenced for it; 0 where there is none. */
 function storeOf(audit: Audit, page: number): number {
   const { borrows } = audit.lane
-  for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
-    // The completion of an operation unlocks its own pages before its list is given back.
-    const isOwn = borrows.row[slot] === audit.bus.row
-    if (borrows.guard[slot] === GUARD_LOCK && borrows.isSource[slot] === 0 && !isOwn) return borrows.row[slot]
+  const { folios } = audit
+  const head = folios.headOf(page)
+  for (let at = head; at < head + folios.sizeOf(page); at++) {
+    for (let slot = borrows.first(at); slot !== 0; slot = borrows.nextOfPage[slot]) {
+      // The completion of an operation unlocks its own pages before its list is given back.
+      const isOwn = borrows.row[slot] === audit.bus.row
+      if (borrows.guard[slot] === GUARD_LOCK && borrows.isSource[slot] === 0 && !isOwn) return borrows.row[slot]
+    }
   }
-  const access = audit.devices.atWork().find((one) => one.isStore && covers(one, page))
+  const access = audit.devices.atWork().find((one) => one.isStore && meets(audit, one, page))
   return access === undefined || hasToken(audit, page) ? 0 : access.row
 }
 
-/** Row of an object in flight that lists a locked page without a reference; under writeback it may be unlocked. */
+/** Row of an object in flight that lists a page of a locked folio without a reference; under writeback it may be unlocked. */
 function listOf(audit: Audit, page: number): number {
   if (!audit.folios.has(page, FOLIO_LOCKED) || audit.folios.has(page, FOLIO_WRITEBACK)) return 0
   for (const { entries, row } of audit.objects.inFlight()) {
-    if (entries.some((entry) => entry.token === 0 && covers(entry, page))) return row
+    if (entries.some((entry) => entry.token === 0 && meets(audit, entry, page))) return row
   }
   return 0
 }
 
-function covers(range: { page: number; offsetBytes: number; bytes: number }, page: number): boolean {
-  return (
-    range.page >= 0 &&
-    page >= range.page &&
-    page < range.page + Math.ceil((range.offsetBytes + range.bytes) / PAGE_SIZE)
-  )
+/** The range has some page of the folio of `page`. */
+function meets({ folios }: Audit, range: { page: number; offsetBytes: number; bytes: number }, page: number): boolean {
+  const head = folios.headOf(page)
+  const end = range.page + Math.ceil((range.offsetBytes + range.bytes) / PAGE_SIZE)
+  return range.page >= 0 && range.page < head + folios.sizeOf(page) && head < end
 }
 
 function hasToken(audit: Audit, page: number): boolean {
   let has = false
-  audit.tokens.eachOn(page, 1, () => {
+  audit.tokens.eachOnFolio(page, () => {
     has = true
   })
   return has
