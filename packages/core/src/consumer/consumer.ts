@@ -154,6 +154,11 @@ export interface ConsumerDefinition {
    * whose kernel code does not dirty, says false; left out: not told, and no audit says that it is missing.
    */
   readonly dirtiesDest?: boolean
+  /**
+   * Its data sources are copied into the page cache of the row's file: an audit takes such a file's folios as written to, in
+   * the lanes of other consumers too. @kernel mm/filemap.c: generic_perform_write
+   */
+  readonly copiesIn?: boolean
   readonly limits?: readonly ConsumerLimit[]
   readonly counters?: readonly ConsumerCounter[]
   /**

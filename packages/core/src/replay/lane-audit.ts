@@ -1,7 +1,8 @@
 import type { ConsumerDefinition } from '../consumer/consumer.ts'
 import type { Operation } from '../consumer/operation.ts'
+import { tellCopiedIn } from '../consumer/tell-copied-in.ts'
 import { RETENTION_NAMES } from '../extract/retention.ts'
-import { ITER_DEST, ITER_TYPE_NAMES, isUserBacked } from '../iter/iter-type.ts'
+import { ITER_DEST, ITER_SOURCE, ITER_TYPE_NAMES, isUserBacked } from '../iter/iter-type.ts'
 import { FLAG_ATOMIC, FLAG_LONGTERM, FLAG_WORKER } from '../iter/row-flags.ts'
 import { REASON_IN_FLIGHT, REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -82,11 +83,23 @@ export class LaneAudit {
     const { audit } = this
     audit.at(io.row, line, io.number, io.iter.mm)
     audit.bus.context = CONTEXT_PROCESS
+    this.rows.pages.used.add(io.file)
     audit.tokens.ofOperation.length = 0
     audit.bare.clear()
     audit.tokens.holder = this.definition.name
     const isUser = isUserBacked(io.iter.type) && !io.iter.fixed
     this.purpose('submit', io.iter.direction === ITER_DEST, isUser, false, io.iter.mm)
+  }
+
+  /** An operation of another lane: what it copies into the page cache of a file is there for everybody. */
+  elsewhere(batch: OpBatch, row: number, { copiesIn }: ConsumerDefinition): void {
+    const { audit, rows } = this
+    rows.pages.used.add(batch.file[row])
+    if (copiesIn !== true || batch.direction[row] !== ITER_SOURCE) return
+    const result = batch.resultBytes[row]
+    const bytes = Number.isNaN(result) ? batch.lengthBytes[row] : result
+    audit.at(batch.firstRow + row, batch.line[row], 0, batch.mm[row])
+    tellCopiedIn(audit, audit.lane.memory, batch.file[row], batch.offsetBytes[row], bytes)
   }
 
   /** Its consumer gives up: what it lets go now is let go by its unwinding. */
@@ -183,12 +196,12 @@ export class LaneAudit {
   private deviceStores(page: number, pages: number): void {
     const { folios, tokens } = this.audit
     if (!this.isOfInterest(page)) return
-    const isFile = folios.isFile(page)
+    const isOfCache = folios.isPageCache(page)
     if (!this.hasPieces) folios.store(page, 0, pages * PAGE_SIZE, BY_DEVICE)
     tokens.markWritten(this.token)
-    if (!isFile || this.definition.dirtiesDest === false) return
+    if (!isOfCache || this.definition.dirtiesDest === false) return
     if (this.definition.dirtiesDest === true && tokens.isUser[this.token] === 1) {
-      for (let at = page; at < page + pages; at++) folios.dirty(at)
+      for (let at = page; at < page + pages; at = folios.headOf(at) + folios.sizeOf(at)) folios.dirty(at)
     }
     tokens.dirtied[this.token] = 1
   }

@@ -41,7 +41,7 @@ describe('a clean folio has nothing to write', () => {
 
   it('nor is it under writeback: a store is none under stable pages', async () => {
     const late = LATER.split('\n')
-    const rows = MAP + PIN + WRITEBACK + END + `${late[0]}\n` + DMA.replace('3,', '4,') + `${late[1]}\n` + UNPIN_DIRTY
+    const rows = `${MAP + PIN + WRITEBACK + END}${late[0]}\n${DMA.replace('3,', '4,')}${late[1]}\n${UNPIN_DIRTY}`
     expect(await found(rows, STABLE)).toEqual(['H-03@3', 'H-05@8'])
   })
 

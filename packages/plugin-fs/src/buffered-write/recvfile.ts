@@ -157,7 +157,7 @@ export class Recvfile extends BufferedWrite {
     this.counts[WRITTEN_BYTES] += bytes
     if (io.audit !== null) {
       io.audit.space.copyIn(file.id, file.positionBytes, bytes)
-      io.audit.folios.dirty(this.head[i], true)
+      io.audit.folios.copyIn(this.head[i])
     }
     file.positionBytes += bytes
     if (file.positionBytes <= file.sizeBytes) return
