@@ -32,6 +32,11 @@ function stepsOver(pages: number, unit: number, orders: readonly number[]): fc.A
     { weight: 3, arbitrary: fc.integer({ min: 1, max: pages / unit }).map((n) => n * unit) },
     { weight: 1, arbitrary: fc.integer({ min: 1, max: unit }) },
   )
+  // No name, or one of two files from some page on: several mappings show the same pages.
+  const file = fc.oneof(
+    { weight: 1, arbitrary: fc.constant({}) },
+    { weight: 1, arbitrary: fc.record({ file: fc.nat(1), offset: at.map((page) => page * 4096) }) },
+  )
   const map = fc
     .record({
       mm,
@@ -45,11 +50,15 @@ function stepsOver(pages: number, unit: number, orders: readonly number[]): fc.A
       order: fc.constantFrom(...orders),
       flags: fc.subarray<FlagName>(['untouched', 'private', 'prot_read']),
       none: fc.nat(15),
+      file,
     })
-    .map(({ mm: space, at: first, size: count, backing, order, flags, none }): Step => {
+    .map(({ mm: space, at: first, size: count, backing, order, flags, none, file: shown }): Step => {
       const words: FlagName[] = none === 0 ? [...flags, 'prot_none'] : flags
-      return { row: { event: 'map', mm: space, segs: [[first, count]], backing, order, flags: words } }
+      return { row: { event: 'map', mm: space, segs: [[first, count]], backing, order, flags: words, ...shown } }
     })
+  const truncate = fc
+    .record({ file: fc.nat(1), at })
+    .map(({ file: cut, at: end }): Step => ({ row: { event: 'truncate', file: cut, offset: end * 4096 } }))
   const unmap = fc
     .record({ mm, at, size })
     .map(
@@ -78,6 +87,7 @@ function stepsOver(pages: number, unit: number, orders: readonly number[]): fc.A
       { weight: 2, arbitrary: map },
       { weight: 1, arbitrary: unmap },
       { weight: 1, arbitrary: exit },
+      { weight: 1, arbitrary: truncate },
       { weight: 3, arbitrary: fork },
       { weight: 9, arbitrary: walk },
       { weight: 3, arbitrary: release },

@@ -170,7 +170,7 @@ const PAIRS: readonly Pair[] = [
       submit,req,,1,,,,,,,8192
       truncate,,,1,,,,,f,0
       complete,req,,1,,,,,,,,8192
-    + unlock,,,1,,,0x10000+8192
+    + unlock,,,1,,,,,f,0,8192
       free,req,,1
     `,
     [['H-44', 6]],

@@ -1,6 +1,7 @@
-import { ITER_PIPE, KERNEL_ITER_TYPE_NAMES } from '../iter/iter-type.ts'
+import { ITER_PIPE, ITER_SOURCE, KERNEL_ITER_TYPE_NAMES } from '../iter/iter-type.ts'
 import { CONSUMER_API_VERSION, type Consumer, defineConsumer, type OperationShape } from './consumer.ts'
 import type { Operation } from './operation.ts'
+import { tellCopiedIn } from './tell-copied-in.ts'
 
 /** Copies between the iterator and the page cache: no page of the iterator is taken. */
 class BufferedConsumer implements Consumer {
@@ -14,6 +15,7 @@ class BufferedConsumer implements Consumer {
       // Copying is what fills a pipe, and no byte is moved here: there is nothing in it to move over.
       if (io.iter.type !== ITER_PIPE) io.iter.advance(result)
       io.copied(result)
+      if (io.iter.direction === ITER_SOURCE) tellCopiedIn(io.audit, io.memory, io.file, io.offsetBytes, result)
     }
     return result
   }
@@ -35,6 +37,7 @@ export const buffered = defineConsumer({
   kernel: 'mm/filemap.c: filemap_read (copy_folio_to_iter), generic_perform_write (copy_folio_from_iter_atomic)',
   accepts: KERNEL_ITER_TYPE_NAMES,
   entriesMax: 1,
+  copiesIn: true,
   avoided: 'nothing: it is the copying path that others are compared with.',
   kernelPolicy: (kernel) => (kernel === '6.1' ? 'get-pages' : 'extract'),
   create: () => new BufferedConsumer(),

@@ -57,8 +57,6 @@ export interface ConsumerEnvironment {
   readonly ledger: Ledger
   readonly memory: Memory
   readonly pages: PageStore
-  /** Tells of each page of [first, end) of a file: of the page cache, and of mappings of the file. Indices in the file. */
-  readonly visitFile: (file: number, first: number, end: number, tell: (page: number, index: number) => void) => void
 }
 
 /** Pages up to which a consumer tells by {@link OperationShape} how far the place in a page matters. @kernel include/linux/bio.h: BIO_MAX_VECS */
@@ -156,6 +154,11 @@ export interface ConsumerDefinition {
    * whose kernel code does not dirty, says false; left out: not told, and no audit says that it is missing.
    */
   readonly dirtiesDest?: boolean
+  /**
+   * Its data sources are copied into the page cache of the row's file: an audit takes such a file's folios as written to, in
+   * the lanes of other consumers too. @kernel mm/filemap.c: generic_perform_write
+   */
+  readonly copiesIn?: boolean
   readonly limits?: readonly ConsumerLimit[]
   readonly counters?: readonly ConsumerCounter[]
   /**

@@ -2,12 +2,19 @@ import { grown } from '../grown.ts'
 import type { MappingReferences } from '../ledger/mapping-references.ts'
 import { KIND_FILE, KIND_SHMEM, type PageStore } from '../memory/page-store.ts'
 import { FolioContents } from './folio-contents.ts'
+import { FOLIO_DETACHED, FOLIO_PROTECTED } from './folio-flags.ts'
+import { PageHistory } from './page-history.ts'
 
-/** What is known of each folio: its flags and contents by head page, and what the page store and the ledger say of it. */
+/** What is known of folios: by page, of which the head has it all. {@link Folios} changes it. */
 export class FolioColumns {
+  readonly history = new PageHistory()
+  readonly contents = new FolioContents()
   /** Folios that some event was about; while there is none, nothing but files is of interest. */
   known = 0
-  readonly contents = new FolioContents()
+  /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES (6.1: SB_I_STABLE_WRITES; bdi of the inode before 5.10) */
+  stableWrites = false
+  /** The same of the file of one page; undefined where nobody told. */
+  stableOf: (page: number) => boolean | undefined = () => undefined
   protected readonly pages: PageStore
   /** On the head page: `FOLIO_*`. */
   private flags = new Int32Array(1024)
@@ -24,14 +31,14 @@ export class FolioColumns {
     return head < this.flags.length ? this.flags[head] : 0
   }
 
-  /** The page's folio has others. */
-  isLarge(page: number): boolean {
-    return this.pages.orderOf(page) > 0
-  }
-
   /** Head page of a page's folio. */
   headOf(page: number): number {
     return this.pages.headOf(page)
+  }
+
+  /** Pages of a page's folio. @kernel include/linux/mm.h: folio_nr_pages */
+  sizeOf(page: number): number {
+    return 2 ** this.pages.orderOf(page)
   }
 
   has(page: number, flags: number): boolean {
@@ -40,6 +47,20 @@ export class FolioColumns {
 
   isDirty(page: number): boolean {
     return this.pages.isDirty(page)
+  }
+
+  /**
+   * There may be something to write back: it is dirty, or nothing that happened to it says that it is not. Known to be clean
+   * is what was cleaned, or left its file, and was not made dirty since.
+   * @kernel mm/page-writeback.c: folio_clear_dirty_for_io returns the former dirty bit, that of page table entries included
+   */
+  mayBeDirty(page: number): boolean {
+    return this.isDirty(page) || !this.has(page, FOLIO_PROTECTED | FOLIO_DETACHED)
+  }
+
+  /** Stores to the page wait while it is under writeback. @kernel include/linux/pagemap.h: mapping_stable_writes */
+  isStable(page: number): boolean {
+    return this.stableOf(page) ?? this.stableWrites
   }
 
   /** A page of a file whose file system tracks what is dirty. @kernel mm/vma.c: vma_needs_dirty_tracking */
@@ -67,7 +88,7 @@ export class FolioColumns {
     return this.mapped.hasOthers(this.pages.headOf(page))
   }
 
-  /** Sets and drops `FOLIO_*` of a page's folio. Returns its head page. */
+  /** Adds and drops flags of a page's folio; returns its head. */
   protected set(page: number, add: number, drop: number): number {
     const head = this.pages.headOf(page)
     while (head >= this.flags.length) this.flags = grown(this.flags, this.flags.length * 2)

@@ -27,7 +27,7 @@ export function folioOrderings({ bus, folios, borrows, asserts, doubts }: Orderi
   const tell = (check: FolioCheck, page: number): void => asserts.tell(check, folios.headOf(page), bus.row, bus.line)
   /** The row names another page of the folio, for which the event was done. */
   const isSameRow = (event: ToldEvent, page: number): boolean =>
-    bus.row > 0 && folios.isLarge(page) && folios.history.rowOf(event, folios.headOf(page)) === bus.row
+    bus.row > 0 && folios.sizeOf(page) > 1 && folios.history.rowOf(event, folios.headOf(page)) === bus.row
   const isUnlocked = (page: number): boolean =>
     lockTold.size > 0 && lockTold.has(folios.headOf(page)) && !folios.has(page, FOLIO_LOCKED | FOLIO_DETACHED)
   return {

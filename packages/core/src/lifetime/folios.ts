@@ -5,16 +5,19 @@ import type { EventBus } from './event-bus.ts'
 import { FolioColumns } from './folio-columns.ts'
 import {
   FOLIO_DETACHED,
+  FOLIO_FAULTED,
   FOLIO_GONE,
   FOLIO_LOCKED,
   FOLIO_NOTIFIED,
+  FOLIO_PASSED,
   FOLIO_PROTECTED,
   FOLIO_SHARED,
+  FOLIO_TAKEN,
   FOLIO_WAITING,
   FOLIO_WRITEBACK,
 } from './folio-flags.ts'
 import { BY_CPU, BY_DEVICE, eventCode, type LifetimeEvent, type Writer } from './lifetime-event.ts'
-import { PageHistory, type ToldEvent } from './page-history.ts'
+import type { ToldEvent } from './page-history.ts'
 
 const LOCK = eventCode('lock')
 const UNLOCK = eventCode('unlock')
@@ -44,11 +47,6 @@ const FREE = eventCode('free')
  *   mm/vmscan.c: shrink_folio_list
  */
 export class Folios extends FolioColumns {
-  readonly history = new PageHistory()
-  /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES (6.1: SB_I_STABLE_WRITES; bdi of the inode before 5.10) */
-  stableWrites = false
-  /** The same of the file of one page; undefined where nobody told. */
-  stableOf: (page: number) => boolean | undefined = () => undefined
   /** Who waited for the end of a writeback: stores for stable pages, truncation and invalidation always. */
   readonly waits = { store: 0, truncate: 0, invalidate: 0 }
   private readonly bus: EventBus
@@ -107,18 +105,39 @@ export class Folios extends FolioColumns {
     this.note('dirty', head)
   }
 
-  /** The folio's mappings are write-protected, the dirty bit is cleared. @kernel mm/page-writeback.c: folio_clear_dirty_for_io; mm/rmap.c: folio_mkclean */
-  clean(page: number): void {
+  /**
+   * write(2) has copied into the folio, locked: the file system was asked for it before, no page table entry becomes
+   * writable. Whoever had to wait for stable pages did so before.
+   * @kernel mm/filemap.c: generic_perform_write (write_begin, write_end); fs/iomap/buffered-io.c: iomap_write_end
+   */
+  copyIn(page: number): void {
+    this.contents.store(this.pages.headOf(page))
+    this.dirty(page, true)
+  }
+
+  /**
+   * The folio's mappings are write-protected, the dirty bit is cleared; false, and nothing happens, where it is known to be
+   * clean. @kernel mm/page-writeback.c: folio_clear_dirty_for_io; mm/rmap.c: folio_mkclean
+   */
+  clean(page: number): boolean {
+    if (!this.mayBeDirty(page)) return false
     this.tell(CLEAN, page, 0, PAGE_SIZE)
-    const head = this.set(page, FOLIO_PROTECTED, FOLIO_NOTIFIED)
+    const head = this.set(page, FOLIO_PROTECTED | FOLIO_TAKEN, FOLIO_NOTIFIED)
     this.pages.setDirty(head, false)
     this.contents.capture(head)
     this.note('clean', head)
+    return true
   }
 
   /** @kernel mm/page-writeback.c: __folio_start_writeback */
   writeback(page: number): void {
-    this.change(WRITEBACK, 'writeback', page, FOLIO_WRITEBACK, 0)
+    this.change(WRITEBACK, 'writeback', page, FOLIO_WRITEBACK, FOLIO_TAKEN)
+  }
+
+  /** Cleans the folio and begins its writeback; one with nothing to write is passed over. @kernel mm/page-writeback.c: folio_prepare_writeback */
+  writeBack(page: number): void {
+    if (this.clean(page) || this.has(page, FOLIO_TAKEN)) this.writeback(page)
+    else this.set(page, FOLIO_PASSED, 0)
   }
 
   /**
@@ -127,9 +146,12 @@ export class Folios extends FolioColumns {
    * @kernel mm/filemap.c: folio_end_writeback, mapping_set_error
    */
   writebackEnd(page: number, result = 0): void {
+    const isPassed = this.has(page, FOLIO_PASSED) && !this.has(page, FOLIO_WRITEBACK)
+    if (isPassed) this.set(page, 0, FOLIO_PASSED)
+    if (isPassed) return
     this.tell(WRITEBACK_END, page, 0, PAGE_SIZE)
     const isAwaited = this.has(page, FOLIO_WAITING)
-    const head = this.set(page, 0, FOLIO_WRITEBACK | FOLIO_WAITING)
+    const head = this.set(page, 0, FOLIO_WRITEBACK | FOLIO_WAITING | FOLIO_FAULTED | FOLIO_PASSED)
     if (result < 0) this.contents.fail(head)
     else this.contents.save(head)
     this.note(result < 0 ? 'writeback_error' : 'writeback_end', head)
@@ -139,12 +161,7 @@ export class Folios extends FolioColumns {
   /** The file system prepares the folio: it is dirty, and writable by CPUs. @kernel mm/memory.c: do_page_mkwrite */
   mkwrite(page: number): void {
     this.tell(MKWRITE, page, 0, PAGE_SIZE)
-    this.note('mkwrite', this.makeWritable(page))
-  }
-
-  /** Stores to the page wait while it is under writeback. @kernel include/linux/pagemap.h: mapping_stable_writes */
-  isStable(page: number): boolean {
-    return this.stableOf(page) ?? this.stableWrites
+    this.note('mkwrite', this.fault(page))
   }
 
   /** @kernel mm/page-writeback.c: folio_wait_stable */
@@ -155,32 +172,34 @@ export class Folios extends FolioColumns {
 
   /** Waits for a writeback first. @kernel mm/truncate.c: truncate_inode_pages_range (folio_wait_writeback), truncate_inode_folio */
   truncate(page: number): void {
-    if (this.isFirstOfWait(page, 'truncate')) this.waits.truncate++
+    if (this.has(page, FOLIO_WRITEBACK)) this.waits.truncate++
     this.tell(TRUNCATE, page, 0, PAGE_SIZE)
     this.note('truncate', this.leaveFile(page))
   }
 
   /**
-   * Waits for a writeback, then unmaps the folio: a dirty one stays, mapped nowhere.
+   * Waits for a writeback, then unmaps the folio. Whether it left its file: a dirty one stays, mapped nowhere.
    * @kernel mm/truncate.c: invalidate_inode_pages2_range (folio_wait_writeback, unmap_mapping_folio), invalidate_complete_folio2
    */
-  invalidate(page: number): void {
-    if (this.isFirstOfWait(page, 'invalidate')) this.waits.invalidate++
+  invalidate(page: number): boolean {
+    if (this.has(page, FOLIO_WRITEBACK)) this.waits.invalidate++
     this.tell(INVALIDATE, page, 0, PAGE_SIZE)
     if (this.isDirty(page)) this.set(page, FOLIO_PROTECTED, 0)
     else this.note('invalidate', this.leaveFile(page))
+    return !this.isDirty(page)
   }
 
-  /** A folio that is dirty, under writeback or referenced stays. @kernel mm/vmscan.c: shrink_folio_list, __remove_mapping */
-  reclaim(page: number): void {
+  /** Whether it was freed: a folio that is dirty, under writeback or referenced stays. @kernel mm/vmscan.c: shrink_folio_list, __remove_mapping */
+  reclaim(page: number): boolean {
     this.tell(RECLAIM, page, 0, PAGE_SIZE)
-    if (this.isDirty(page) || this.has(page, FOLIO_WRITEBACK) || this.isBusy(page)) return
+    if (this.isDirty(page) || this.has(page, FOLIO_WRITEBACK) || this.isBusy(page)) return false
     const head = this.set(page, FOLIO_GONE, 0)
     this.contents.lose(head)
     this.note('reclaim', head)
+    return true
   }
 
-  /** A referenced folio stays. @kernel mm/migrate.c: folio_migrate_mapping (-EAGAIN) */
+  /** A referenced folio stays. The state goes with the contents: the row of the page stands for the new place. @kernel mm/migrate.c: folio_migrate_mapping (-EAGAIN), folio_migrate_flags */
   migrate(page: number): void {
     this.tell(MIGRATE, page, 0, PAGE_SIZE)
     if (this.isBusy(page)) return
@@ -209,10 +228,24 @@ export class Folios extends FolioColumns {
   }
 
   /**
-   * A fault for writing: what FOLL_WRITE does first. The file system gives the folio blocks of its own. A truncated folio is
-   * mapped nowhere. @kernel mm/memory.c: do_shared_fault; fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_begin (IOMAP_F_SHARED)
+   * A fault for writing: what FOLL_WRITE does first where no entry is writable. The folio is dirty at once; where its
+   * mapping has stable pages the fault returns when the writeback is over, and what comes by it comes after that.
+   * @kernel mm/memory.c: do_shared_fault, do_page_mkwrite; mm/filemap.c: filemap_page_mkwrite
    */
-  makeWritable(page: number): number {
+  fault(page: number): number {
+    const waits = this.has(page, FOLIO_WRITEBACK) && this.has(page, FOLIO_PROTECTED) && this.isStable(page)
+    if (waits && !this.has(page, FOLIO_DETACHED)) {
+      this.waits.store++
+      this.set(page, FOLIO_FAULTED, 0)
+    }
+    return this.makeWritable(page)
+  }
+
+  /**
+   * The file system gives the folio blocks of its own. A truncated folio is mapped nowhere.
+   * @kernel fs/xfs/xfs_iomap.c: xfs_buffered_write_iomap_begin (IOMAP_F_SHARED)
+   */
+  private makeWritable(page: number): number {
     if (this.has(page, FOLIO_DETACHED)) return this.pages.headOf(page)
     const head = this.set(page, FOLIO_NOTIFIED, FOLIO_PROTECTED | FOLIO_SHARED)
     this.pages.setDirty(head, true)
@@ -234,14 +267,8 @@ export class Folios extends FolioColumns {
     else if (by === BY_CPU && this.isPageCache(page)) this.pages.setDirty(head, true)
   }
 
-  /** Under writeback, and the row at work has not been at another page of the folio. */
-  private isFirstOfWait(page: number, event: ToldEvent): boolean {
-    if (!this.has(page, FOLIO_WRITEBACK)) return false
-    return !this.isLarge(page) || this.history.rowOf(event, this.headOf(page)) !== this.bus.row
-  }
-
   private leaveFile(page: number): number {
-    const head = this.set(page, FOLIO_DETACHED, FOLIO_NOTIFIED)
+    const head = this.set(page, FOLIO_DETACHED, FOLIO_NOTIFIED | FOLIO_TAKEN)
     this.pages.setDirty(head, false)
     return head
   }

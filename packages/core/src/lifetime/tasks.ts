@@ -63,6 +63,11 @@ export class Tasks {
     for (const held of this.locks.values()) for (const lock of held) tell(lock)
   }
 
+  /** The locks that any task has of folios of a file. */
+  locksOf(file: number): readonly HeldLock[] {
+    return [...this.locks.values()].flat().filter((lock) => lock.file === file)
+  }
+
   /**
    * The task at work locks a folio: page `index` of `file`, where that is known. It is the task's until it is unlocked, by
    * whomever, or handed to an I/O. `waits` false: only if nobody has it.

@@ -35,7 +35,6 @@ export class Tokens extends TokenColumns implements LedgerTap {
   readonly holders: string[] = []
   /** Taken by the operation at work. */
   readonly ofOperation: number[] = []
-
   /** Told when a token was split: the new one has the history of the old one. */
   onSplit: (from: number, to: number) => void = () => {}
 
@@ -72,11 +71,18 @@ export class Tokens extends TokenColumns implements LedgerTap {
     })
   }
 
-  /** A token on the page through which something may be written, other than `except`; 0 where there is none. */
+  /** Every open token that has some page of the folio of `page`. */
+  eachOnFolio(page: number, tell: (token: number) => void): void {
+    if (this.folios.isBusy(page)) this.eachOn(this.folios.headOf(page), this.folios.sizeOf(page), tell)
+  }
+
+  /**
+   * A token on the folio of a page through which something may be written, other than `except`; 0 where there is none. What
+   * happens to a page happens to its folio.
+   */
   writerOn(page: number, except = 0): number {
-    if (!this.folios.isBusy(page)) return 0
     let found = 0
-    this.eachOn(page, 1, (token) => {
+    this.eachOnFolio(page, (token) => {
       if (token !== except && this.isDest[token] === 1) found = token
     })
     return found
@@ -159,11 +165,12 @@ export class Tokens extends TokenColumns implements LedgerTap {
     this.ofOperation.push(slot)
     if (this.bus.hears(ACQUIRE)) this.tell(ACQUIRE, slot, this.pagesOf(slot))
     // get_user_pages faults for writing: the file system was asked, and the folio is dirty.
-    if (purpose.isDest && purpose.isUser) this.eachFilePage(slot, (page) => this.folios.makeWritable(page))
+    if (purpose.isDest && purpose.isUser) this.eachFilePage(slot, (page) => this.folios.fault(page))
   }
 
   dirtying(slot: number): void {
-    this.eachFilePage(slot, (page) => this.folios.dirty(page, false, slot))
+    // Shared memory too: it has no file system to ask, but what was stored would be lost.
+    this.eachFilePage(slot, (page) => this.folios.dirty(page, false, slot), true)
     this.dirtied[slot] = 1
     this.isDirtying = true
   }
@@ -225,11 +232,7 @@ export class Tokens extends TokenColumns implements LedgerTap {
 
   /** A page of which nothing was taken is let go as if something had been; counts nothing. */
   putBorrowed(page: number, as: Retention): void {
-    const event = this.bus.next()
-    event.page = page
-    event.pages = 1
-    event.as = as
-    this.bus.tell(PUT_BORROWED)
+    this.tellPage(PUT_BORROWED, page, as)
   }
 
   violated(violation: Violation): void {
@@ -267,10 +270,10 @@ export class Tokens extends TokenColumns implements LedgerTap {
     })
   }
 
-  /** Tells of each page of a file that a token has. Most have none: the first page of a run stands for all. */
-  eachFilePage(token: number, tell: (page: number) => void): void {
+  /** Tells of each page of a file (`orShared`: or of shared memory) that a token has. Most have none: the first page of a run stands for all. */
+  eachFilePage(token: number, tell: (page: number) => void, orShared = false): void {
     this.ledger.eachRun(token, (first, count) => {
-      if (!this.folios.isFile(first)) return
+      if (!(orShared ? this.folios.isPageCache(first) : this.folios.isFile(first))) return
       for (let page = first; page < first + count; page++) tell(page)
     })
   }
@@ -286,11 +289,12 @@ export class Tokens extends TokenColumns implements LedgerTap {
     this.bus.tell(code)
   }
 
-  private tellPage(code: number, page: number): void {
+  private tellPage(code: number, page: number, as: Retention = 0): void {
     if (!this.bus.hears(code)) return
     const event = this.bus.next()
     event.page = page
     event.pages = 1
+    event.as = as
     this.bus.tell(code)
   }
 }

@@ -1,23 +1,24 @@
 import { EFAULT, EINVAL } from '../errno.ts'
 import { PAGE_SIZE } from '../units.ts'
+import { FilePages } from './file-pages.ts'
 import { FOLL_PIN, FOLL_WRITE } from './foll.ts'
-import { copyMappedPages, unmapPages } from './fork.ts'
+import { copyMappings, unmapPages } from './fork.ts'
 import { FOLL_INVALID, gupRules, refusal } from './gup-rules.ts'
 import {
   kindFlags,
-  MAPPING_COW,
   MAPPING_NO_ACCESS,
   MAPPING_PRIVATE,
   MAPPING_UNDECLARED,
-  MAPPING_UNTOUCHED,
   type Mapping,
+  NO_FILE,
   NO_TABLE,
 } from './mapping.ts'
 import { KERNEL_MM, MappingTable } from './mapping-table.ts'
 import type { PageBytes } from './page-bytes.ts'
+import { PageCache } from './page-cache.ts'
 import { type FaultContext, PageFaults } from './page-faults.ts'
 import { NO_REFERENCES, type PageReferences } from './page-references.ts'
-import { isAnonymous, KIND_ANON, type PageStore } from './page-store.ts'
+import { KIND_ANON, type PageStore } from './page-store.ts'
 import { EMPTY, LEAF_PAGES, PageTables, rowOf } from './page-tables.ts'
 import type { SpaceObserver } from './space-observer.ts'
 
@@ -47,7 +48,8 @@ export class AddressSpaces implements FaultContext {
   copiesPinnedEarly = true
   /** Walks that met an address which no `map` row covers. */
   undeclaredWalks = 0
-
+  /** The pages of files, by file and index. */
+  readonly files: FilePages
   private readonly tables = new PageTables()
   private readonly mappings = new MappingTable()
   private readonly faults: PageFaults
@@ -57,19 +59,34 @@ export class AddressSpaces implements FaultContext {
   private last: Mapping | null = null
   private lastMm = 0
 
-  constructor(pages: PageStore) {
-    this.faults = new PageFaults(pages, this.tables, this.mappings, this)
+  /** `cache`: has the pages of mappings whose file has a name. */
+  constructor(pages: PageStore, cache = new PageCache(pages)) {
+    this.faults = new PageFaults(pages, this.tables, this.mappings, cache, this)
+    this.files = new FilePages(pages, this.tables, this.mappings, cache, this.faults.cached)
   }
 
-  /** Maps [firstPage, endPage) anew, replacing what was there. @kernel mmap(2) with MAP_FIXED */
-  map(mm: number, firstPage: number, endPage: number, kind: number, order: number, flags: number): void {
+  /**
+   * Maps [firstPage, endPage) anew, replacing what was there: with `file` the pages of that file from `index` on.
+   * @kernel mmap(2) with MAP_FIXED
+   */
+  map(
+    mm: number,
+    firstPage: number,
+    endPage: number,
+    kind: number,
+    order: number,
+    flags: number,
+    file = NO_FILE,
+    index = 0,
+  ): void {
     const { mappings } = this
     for (const old of mappings.overlapping(mm, firstPage, endPage)) {
       unmapPages(this.faults, old, Math.max(firstPage, old.firstPage), Math.min(endPage, old.endPage))
     }
     const id = mappings.newId()
-    const under = (flags & MAPPING_PRIVATE) === 0 ? NO_TABLE : mappings.newId()
-    mappings.put(mm, { id, firstPage, endPage, kind, order, flags: kindFlags(kind, flags), under })
+    const under = (flags & MAPPING_PRIVATE) === 0 || file !== NO_FILE ? NO_TABLE : mappings.newId()
+    const fileShift = index - firstPage
+    mappings.put(mm, { id, firstPage, endPage, kind, order, flags: kindFlags(kind, flags), under, file, fileShift })
     this.last = null
   }
 
@@ -88,25 +105,7 @@ export class AddressSpaces implements FaultContext {
     const { mappings, faults } = this
     if (parent === child) return
     this.exit(child)
-    const hasPinned = this.copiesPinnedEarly && this.pinned.has(parent)
-    const parents: Mapping[] = []
-    const children: Mapping[] = []
-    for (const mapping of mappings.all(parent)) {
-      if ((mapping.flags & MAPPING_COW) === 0) {
-        parents.push(mapping)
-        children.push(mapping)
-        continue
-      }
-      faults.settle(mapping)
-      const isThere = isAnonymous(mapping.kind) && (mapping.flags & MAPPING_UNTOUCHED) === 0
-      const under = mapping.under === NO_TABLE && isThere ? mappings.newId() : mapping.under
-      const copy = { ...mapping, id: mappings.newId(), under }
-      copyMappedPages(faults, mapping, copy, hasPinned)
-      parents.push({ ...mapping, under })
-      children.push(copy)
-    }
-    mappings.setAll(parent, parents)
-    mappings.setAll(child, children)
+    copyMappings(faults, mappings, parent, child, this.copiesPinnedEarly && this.pinned.has(parent))
     this.last = null
   }
 
@@ -285,6 +284,7 @@ export class AddressSpaces implements FaultContext {
   /** Takes over the ranges of another lane's address spaces; the pages are this one's own. */
   copyMappings(from: AddressSpaces): void {
     this.mappings.copy(from.mappings)
+    for (const [file, isStable] of from.files.stable) this.files.stable.set(file, isStable)
   }
 
   /** Bytes of memory that the page tables take. */

@@ -1,10 +1,39 @@
 import { invariant } from '../invariant.ts'
-import { MAPPING_COW, type Mapping } from './mapping.ts'
+import { MAPPING_COW, MAPPING_UNTOUCHED, type Mapping, NO_TABLE } from './mapping.ts'
+import type { MappingTable } from './mapping-table.ts'
 import { folioMaybeDmaPinned } from './maybe-dma-pinned.ts'
 import type { PageFaults } from './page-faults.ts'
 import { NO_REFERENCES } from './page-references.ts'
-import { ZERO_PAGE } from './page-store.ts'
+import { isAnonymous, ZERO_PAGE } from './page-store.ts'
 import { LEAF_PAGES, readOnlyEntry, rowOf, writableEntry } from './page-tables.ts'
+
+/** Gives `child` the mappings of `parent`: shared ones are the same, private ones get a page table of their own. @kernel mm/mmap.c: dup_mmap */
+export function copyMappings(
+  faults: PageFaults,
+  mappings: MappingTable,
+  parent: number,
+  child: number,
+  hasPinned: boolean,
+): void {
+  const parents: Mapping[] = []
+  const children: Mapping[] = []
+  for (const mapping of mappings.all(parent)) {
+    if ((mapping.flags & MAPPING_COW) === 0) {
+      parents.push(mapping)
+      children.push(mapping)
+      continue
+    }
+    faults.settle(mapping)
+    const isThere = isAnonymous(mapping.kind) && (mapping.flags & MAPPING_UNTOUCHED) === 0
+    const under = mapping.under === NO_TABLE && isThere ? mappings.newId() : mapping.under
+    const copy = { ...mapping, id: mappings.newId(), under }
+    copyMappedPages(faults, mapping, copy, hasPinned)
+    parents.push({ ...mapping, under })
+    children.push(copy)
+  }
+  mappings.setAll(parent, parents)
+  mappings.setAll(child, children)
+}
 
 /**
  * Gives the child's mapping `to` the pages of the parent's `from`: each with one more reference, read-only in both from
@@ -13,7 +42,7 @@ import { LEAF_PAGES, readOnlyEntry, rowOf, writableEntry } from './page-tables.t
  * @kernel mm/memory.c: copy_page_range, copy_present_pte (6.12: copy_present_ptes), copy_present_page;
  *   mm/huge_memory.c: copy_huge_pmd; include/linux/rmap.h: folio_try_dup_anon_rmap_pte (6.1: page_try_dup_anon_rmap)
  */
-export function copyMappedPages(faults: PageFaults, from: Mapping, to: Mapping, hasPinned: boolean): void {
+function copyMappedPages(faults: PageFaults, from: Mapping, to: Mapping, hasPinned: boolean): void {
   const { tables, context } = faults
   for (const leaf of tables.leavesIn(from.id, from.firstPage, from.endPage)) {
     invariant(context.references !== NO_REFERENCES, 'fork shares pages, which takes somebody who counts')

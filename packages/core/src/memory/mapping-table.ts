@@ -1,5 +1,5 @@
 import { invariant } from '../invariant.ts'
-import { kindFlags, MAPPING_UNDECLARED, type Mapping, NO_TABLE } from './mapping.ts'
+import { kindFlags, MAPPING_UNDECLARED, type Mapping, NO_FILE, NO_TABLE } from './mapping.ts'
 import { KIND_ANON, KIND_SLAB } from './page-store.ts'
 
 /** Address space of kernel addresses (kvec), where no process's mapping reaches. @kernel mm/init-mm.c: init_mm */
@@ -16,6 +16,8 @@ const PAGES_END = 2 ** 41
  */
 export class MappingTable {
   private readonly byMm = new Map<number, Mapping[]>()
+  /** Files that a mapping shows, or showed. */
+  private readonly files = new Set<number>()
   private ids = 0
 
   /** A table id that nothing has. */
@@ -48,6 +50,7 @@ export class MappingTable {
   put(mm: number, mapping: Mapping): void {
     const list = this.listOf(mm)
     const { firstPage, endPage } = mapping
+    if (mapping.file !== NO_FILE) this.files.add(mapping.file)
     const from = indexOf(list, firstPage)
     const to = indexOf(list, endPage - 1)
     const around: Mapping[] = []
@@ -73,10 +76,33 @@ export class MappingTable {
     )
   }
 
+  /** The mappings of every address space that have a page of [firstPage, endPage) in common with one whose file has no name. */
+  showing({ id, under }: Mapping, firstPage: number, endPage: number): Mapping[] {
+    const isSame = (one: Mapping): boolean => one.id === id || (under !== NO_TABLE && one.under === under)
+    return [...this.byMm.keys()].flatMap((mm) => this.overlapping(mm, firstPage, endPage).filter(isSame))
+  }
+
+  /** Tells of every mapping of a file that shows a page of [index, end) of it. @kernel include/linux/fs.h: struct address_space.i_mmap */
+  eachOfFile(file: number, index: number, end: number, tell: (mapping: Mapping, mm: number) => void): void {
+    if (!this.files.has(file)) return
+    for (const [mm, list] of this.byMm) {
+      for (const mapping of list) {
+        const { fileShift, firstPage, endPage } = mapping
+        if (mapping.file === file && firstPage + fileShift < end && endPage + fileShift > index) tell(mapping, mm)
+      }
+    }
+  }
+
+  /** Some mapping shows, or showed, the file. */
+  isMapped(file: number): boolean {
+    return this.files.has(file)
+  }
+
   /** Takes over the mappings of another table; this one must have none. */
   copy(from: MappingTable): void {
     invariant(this.byMm.size === 0, 'mappings are copied before any is made')
     this.ids = from.ids
+    for (const file of from.files) this.files.add(file)
     for (const [mm, mappings] of from.byMm) this.byMm.set(mm, [...mappings])
   }
 
@@ -87,7 +113,8 @@ export class MappingTable {
       const kind = isKernel ? KIND_SLAB : KIND_ANON
       // Nobody maps kernel memory row by row: that it is undeclared is no news.
       const flags = kindFlags(kind, isKernel ? 0 : MAPPING_UNDECLARED)
-      list = [{ id: this.newId(), firstPage: 0, endPage: PAGES_END, kind, order: 0, flags, under: NO_TABLE }]
+      const range = { firstPage: 0, endPage: PAGES_END, kind, order: 0, flags }
+      list = [{ id: this.newId(), ...range, under: NO_TABLE, file: NO_FILE, fileShift: 0 }]
       this.byMm.set(mm, list)
     }
     return list

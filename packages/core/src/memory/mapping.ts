@@ -31,6 +31,8 @@ export const MAPPING_NO_FORCE = 1 << 11
 
 /** {@link Mapping.under} of a mapping with nothing under it. */
 export const NO_TABLE = -1
+/** {@link Mapping.file} of a mapping whose file nothing names, or that has none. */
+export const NO_FILE = -1
 
 /**
  * One mapping of an address space: a range of virtual pages with one backing. A later `map` of the same range makes a
@@ -52,9 +54,13 @@ export interface Mapping {
   /**
    * Table of the pages that lie under it, which it has in common with the mappings forked from it: the page cache of a
    * private file mapping; of anonymous memory what was there at the fork, although no row had reached it yet.
-   * {@link NO_TABLE} for none: its pages are in its own table alone.
+   * {@link NO_TABLE} for none: its pages are in its own table alone, or in the page cache of its file.
    */
   readonly under: number
+  /** The file, as the page cache knows it; {@link NO_FILE} for none. @kernel struct vm_area_struct: vm_file */
+  readonly file: number
+  /** Index in the file of its virtual page 0: added to a page it gives the page's index. @kernel struct vm_area_struct: vm_pgoff */
+  readonly fileShift: number
 }
 
 const FLAGS_OF_KIND: ReadonlyMap<number, number> = new Map([

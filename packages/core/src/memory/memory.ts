@@ -6,8 +6,8 @@ import { PageStore } from './page-store.ts'
 /** Everything that iterators point into: pages, who maps them, which file has them, and what they hold. */
 export class Memory {
   readonly pages = new PageStore()
-  readonly spaces = new AddressSpaces(this.pages)
   readonly cache = new PageCache(this.pages)
+  readonly spaces = new AddressSpaces(this.pages, this.cache)
   /** Contents; null where only counts matter. */
   bytes: PageBytes | null = null
   /** Where a walk of one page leaves its row: written and read at once. */

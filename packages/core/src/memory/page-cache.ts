@@ -17,6 +17,8 @@ const LEAF = 1024
 export class PageCache {
   /** Of the folios that {@link populate} makes, unless it is told otherwise. */
   order = 0
+  /** What they are: shared memory where the file system is tmpfs. @kernel mm/shmem.c: shmem_mapping */
+  kind = KIND_FILE
   private readonly pages: PageStore
   /** By file and index / 1024: rows + 3, so that 0 is a hole; see {@link CACHE_VALUE}. */
   private readonly leaves = new Map<number, Map<number, Int32Array>>()
@@ -63,7 +65,7 @@ export class PageCache {
       if (this.find(file, index) >= 0) continue
       const first = index - (index % step)
       const fits = order > 0 && this.isEmpty(file, first, first + step)
-      this.add(file, fits ? first : index, this.pages.allocateFolio(fits ? order : 0, KIND_FILE))
+      this.add(file, fits ? first : index, this.pages.allocateFolio(fits ? order : 0, this.kind))
     }
   }
 
@@ -84,24 +86,40 @@ export class PageCache {
     return best
   }
 
-  /** Tells of each page present at [index, end), which may be infinite; in no order. For events, once in a while. */
+  /** Something is in the file's cache, or was. */
+  has(file: number): boolean {
+    return this.leaves.has(file)
+  }
+
+  /** Tells of each page present at [index, end), which may be infinite, by index. For events, once in a while. */
   visit(file: number, index: number, end: number, tell: (page: number, index: number) => void): void {
-    for (const [region, leaf] of this.leaves.get(file) ?? []) {
+    for (const [region, leaf] of this.leavesOf(file)) {
       const first = region * LEAF
       const stop = Math.min(LEAF, end - first)
       for (let i = Math.max(index - first, 0); i < stop; i++) if (leaf[i] >= 3) tell(leaf[i] - 3, first + i)
     }
   }
 
-  /** Takes everything from `index` on out; tells the first page of each folio that is gone as a whole. @kernel mm/truncate.c: truncate_inode_pages_range */
+  /**
+   * Takes everything from `index` on out, and tells the first page of each folio. One that begins before it stays as it is:
+   * splitting it is not modelled, and fails in the kernel where somebody has a reference.
+   * @kernel mm/truncate.c: truncate_inode_pages_range, truncate_inode_partial_folio
+   */
   truncate(file: number, index: number, tell: (page: number) => void): void {
-    for (const [region, leaf] of this.leaves.get(file) ?? []) {
-      for (let i = Math.max(index - region * LEAF, 0); i < LEAF; i++) {
+    for (const [region, leaf] of this.leavesOf(file)) {
+      const first = region * LEAF
+      for (let i = Math.max(index - first, 0); i < LEAF; i++) {
         const page = leaf[i] - 3
+        const head = page < 0 ? page : this.pages.headOf(page)
+        if (page >= 0 && first + i - (page - head) < index) continue
         leaf[i] = 0
-        if (page >= 0 && this.pages.headOf(page) === page) tell(page)
+        if (page >= 0 && head === page) tell(page)
       }
     }
+  }
+
+  private leavesOf(file: number): [number, Int32Array][] {
+    return [...(this.leaves.get(file) ?? [])].sort(([a], [b]) => a - b)
   }
 
   private isEmpty(file: number, index: number, end: number): boolean {

@@ -1,9 +1,11 @@
 import { EFAULT } from '../errno.ts'
+import { CachedPages } from './cached-pages.ts'
 import { FOLL_LONGTERM, FOLL_NOFAULT, FOLL_PIN, FOLL_WRITE } from './foll.ts'
 import type { GupRules } from './gup-rules.ts'
-import { MAPPING_COW, MAPPING_UNTOUCHED, type Mapping, NO_TABLE } from './mapping.ts'
+import { MAPPING_COW, MAPPING_UNTOUCHED, type Mapping, NO_FILE, NO_TABLE } from './mapping.ts'
 import type { MappingTable } from './mapping-table.ts'
 import type { PageBytes } from './page-bytes.ts'
+import type { PageCache } from './page-cache.ts'
 import type { PageReferences } from './page-references.ts'
 import { firstOfFolio, isAnonymous, KIND_ANON, type PageStore, PMD_ORDER, ZERO_PAGE } from './page-store.ts'
 import { EMPTY, LEAF_PAGES, type PageTables, readOnlyEntry, rowOf, writableEntry } from './page-tables.ts'
@@ -30,12 +32,15 @@ export class PageFaults {
   readonly pages: PageStore
   readonly tables: PageTables
   readonly context: FaultContext
+  /** Of mappings whose file has a name. */
+  readonly cached: CachedPages
   private readonly underlying: UnderlyingPages
 
-  constructor(pages: PageStore, tables: PageTables, mappings: MappingTable, context: FaultContext) {
+  constructor(pages: PageStore, tables: PageTables, mappings: MappingTable, cache: PageCache, context: FaultContext) {
     this.pages = pages
     this.tables = tables
     this.context = context
+    this.cached = new CachedPages(pages, tables, cache, context)
     this.underlying = new UnderlyingPages(pages, tables, mappings, context)
   }
 
@@ -101,7 +106,7 @@ export class PageFaults {
   /** False where the pages take more than to be there: shared with others, to be read as zeroes, of folios in between. */
   private addPlain(mapping: Mapping, leaf: number, place: number, count: number, foll: number): boolean {
     const { pages, tables, context } = this
-    if (mapping.under !== NO_TABLE) return false
+    if (mapping.under !== NO_TABLE || mapping.file !== NO_FILE) return false
     const isWritten = (foll & (FOLL_WRITE | FOLL_NOFAULT)) === FOLL_WRITE && context.bytes === null
     if ((mapping.flags & MAPPING_UNTOUCHED) !== 0 && !isWritten) return false
     if (mapping.order >= PMD_ORDER && tables.isFresh(leaf)) {
@@ -124,6 +129,7 @@ export class PageFaults {
       this.tables.setEntry(mapping.id, page, readOnlyEntry(ZERO_PAGE))
       return readOnlyEntry(ZERO_PAGE)
     }
+    if (mapping.file !== NO_FILE) return this.cached.map(mapping, page)
     return mapping.under === NO_TABLE ? this.addFolio(mapping, page) : this.underlying.map(mapping, page)
   }
 

@@ -46,7 +46,21 @@ function truncate(rows: AuditRows, batch: OpBatch, row: number): void {
   const behind = Number.MAX_SAFE_INTEGER - size
   audit.leases.changeLayout(batch.file[row], size, behind, pagesAt(pages, batch, row))
   audit.space.truncate(batch.file[row], size)
-  pages.visit(batch, row, (page) => audit.folios.truncate(page))
+  pages.visitFolios(batch, row, (head, _file, index) => {
+    // A folio that begins before the end of the file stays in it.
+    if (index * PAGE_SIZE >= size) audit.folios.truncate(head)
+  })
+}
+
+/** Data was copied into the page cache: write(2) locks each folio, waits for stable pages, and makes it dirty. */
+function copyIn({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
+  const position = Math.max(batch.offsetBytes[row], 0)
+  audit.space.copyIn(batch.file[row], position, Math.max(batch.lengthBytes[row], 0))
+  if (batch.lengthBytes[row] <= 0) return
+  pages.visitFolios(batch, row, (head) => {
+    audit.folios.stable(head)
+    audit.folios.copyIn(head)
+  })
 }
 
 function pagesOf(batch: OpBatch, row: number): number {
@@ -74,7 +88,7 @@ export const FILE_ROWS: ApplyByEvent = {
     changeLayout(rows, batch, row)
     rows.audit.space.allocate(batch.file[row], Math.max(batch.offsetBytes[row], 0), batch.lengthBytes[row])
   },
-  copy_in: ofRange((audit, file, position, length) => audit.space.copyIn(file, position, length)),
+  copy_in: copyIn,
   zero: ofRange((audit, file, position, length) => audit.space.zero(file, position, length)),
   punch: ofRange((audit, file, position, length) => audit.space.punch(file, position, length)),
   extend: ofRange((audit, file, position) => audit.space.extend(file, position)),

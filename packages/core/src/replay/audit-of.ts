@@ -10,8 +10,8 @@ import type { RowPages } from './row-pages.ts'
 export function auditOf(rules: readonly HazardRule[], setup: LaneSetup, io: Operation, pages: RowPages): LaneAudit {
   const { calls, kernel, filesystem, stableWrites, isImported, consumer, inFlight: isCutOff } = setup
   const { memory, ledger, borrows } = io
-  const visitFile = pages.visitPages.bind(pages)
-  const stableOf = pages.stableOf.bind(pages)
+  const visitFile = memory.cache.visit.bind(memory.cache)
+  const stableOf = memory.spaces.files.stableOf.bind(memory.spaces.files)
   const audit = new Audit(
     { memory, ledger, borrows, visitFile, kernel, filesystem, stableWrites, stableOf, isImported, isCutOff },
     rules,

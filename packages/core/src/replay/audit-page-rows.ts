@@ -1,13 +1,44 @@
 import type { Audit } from '../lifetime/audit.ts'
+import { FOLIO_DETACHED, FOLIO_LOCKED } from '../lifetime/folio-flags.ts'
 import { BY_CPU, BY_KERNEL } from '../lifetime/lifetime-event.ts'
 import { FOLL_WRITE } from '../memory/foll.ts'
 import { FLAG_KERNEL, FLAG_NOWAIT, FLAG_RAW, type OpBatch } from '../trace/op-batch.ts'
+import { PAGE_SIZE } from '../units.ts'
 import { type Apply, type ApplyByEvent, type AuditRows, orZero } from './audit-rows.ts'
 
-/** An event about pages, page by page. */
-function eachPage(tell: (audit: Audit, page: number, from: number, bytes: number) => void): Apply {
-  return ({ audit, pages }, batch, row) =>
-    pages.visit(batch, row, (page, from, end) => tell(audit, page, from, end - from))
+/** An event about folios, of which the row names pages: once a folio, of its first page. */
+function eachFolio(tell: (audit: Audit, head: number) => void): Apply {
+  return ({ audit, pages }, batch, row) => pages.visitFolios(batch, row, (head) => tell(audit, head))
+}
+
+/**
+ * As {@link eachFolio}; where it is told that the folio left its file no page table has it any more, once nobody has it
+ * locked.
+ */
+function leaving(leaves: (audit: Audit, head: number) => boolean): Apply {
+  return ({ audit, pages }, batch, row) => {
+    const { mappingReferences } = audit.lane.ledger
+    pages.visitFolios(batch, row, (head, file, index) => {
+      if (!leaves(audit, head) || audit.folios.has(head, FOLIO_LOCKED)) return
+      pages.leave(file, index, (page) => mappingReferences.put(page))
+    })
+  }
+}
+
+/** The folios of the range; and those of it that left their file while they were locked. */
+function unlock({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
+  const { folios, tasks, lane } = audit
+  pages.visitFolios(batch, row, (head, file, index) => {
+    tasks.unlock(head)
+    if (folios.has(head, FOLIO_DETACHED)) pages.leave(file, index, (page) => lane.ledger.mappingReferences.put(page))
+  })
+  if (batch.segmentCount[row] > 0) return
+  const first = Math.floor(Math.max(batch.offsetBytes[row], 0) / PAGE_SIZE)
+  const length = batch.lengthBytes[row] < 0 ? Number.POSITIVE_INFINITY : batch.lengthBytes[row]
+  const end = (Math.max(batch.offsetBytes[row], 0) + length) / PAGE_SIZE
+  for (const { page, index } of tasks.locksOf(batch.file[row])) {
+    if (index >= first && index < end && folios.has(page, FOLIO_DETACHED)) tasks.unlock(page)
+  }
 }
 
 function store({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
@@ -41,10 +72,18 @@ function writeback(rows: AuditRows, batch: OpBatch, row: number): void {
     const length = batch.lengthBytes[row] < 0 ? Number.MAX_SAFE_INTEGER - position : batch.lengthBytes[row]
     audit.space.writeback(batch.file[row], position, length)
   }
-  pages.visit(batch, row, (page) => {
-    audit.folios.clean(page)
-    audit.folios.writeback(page)
+  pages.visitFolios(batch, row, (head) => audit.folios.writeBack(head))
+}
+
+function writebackEnd({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
+  const result = orZero(batch.resultBytes[row])
+  // Of files that nothing names all is told at once: RowPages.
+  let isOfNone = batch.segmentCount[row] > 0
+  pages.visitFolios(batch, row, (head) => {
+    isOfNone = false
+    audit.folios.writebackEnd(head, result)
   })
+  if (isOfNone) audit.doubts.add(batch.line[row], 'writeback_end', 'of pages that no row brought into memory')
 }
 
 /** `get` and `put` with the flag `raw` move the counter of the page itself. */
@@ -60,9 +99,9 @@ function raw(by: number): Apply {
 export const PAGE_ROWS: ApplyByEvent = {
   lock: ({ audit, pages }, batch, row) => {
     const waits = (batch.flags[row] & FLAG_NOWAIT) === 0
-    pages.visit(batch, row, (page, _from, _end, file, index) => audit.tasks.lock(page, file, index, waits))
+    pages.visitFolios(batch, row, (head, file, index) => audit.tasks.lock(head, file, index, waits))
   },
-  unlock: eachPage((audit, page) => audit.tasks.unlock(page)),
+  unlock,
   store,
   load: ({ audit, pages }, batch, row) => {
     const by = (batch.flags[row] & FLAG_KERNEL) === 0 ? BY_CPU : BY_KERNEL
@@ -73,23 +112,15 @@ export const PAGE_ROWS: ApplyByEvent = {
     if (audit.devices.end(batch.id[row])) return
     audit.doubts.add(batch.line[row], 'dma_end', 'of an access that no dma row with its id began: nothing is stored')
   },
-  dirty: eachPage((audit, page) => audit.folios.dirty(page)),
-  clean: eachPage((audit, page) => audit.folios.clean(page)),
+  dirty: eachFolio((audit, head) => audit.folios.dirty(head)),
+  clean: eachFolio((audit, head) => audit.folios.clean(head)),
   writeback,
-  writeback_end: ({ audit, pages }, batch, row) => {
-    const result = orZero(batch.resultBytes[row])
-    let isOfNone = true
-    pages.visit(batch, row, (page) => {
-      isOfNone = false
-      audit.folios.writebackEnd(page, result)
-    })
-    if (isOfNone) audit.doubts.add(batch.line[row], 'writeback_end', 'of pages that no row brought into memory')
-  },
-  mkwrite: eachPage((audit, page) => audit.folios.mkwrite(page)),
-  stable: eachPage((audit, page) => audit.folios.stable(page)),
-  invalidate: eachPage((audit, page) => audit.folios.invalidate(page)),
-  reclaim: eachPage((audit, page) => audit.folios.reclaim(page)),
-  migrate: eachPage((audit, page) => audit.folios.migrate(page)),
+  writeback_end: writebackEnd,
+  mkwrite: eachFolio((audit, head) => audit.folios.mkwrite(head)),
+  stable: eachFolio((audit, head) => audit.folios.stable(head)),
+  invalidate: leaving((audit, head) => audit.folios.invalidate(head)),
+  reclaim: leaving((audit, head) => audit.folios.reclaim(head)),
+  migrate: eachFolio((audit, head) => audit.folios.migrate(head)),
   compare: ({ audit, pages }, batch, row) => {
     pages.visit(batch, row, (page) => audit.folios.compare(page))
     pages.visitDestination(batch, row, (page) => audit.folios.compare(page))

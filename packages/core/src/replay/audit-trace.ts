@@ -34,13 +34,23 @@ export async function auditTrace(trace: TraceReader, options: AuditOptions): Pro
     file: trace.header.name,
     rows,
     lanes: set.lanes.map((lane) => laneAuditReport(lane)),
-    warnings: [...set.warnings, ...doubtsOf(set.lanes)],
+    warnings: [...set.warnings, ...doubtsOf(set.lanes), ...unknownFiles(trace, set)],
   }
 }
 
 /** What every lane doubts of the rows, once. */
 function doubtsOf(lanes: readonly Lane[]): string[] {
   return [...new Set(lanes.flatMap(({ audit }) => audit?.audit.doubts.texts ?? []))]
+}
+
+/** A row about pages of a file that nothing else names: said once. */
+function unknownFiles(trace: TraceReader, set: LaneSet): string[] {
+  const unknown = set.lanes.map((lane) => lane.rowPages.unknown).find((one) => one !== null)
+  if (unknown === undefined || unknown === null) return []
+  const { row, line, file } = unknown
+  return [
+    `row ${row} (line ${line}) names no page of a file that anything mapped or read: ${JSON.stringify(trace.files.text(file))}; no rule about pages finds anything in such a row`,
+  ]
 }
 
 /** What the rules of a lane found; nothing where none listened. */

@@ -1,8 +1,9 @@
 import type { ConsumerDefinition } from '../consumer/consumer.ts'
 import type { Operation } from '../consumer/operation.ts'
+import { tellCopiedIn } from '../consumer/tell-copied-in.ts'
 import { pagesHeld, tellIterator } from '../consumer/tell-iterator.ts'
 import { RETAIN_PIN, RETAIN_REF } from '../extract/retention.ts'
-import { ITER_DEST, ITER_DISCARD, ITER_PIPE, ITER_TYPE_NAMES, isUserBacked } from '../iter/iter-type.ts'
+import { ITER_DEST, ITER_DISCARD, ITER_PIPE, ITER_SOURCE, ITER_TYPE_NAMES, isUserBacked } from '../iter/iter-type.ts'
 import { FLAG_ATOMIC, FLAG_LONGTERM, FLAG_WORKER } from '../iter/row-flags.ts'
 import { REASON_IN_FLIGHT, REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -86,12 +87,24 @@ export class LaneAudit {
     const { audit } = this
     audit.at(io.row, line, io.number, io.iter.mm)
     audit.bus.context = CONTEXT_PROCESS
+    this.rows.pages.used.add(io.file)
     audit.tokens.ofOperation.length = 0
     audit.listed.clear()
     this.iterPages = isUserBacked(io.iter.type) ? 0 : pagesOf(io)
     audit.tokens.holder = this.definition.name
     const isUser = isUserBacked(io.iter.type) && !io.iter.fixed
     this.purpose('submit', io.iter.direction === ITER_DEST, isUser, false, io.iter.mm)
+  }
+
+  /** An operation of another lane: what it copies into the page cache of a file is there for everybody. */
+  elsewhere(batch: OpBatch, row: number, { copiesIn }: ConsumerDefinition): void {
+    const { audit, rows } = this
+    rows.pages.used.add(batch.file[row])
+    if (copiesIn !== true || batch.direction[row] !== ITER_SOURCE) return
+    const result = batch.resultBytes[row]
+    const bytes = Number.isNaN(result) ? batch.lengthBytes[row] : result
+    audit.at(batch.firstRow + row, batch.line[row], 0, batch.mm[row])
+    tellCopiedIn(audit, audit.lane.memory, batch.file[row], batch.offsetBytes[row], bytes)
   }
 
   /** Its consumer gives up: what it lets go now is let go by its unwinding. */
@@ -189,6 +202,7 @@ export class LaneAudit {
     const { stored } = this
     const { folios, tokens } = this.audit
     if (isTold && stored.size === 0) return
+    let dirtied = -1
     this.ledger.eachRun(token, (first, count) => {
       // The pages of a run are of one kind.
       if (!this.isOfInterest(first)) return
@@ -197,8 +211,11 @@ export class LaneAudit {
         if (!stored.has(page)) continue
         tokens.markWritten(token)
         if (!folios.isPageCache(page) || this.definition.dirtiesDest === false) continue
-        if (this.definition.dirtiesDest === true && tokens.isUser[token] === 1) folios.dirty(page)
         tokens.dirtied[token] = 1
+        const head = folios.headOf(page)
+        if (this.definition.dirtiesDest !== true || tokens.isUser[token] !== 1 || head === dirtied) continue
+        folios.dirty(head)
+        dirtied = head
       }
     })
   }

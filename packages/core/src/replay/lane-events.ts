@@ -12,7 +12,6 @@ import {
   EVENT_UNREGISTER,
   type OpBatch,
 } from '../trace/op-batch.ts'
-import type { FileMappings } from './file-mappings.ts'
 import type { IdTable } from './id-table.ts'
 import type { Lane } from './lane.ts'
 import { LifetimeEvents } from './lifetime-events.ts'
@@ -25,14 +24,12 @@ import type { RowPages } from './row-pages.ts'
 export class LaneEvents {
   readonly references: ReferenceEvents
   private readonly lane: Lane
-  private readonly fileMappings: FileMappings
   private readonly lifetime: LifetimeEvents
   private readonly pages: PageEvents
 
-  constructor(lane: Lane, ids: IdTable, rowPages: RowPages, fileMappings: FileMappings) {
+  constructor(lane: Lane, ids: IdTable, rowPages: RowPages) {
     const { io, ledger, inFlight } = lane
     this.lane = lane
-    this.fileMappings = fileMappings
     this.references = new ReferenceEvents(io, ledger, ids, inFlight)
     this.lifetime = new LifetimeEvents(io, rowPages)
     this.pages = new PageEvents(io, rowPages)
@@ -45,7 +42,6 @@ export class LaneEvents {
     const { registrations, audit, spaces } = this.lane
     if (event === EVENT_UNMAP) registrations.loseMemory(batch, row)
     if (event === EVENT_FORK) audit?.forked(batch, row)
-    else this.fileMappings.apply(batch, row)
     applyMemoryEvent(spaces, batch, row)
     return true
   }

@@ -20,7 +20,6 @@ import { TraceError } from '../trace/trace-error.ts'
 import type { TraceHeader, TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
 import { consumerOptions } from './consumer-options.ts'
-import { FileMappings } from './file-mappings.ts'
 import { Lane } from './lane.ts'
 import { applyMemoryEvent } from './memory-events.ts'
 import { PlainRows } from './plain-rows.ts'
@@ -72,7 +71,6 @@ export class LaneSet {
   readonly plain = new PlainRows()
   /** Mappings so far, for lanes that come later; it never faults a page in. */
   private readonly mappings = new AddressSpaces(new PageStore())
-  private readonly fileMappings = new FileMappings()
   /** By consumer name id of the trace (+ 1): the lanes of its rows. Null: not asked for yet. */
   private readonly byConsumer: (readonly Lane[] | undefined)[] = []
 
@@ -90,10 +88,7 @@ export class LaneSet {
   lanesOf(batch: OpBatch, row: number): readonly Lane[] {
     const event = batch.event[row]
     if (event === EVENT_MAP || event === EVENT_UNMAP || event === EVENT_FORK) {
-      if (event !== EVENT_FORK) {
-        this.sawMapping = true
-        this.fileMappings.apply(batch, row)
-      }
+      if (event !== EVENT_FORK) this.sawMapping = true
       applyMemoryEvent(this.mappings, batch, row)
       return this.lanes
     }
@@ -167,7 +162,7 @@ export class LaneSet {
         stableWrites: stableWrites(header),
         isImported: this.trace.imported !== null,
       }
-      return blaming({ setup }, () => new Lane(setup, this.mappings, this.fileMappings, this.operationsBefore))
+      return blaming({ setup }, () => new Lane(setup, this.mappings, this.operationsBefore))
     })
     this.lanes.push(...added)
     return added

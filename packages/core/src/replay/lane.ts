@@ -10,9 +10,9 @@ import { PINS_ACQUIRED, PINS_RELEASED } from '../ledger/totals.ts'
 import type { AddressSpaces } from '../memory/address-spaces.ts'
 import { gupRules } from '../memory/gup-rules.ts'
 import { Memory } from '../memory/memory.ts'
+import { KIND_SHMEM } from '../memory/page-store.ts'
 import { END_NEVER, END_SYNCHRONOUS, EVENT_IO, NONE, type OpBatch } from '../trace/op-batch.ts'
 import { DataCheck } from './data-check.ts'
-import { FileMappings } from './file-mappings.ts'
 import { GroundTruth } from './ground-truth.ts'
 import { ID_OPERATION, IdTable } from './id-table.ts'
 import { InFlight } from './in-flight.ts'
@@ -50,6 +50,8 @@ export class Lane {
   /** Counts operations that were seen to do the same work before; null where each is done. */
   private readonly shapes: ShapeMemo | null
   private readonly ids = new IdTable()
+  /** What rows about pages name. */
+  readonly rowPages: RowPages
   private readonly events: LaneEvents
   /** The hazard rules that listen; null while none does. */
   readonly audit: LaneAudit | null
@@ -63,23 +65,22 @@ export class Lane {
   /** Of the last operation of the file, whichever lane's. */
   private operationNumber: number
 
-  /** `mappings`, `files`, `operations`: what the rows before the lane's first one had made and counted. */
-  constructor(setup: LaneSetup, mappings: AddressSpaces, files: FileMappings, operations: number) {
+  /** `mappings`, `operations`: what the rows before the lane's first one had made and counted. */
+  constructor(setup: LaneSetup, mappings: AddressSpaces, operations: number) {
     this.setup = setup
     this.operationNumber = operations
     this.spaces.copyMappings(mappings)
     this.memory.cache.order = setup.folioOrder
+    if (setup.filesystem === 'tmpfs') this.memory.cache.kind = KIND_SHMEM
     this.ledger = new Ledger(this.pages)
     this.spaces.references = this.ledger.mappingReferences
     this.spaces.rules = gupRules(setup.kernel.version)
     this.io = new Operation(this.memory, this.ledger, setup.policy, setup.kernel)
     if (setup.faults !== null) this.io.faults.inject(setup.faults.fault, setup.faults.at)
     this.groundTruth = new GroundTruth(setup.file)
-    const fileMappings = new FileMappings()
-    fileMappings.copy(files)
-    const rowPages = new RowPages(this.memory, fileMappings)
-    this.events = new LaneEvents(this, this.ids, rowPages, fileMappings)
-    this.audit = setup.audit === null ? null : setup.audit(setup, this.io, rowPages)
+    this.rowPages = new RowPages(this.memory)
+    this.events = new LaneEvents(this, this.ids, this.rowPages)
+    this.audit = setup.audit === null ? null : setup.audit(setup, this.io, this.rowPages)
     this.check = setup.verifyData ? new DataCheck(this.memory) : null
     const { definition } = setup.consumer
     this.accepts = Uint8Array.from(ITER_TYPE_NAMES, (name) => (definition.accepts.includes(name) ? 1 : 0))
@@ -93,7 +94,6 @@ export class Lane {
       ledger: this.ledger,
       memory: this.memory,
       pages: this.pages,
-      visitFile: (file, first, end, tell) => rowPages.visitPages(file, first, end, tell),
     })
     const buffers = new RegisteredBuffers(this.spaces, this.pages, this.ledger, this.io.list, setup.kernel.version)
     this.registrations = new Registrations(this.io, this.ledger, this.ids, buffers, this.consumer)

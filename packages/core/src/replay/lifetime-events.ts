@@ -44,10 +44,10 @@ export class LifetimeEvents {
     if (event === EVENT_TRUNCATE) this.truncate(batch.file[row], Math.max(batch.offsetBytes[row], 0))
   }
 
-  /** The page cache of the file ends there, and with it the references that it held. */
+  /** The page cache of the file ends there, and with it the references that it held; no mapping has what was behind. */
   private truncate(file: number, size: number): void {
     const { memory, ledger } = this.io
-    memory.cache.truncate(file, Math.ceil(size / PAGE_SIZE), (page) => ledger.mappingReferences.put(page))
+    memory.spaces.files.truncate(file, Math.ceil(size / PAGE_SIZE), (head) => ledger.mappingReferences.put(head))
   }
 
   private checkEvent(batch: OpBatch, row: number, event: number): void {

@@ -6,6 +6,7 @@ import {
   MAPPING_PRIVATE,
   MAPPING_READ_ONLY,
   MAPPING_UNTOUCHED,
+  NO_FILE,
 } from '../memory/mapping.ts'
 import { PMD_ORDER } from '../memory/page-store.ts'
 import { MM_MAX } from '../trace/limits.ts'
@@ -17,6 +18,8 @@ import {
   FLAG_PRIVATE,
   FLAG_PROT_NONE,
   FLAG_PROT_READ,
+  FLAG_STABLE,
+  FLAG_UNSTABLE,
   FLAG_UNTOUCHED,
   type OpBatch,
 } from '../trace/op-batch.ts'
@@ -27,6 +30,9 @@ const KERNEL_BACKINGS: readonly BackingName[] = ['vmalloc', 'slab', 'rodata']
 
 /** Backings of a file, which `private` may map privately; memory of a device and memfd_secret(2) refuse that. */
 const FILE_BACKINGS: readonly BackingName[] = ['file', 'shmem', 'fsdax']
+
+/** Memory of no file: a name in the `file` cell says nothing of its pages. */
+const NAMELESS_BACKINGS: readonly BackingName[] = ['anon', 'thp', ...KERNEL_BACKINGS]
 
 /** Applies a `map` or `unmap` row, its segments rounded out to pages, or a `fork` row. */
 export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: number): void {
@@ -43,6 +49,9 @@ export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: num
     const to = Math.ceil((addressBytes[s] + lengthBytes[s]) / PAGE_SIZE)
     invariant(to > from, 'a map row of no length must not pass the reader')
     if (batch.event[row] === EVENT_MAP) {
+      if ((batch.flags[row] & (FLAG_STABLE | FLAG_UNSTABLE)) !== 0 && batch.file[row] !== NO_FILE) {
+        spaces.files.stable.set(batch.file[row], (batch.flags[row] & FLAG_STABLE) !== 0)
+      }
       spaces.map(
         mm,
         from,
@@ -50,6 +59,8 @@ export function applyMemoryEvent(spaces: AddressSpaces, batch: OpBatch, row: num
         batch.backing[row],
         orderOf(backing, batch.order[row]),
         mappingFlags(backing, batch.flags[row]),
+        NAMELESS_BACKINGS.includes(backing) ? NO_FILE : batch.file[row],
+        Math.floor(Math.max(batch.offsetBytes[row], 0) / PAGE_SIZE),
       )
     } else {
       spaces.unmap(mm, from, to)

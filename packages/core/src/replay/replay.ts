@@ -1,5 +1,5 @@
 import type { Report } from '../report/report.ts'
-import type { OpBatch } from '../trace/op-batch.ts'
+import { EVENT_IO, type OpBatch } from '../trace/op-batch.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { blamed, blaming } from './blame-plugin.ts'
 import { buildReport } from './build-report.ts'
@@ -56,7 +56,7 @@ export function replayBatch(set: LaneSet, batch: OpBatch): void {
   for (const lane of set.lanes) {
     try {
       if (lanes.includes(lane)) lane.replayRows(batch, set.plain, 0, batch.length)
-      else for (let row = 0; row < batch.length; row++) lane.replayRow(batch, row, false)
+      else for (let row = 0; row < batch.length; row++) replayOther(lane, batch, row, lanes)
     } catch (error) {
       throw blamed(lane, error)
     }
@@ -68,9 +68,16 @@ function replayRow(set: LaneSet, batch: OpBatch, row: number, mine: readonly Lan
     const lane = set.lanes[i]
     try {
       if (mine.includes(lane)) lane.replayRows(batch, set.plain, row, row + 1)
-      else lane.replayRow(batch, row, false)
+      else replayOther(lane, batch, row, mine)
     } catch (error) {
       throw blamed(lane, error)
     }
   }
+}
+
+/** A row whose operation belongs to other lanes. */
+function replayOther(lane: Lane, batch: OpBatch, row: number, lanes: readonly Lane[]): void {
+  lane.replayRow(batch, row, false)
+  if (lane.audit === null || batch.event[row] !== EVENT_IO || lanes.length === 0) return
+  lane.audit.elsewhere(batch, row, lanes[0].setup.consumer.definition)
 }

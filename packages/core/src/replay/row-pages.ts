@@ -1,17 +1,63 @@
 import { PAGE_LIST_MAX } from '../extract/page-list.ts'
 import { ITER_BVEC, ITER_FOLIOQ, ITER_KVEC, ITER_XARRAY } from '../iter/iter-type.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
+import { NO_FILE } from '../memory/mapping.ts'
 import type { Memory } from '../memory/memory.ts'
 import { isAnonymous } from '../memory/page-store.ts'
-import { EVENT_COMPARE, EVENT_DEDUPE, EVENT_REFLINK, EVENT_TRUNCATE, NONE, type OpBatch } from '../trace/op-batch.ts'
+import {
+  EVENT_COMPARE,
+  EVENT_DEDUPE,
+  EVENT_NAMES,
+  EVENT_REFLINK,
+  EVENT_TRUNCATE,
+  type EventName,
+  NONE,
+  type OpBatch,
+} from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
-import type { FileMappings } from './file-mappings.ts'
 
 /** Pages of one event that are looked at, at most: 4 GiB. */
 export const EVENT_PAGES_MAX = 1 << 20
 
+/** Events that find each page of the range present: it is locked, read, changed, or handed on. */
+const FINDING: readonly EventName[] = [
+  'lock',
+  'unlock',
+  'store',
+  'load',
+  'dma',
+  'dirty',
+  'mkwrite',
+  'stable',
+  'copy_in',
+  'compare',
+  'slot',
+  'append',
+]
+/** Events about such pages of the range as there are. */
+const LOOKING: readonly EventName[] = [
+  'clean',
+  'writeback',
+  'writeback_end',
+  'invalidate',
+  'reclaim',
+  'migrate',
+  'dedupe',
+  'reflink',
+]
+
+const codesOf = (names: readonly EventName[]): readonly number[] => names.map((name) => EVENT_NAMES.indexOf(name))
+const EVENT_COPY_IN = EVENT_NAMES.indexOf('copy_in')
+const EVENT_DMA = EVENT_NAMES.indexOf('dma')
+const FINDING_EVENTS = codesOf(FINDING)
+/** A row of these about a file of which there is no page does nothing: its name may be a slip. */
+const PAGE_EVENTS = codesOf([...FINDING.filter((name) => name !== 'copy_in'), ...LOOKING])
+
 /** Told of each page of a row, of which the event concerns the bytes from `from` to `end`; `file` -1: of no file by name. */
 export type TellPage = (page: number, from: number, end: number, file: number, index: number) => void
+
+/** Told of the first page of a folio, which is page `index` of `file`. */
+export type TellFolio = (head: number, file: number, index: number) => void
 
 /** Rows about a range of a file and another one, which is in `segs`. */
 const EVENTS_OF_TWO: readonly number[] = [EVENT_REFLINK, EVENT_COMPARE, EVENT_DEDUPE]
@@ -28,21 +74,30 @@ export function destinationFile(batch: OpBatch, row: number): number {
 }
 
 /**
- * The pages that a row about pages names: by `file`, `offset` and `len`, those of the page cache and those of mappings of
- * the file; by segments the pages that are there.
+ * The pages that a row about pages names: by `file`, `offset` and `len` those of the page cache, which has the pages of the
+ * file's mappings too; by segments the pages that are there.
  */
 export class RowPages {
+  /** Files that operations name: their pages are in memory, whether the model has them or not. */
+  readonly used = new Set<number>()
+  /** The first row about pages of a file that nothing maps or uses; null: there was none. */
+  unknown: { readonly row: number; readonly line: number; readonly file: number } | null = null
+
+  /** Of the page that is told of: its address, where the row names it by that; else -1. */
+  private virtualPage = -1
+  private virtualMm = KERNEL_MM
+  /** The row tells what a device does. */
+  private isOfDevice = false
   private readonly memory: Memory
-  private readonly mappings: FileMappings
   private readonly found = new Int32Array(PAGE_LIST_MAX)
 
-  constructor(memory: Memory, mappings: FileMappings) {
+  constructor(memory: Memory) {
     this.memory = memory
-    this.mappings = mappings
   }
 
   /** `foll`: FOLL_WRITE where the pages are faulted in for writing. */
   visit(batch: OpBatch, row: number, tell: TellPage, foll = 0): void {
+    this.isOfDevice = batch.event[row] === EVENT_DMA
     if (batch.segmentCount[row] === 0 || namesDestination(batch, row)) this.visitFile(batch, row, tell)
     else this.visitSegments(batch, row, tell, foll)
   }
@@ -50,6 +105,31 @@ export class RowPages {
   /** Pages of the second range of a row that names two: of the file whose blocks are replaced, or compared with. */
   visitDestination(batch: OpBatch, row: number, tell: TellPage): void {
     if (namesDestination(batch, row)) this.visitSegments(batch, row, tell, 0)
+  }
+
+  /**
+   * The first page of each folio that the row names a page of, once; `index`: its place in the file. A folio that is cut by
+   * the range is named as a whole.
+   */
+  visitFolios(batch: OpBatch, row: number, tell: TellFolio): void {
+    const { pages } = this.memory
+    const told = new Set<number>()
+    this.visit(batch, row, (page, _from, _end, file, index) => {
+      const head = pages.headOf(page)
+      if (told.has(head)) return
+      told.add(head)
+      tell(head, file, index < 0 ? index : index - (page - head))
+    })
+  }
+
+  /**
+   * The folio of the page that is told of leaves the page cache, and every page table; `drop` is told of its first page.
+   * `file` and `index` as they were told.
+   */
+  leave(file: number, index: number, drop: (head: number) => void): void {
+    const { files } = this.memory.spaces
+    if (file >= 0) files.remove(file, index, drop)
+    else if (this.virtualPage >= 0) files.removeAt(this.virtualMm, this.virtualPage, drop)
   }
 
   /** Pages that the row names by frame number exist from now on, though nothing has listed them yet. */
@@ -71,38 +151,29 @@ export class RowPages {
     const length = isTruncate || batch.lengthBytes[row] < 0 ? Number.POSITIVE_INFINITY : batch.lengthBytes[row]
     // A page that is cut in the middle stays.
     const first = isTruncate ? Math.ceil(position / PAGE_SIZE) : Math.floor(position / PAGE_SIZE)
+    this.prepare(batch, row, first, Math.ceil((position + length) / PAGE_SIZE))
     this.visitCache(batch.file[row], first, position, position + length, tell)
+  }
+
+  /** Who locks, reads or changes a page of a file finds it present; who looks for pages to write back or to drop does not ask for more. */
+  private prepare(batch: OpBatch, row: number, first: number, end: number): void {
+    const { files } = this.memory.spaces
+    const file = batch.file[row]
+    const event = batch.event[row]
+    if (event === EVENT_COPY_IN) this.used.add(file)
+    if (FINDING_EVENTS.includes(event)) files.populate(file, first, Math.min(end, first + EVENT_PAGES_MAX))
+    if (this.unknown !== null || !PAGE_EVENTS.includes(event)) return
+    if (files.isKnown(file) || this.used.has(file)) return
+    this.unknown = { row: batch.firstRow + row, line: batch.line[row], file }
   }
 
   /** Pages of the file from index `first` on; of the first one and the last the event concerns a part. */
   private visitCache(file: number, first: number, position: number, end: number, tell: TellPage): void {
-    this.visitPages(file, first, Math.ceil(end / PAGE_SIZE), (page, index) => {
+    this.virtualPage = -1
+    this.memory.cache.visit(file, first, Math.ceil(end / PAGE_SIZE), (page, index) => {
       const start = index * PAGE_SIZE
       tell(page, Math.max(position - start, 0), Math.min(end - start, PAGE_SIZE), file, index)
     })
-  }
-
-  /**
-   * Pages of [first, end) of a file: those of the page cache and those of mappings of the file, with their indices. What a
-   * private mapping has copied is of no file any more.
-   */
-  visitPages(file: number, first: number, end: number, tell: (page: number, index: number) => void): void {
-    const { cache, pages, spaces } = this.memory
-    cache.visit(file, first, end, tell)
-    this.mappings.visit(spaces, file, first, end, (page, index) => {
-      if (!isAnonymous(pages.kindOf(page))) tell(page, index)
-    })
-  }
-
-  /** Stores to the page wait for writeback, or do not, as a `map` row of its file says; undefined where none does. */
-  stableOf(page: number): boolean | undefined {
-    let found: boolean | undefined
-    for (const [file, isStable] of this.mappings.stable) {
-      this.visitPages(file, 0, Number.POSITIVE_INFINITY, (at) => {
-        if (at === page) found = isStable
-      })
-    }
-    return found
   }
 
   private visitSegments(batch: OpBatch, row: number, tell: TellPage, foll: number): void {
@@ -121,6 +192,7 @@ export class RowPages {
 
   private visitFrames(frame: number, offset: number, length: number, tell: TellPage): void {
     const { pages } = this.memory
+    this.virtualPage = -1
     const end = Math.min(offset + length, EVENT_PAGES_MAX * PAGE_SIZE)
     for (let at = offset; at < end; at += PAGE_SIZE - (at % PAGE_SIZE)) {
       const index = Math.floor(at / PAGE_SIZE)
@@ -130,17 +202,35 @@ export class RowPages {
   }
 
   private visitAddresses(mm: number, address: number, length: number, tell: TellPage, foll: number): void {
-    const { spaces } = this.memory
+    const { spaces, pages } = this.memory
     const firstPage = Math.floor(address / PAGE_SIZE)
     const endPage = Math.min(Math.ceil((address + length) / PAGE_SIZE), firstPage + EVENT_PAGES_MAX)
     for (let page = firstPage; page < endPage; ) {
-      const found = spaces.walkPages(mm, page, Math.min(endPage - page, PAGE_LIST_MAX), foll, this.found)
+      const found = this.find(mm, page, endPage, foll)
       for (let i = 0; i < found; i++) {
         const start = (page + i) * PAGE_SIZE
         const end = Math.min(address + length - start, PAGE_SIZE)
-        tell(this.found[i], Math.max(address - start, 0), end, -1, -1)
+        const { file, fileShift } = spaces.find(mm, page + i)
+        // A private mapping's own copy is no page of the file.
+        const isOfFile = file !== NO_FILE && !isAnonymous(pages.kindOf(this.found[i]))
+        this.virtualPage = page + i
+        this.virtualMm = mm
+        const index = isOfFile ? page + i + fileShift : -1
+        tell(this.found[i], Math.max(address - start, 0), end, isOfFile ? file : -1, index)
       }
       page += Math.max(found, 1)
     }
+  }
+
+  /** Lists pages of [page, end) in `found`. A device is at work in the page that it was given by its address, also when that has left its file. */
+  private find(mm: number, page: number, end: number, foll: number): number {
+    const { spaces } = this.memory
+    const last = this.isOfDevice ? spaces.files.lastAt(mm, page) : -1
+    if (last < 0) {
+      const pages = this.isOfDevice && spaces.files.hasLost ? 1 : PAGE_LIST_MAX
+      return spaces.walkPages(mm, page, Math.min(end - page, pages), foll, this.found)
+    }
+    this.found[0] = last
+    return 1
   }
 }

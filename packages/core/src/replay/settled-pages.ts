@@ -11,6 +11,7 @@ import {
   MAPPING_TRACKED,
   MAPPING_UNDECLARED,
   type Mapping,
+  NO_FILE,
   NO_TABLE,
 } from '../memory/mapping.ts'
 import type { Memory } from '../memory/memory.ts'
@@ -106,9 +107,12 @@ export class SettledPages {
     return leaf < 0 ? CLASS_NONE : this.classIn(leaf, page - region * LEAF_PAGES, pages)
   }
 
-  private setPlain(mm: number, { firstPage, endPage, kind, order, flags, under }: Mapping): void {
+  private setPlain(mm: number, { firstPage, endPage, kind, order, flags, under, file }: Mapping): void {
     const isPlain =
-      PLAIN_KINDS.includes(kind) && under === NO_TABLE && (flags & ~(MAPPING_UNDECLARED | MAPPING_COW)) === 0
+      PLAIN_KINDS.includes(kind) &&
+      under === NO_TABLE &&
+      file === NO_FILE &&
+      (flags & ~(MAPPING_UNDECLARED | MAPPING_COW)) === 0
     const folioPages = 2 ** order
     // Where no whole folio fits in, at the ends of the mapping, are other pages.
     const first = Math.ceil(firstPage / folioPages) * folioPages

@@ -40,6 +40,8 @@ export class SlowFolio {
   isInFile = true
   isGone = false
   isShared = false
+  /** Something told whether it is dirty: until then it may be, as a folio whose past nobody recorded. */
+  isHistoryKnown = false
   pins = 0
   waits = 0
   /** Truncations and invalidations that waited. */
@@ -80,7 +82,7 @@ export class SlowFolio {
     'end writeback': () => this.endWriteback(false),
     'writeback fails': () => this.endWriteback(true),
     mkwrite: () => {
-      this.fault()
+      this.faultAndWait()
       this.isKnown = true
     },
     truncate: () => {
@@ -104,7 +106,7 @@ export class SlowFolio {
     },
     pin: () => {
       this.pins++
-      this.fault()
+      this.faultAndWait()
     },
     unpin: () => this.unpin(false),
     'unpin dirty': () => this.unpin(true),
@@ -175,6 +177,13 @@ export class SlowFolio {
     this.isKnown = true
   }
 
+  /** 5.2: every page_mkwrite waits for stable pages, once the folio is dirty; an entry that is writable takes no fault. */
+  private faultAndWait(): void {
+    const isFault = this.isWriteProtected && this.isInFile
+    if (isFault && this.isUnderWriteback && this.hasStablePages) this.waits++
+    this.fault()
+  }
+
   /** A fault for writing: page_mkwrite marks dirty, and the page table entry becomes writable. An orphan is mapped nowhere. */
   private fault(): void {
     if (!this.isInFile) return
@@ -184,8 +193,11 @@ export class SlowFolio {
     this.isShared = false
   }
 
+  /** clear_page_dirty_for_io: of a folio without anything to write it does nothing. */
   private clean(): void {
+    if (!this.isDirty && this.isHistoryKnown) return
     if (this.isUnlocked) this.illegal++
+    this.isHistoryKnown = true
     this.isKnown = true
     this.isWriteProtected = true
     this.isNotified = false
@@ -207,6 +219,7 @@ export class SlowFolio {
   private leaveFile(): void {
     this.isInFile = false
     this.isKnown = true
+    this.isHistoryKnown = true
     this.isNotified = false
     this.isDirty = false
   }

@@ -86,6 +86,7 @@ export class SlowLane {
       this.memory.apply(row)
       return
     }
+    if (row.event === 'truncate' && row.file !== null) this.memory.truncate(row.file, Math.max(row.offset, 0))
     const isIo = row.event === 'io'
     if (isIo) this.sums.operations++
     this.ledger.now = { row: row.row, line: row.line, op: isIo ? this.sums.operations : 0, since: row.ts }

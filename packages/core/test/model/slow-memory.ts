@@ -12,7 +12,7 @@ export interface Folio {
   /** PageAnon. */
   readonly isAnonymous: boolean
   /** The reference of who has it without mapping it: the page cache, the kernel. */
-  readonly owned: 0 | 1
+  owned: 0 | 1
   /** Page-table entries of private mappings: one a page, or one for 2 MiB. */
   mapped: number
   /** References and pins of operations and events. */
@@ -62,8 +62,10 @@ interface Range {
   readonly present: Map<number, Entry>
   /** First pages of the 2 MiB that one entry maps. */
   readonly huge: Set<number>
-  /** Of a private file mapping: the page cache. */
+  /** Of a private mapping of a file without a name: the page cache. */
   readonly cache: Map<number, Page>
+  /** The file that it shows, by name, and which page of that its first address would show if it began at 0. */
+  readonly shows: { readonly file: number; readonly shift: number } | null
   /** The same for all that were forked from one another; null before any fork. */
   family: object | null
 }
@@ -107,7 +109,7 @@ export class SlowMemory {
     for (const { base, length } of row.segments) {
       const first = Math.floor(base / PAGE)
       const end = Math.ceil((base + length) / PAGE)
-      this.map(space, first, end, row.event === 'map' ? properties(row) : NOTHING)
+      this.map(space, first, end, row.event === 'map' ? properties(row, first) : NOTHING)
     }
   }
 
@@ -172,7 +174,8 @@ export class SlowMemory {
   }
 
   private faultIn(range: Range, at: number, write: boolean): void {
-    if (!range.isPrivate) this.addShared(range, at)
+    if (range.shows !== null) this.mapNamed(range, at, range.shows.file, at + range.shows.shift)
+    else if (!range.isPrivate) this.addShared(range, at)
     else if (FILES.includes(range.backing)) this.mapCached(range, at)
     else if (range.isUntouched && range.backing === 'anon' && !write) {
       range.present.set(at, { page: this.zeroPage, writable: false })
@@ -183,6 +186,53 @@ export class SlowMemory {
   private addShared(range: Range, at: number): void {
     const { first, pages } = this.folioAt(range, at, range.present, { owned: 1 })
     for (const page of pages) range.present.set(first + page.index, { page, writable: true })
+  }
+
+  /** One folio, whoever maps the file: 1.1. A shared mapping takes no reference on it, a private one does. */
+  private mapNamed(range: Range, at: number, file: number, index: number): void {
+    const cache = this.cacheOf(file)
+    const page = cache.get(index) ?? this.readIn(range, cache, index)
+    if (range.isPrivate) page.folio.mapped++
+    range.present.set(at, { page, writable: !range.isPrivate })
+  }
+
+  /** A folio of the mapping's size, where the file has nothing yet, and all of it is mapped; else a small one. */
+  private readIn(range: Range, cache: Map<number, Page>, index: number): Page {
+    const shift = range.shows?.shift ?? 0
+    const size = 2 ** range.order
+    const first = index - (index % size)
+    const indices = Array.from({ length: size }, (_, i) => first + i)
+    const fits = indices.every((one) => !cache.has(one) && one - shift >= range.first && one - shift < range.end)
+    const made = this.newFolio(fits ? range.order : 0, { owned: 1 })
+    for (const [i, page] of made.entries()) cache.set((fits ? first : index) + i, page)
+    return cache.get(index)!
+  }
+
+  private cacheOf(file: number): Map<number, Page> {
+    const cache = this.files.get(file) ?? new Map<number, Page>()
+    this.files.set(file, cache)
+    return cache
+  }
+
+  /** A `truncate` row: what begins behind the new end is no page of the file, and no mapping has it; private copies go too. */
+  truncate(file: number, bytes: number): void {
+    const end = Math.ceil(bytes / PAGE)
+    // A range that two address spaces share is one range.
+    for (const range of new Set([...this.ranges.values()].flat())) {
+      const { shows } = range
+      if (shows === null || shows.file !== file) continue
+      for (const at of [...range.present.keys()]) {
+        if (at < range.first || at >= range.end || at + shows.shift < end) continue
+        if (range.isPrivate) this.remove(range, at)
+        else range.present.delete(at)
+      }
+    }
+    const cache = this.cacheOf(file)
+    for (const [index, page] of [...cache]) {
+      if (index - page.index < end) continue
+      cache.delete(index)
+      if (page.index === 0) page.folio.owned = 0
+    }
   }
 
   /** The page cache has its own reference, the mapping one more. */
@@ -362,8 +412,7 @@ export class SlowMemory {
 
   /** A page of a file, there from its first use on, in a folio of the cache's order where a whole one fits. */
   pageOfFile(file: number, index: number): Page {
-    const cache = this.files.get(file) ?? new Map<number, Page>()
-    this.files.set(file, cache)
+    const cache = this.cacheOf(file)
     if (!cache.has(index)) {
       const pages = 2 ** this.folioOrder
       const first = index - (index % pages)
@@ -442,13 +491,20 @@ const NOTHING: Properties = {
   writable: false,
   isUntouched: false,
   isPrivate: true,
+  shows: null,
 }
 
 function emptyTables(): Pick<Range, 'present' | 'huge' | 'cache' | 'family'> {
   return { present: new Map(), huge: new Set(), cache: new Map(), family: null }
 }
 
-export function properties({ backing, flags, order }: Pick<SlowRow, 'backing' | 'flags' | 'order'>): Properties {
+/** `first`: the page that the mapping begins at. */
+export function properties(
+  row: Pick<SlowRow, 'backing' | 'flags' | 'order' | 'file' | 'offset'>,
+  first = 0,
+): Properties {
+  const { backing, flags, order, file, offset } = row
+  const isOfFile = file !== null && !['anon', 'thp', ...KERNEL_BACKINGS].includes(backing)
   const isHuge = backing === 'thp' || backing === 'hugetlb'
   return {
     backing,
@@ -457,12 +513,19 @@ export function properties({ backing, flags, order }: Pick<SlowRow, 'backing' | 
     writable: !flags.has('prot_read') && backing !== 'rodata',
     isUntouched: flags.has('untouched') && backing !== 'p2pdma',
     isPrivate: backing === 'anon' || backing === 'thp' || (flags.has('private') && FILES.includes(backing)),
+    shows: isOfFile ? { file, shift: Math.floor(Math.max(offset, 0) / PAGE) - first } : null,
   }
 }
 
 /** Memory that no row mentions is touched anonymous memory (slab, for kernel addresses), made once for each space. */
 function undeclared(space: Space): Range {
   const none = new Set<never>()
-  const what = properties({ backing: space === KERNEL ? 'slab' : 'anon', flags: none, order: null })
+  const what = properties({
+    backing: space === KERNEL ? 'slab' : 'anon',
+    flags: none,
+    order: null,
+    file: null,
+    offset: -1,
+  })
   return { first: 0, end: Number.POSITIVE_INFINITY, ...emptyTables(), ...what }
 }

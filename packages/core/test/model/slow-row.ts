@@ -21,6 +21,8 @@ export interface SlowRow {
   readonly iter: (typeof ITER_TYPE_NAMES)[number]
   readonly mm: number
   readonly backing: (typeof BACKING_NAMES)[number]
+  /** Number of the name in the `file` cell. */
+  readonly file: number | null
   readonly order: number | null
   readonly flags: ReadonlySet<(typeof FLAG_NAMES)[number]>
   readonly hole: { readonly offset: number; readonly length: number } | null
@@ -56,6 +58,7 @@ function slowRow(trace: TraceReader, batch: OpBatch, r: number): SlowRow {
     iter: ITER_TYPE_NAMES[batch.iterType[r]!]!,
     mm: batch.mm[r]!,
     backing: BACKING_NAMES[batch.backing[r]!]!,
+    file: batch.file[r]! < 0 ? null : batch.file[r]!,
     order: batch.order[r]! < 0 ? null : batch.order[r]!,
     flags: new Set(FLAG_NAMES.filter((_, bit) => (batch.flags[r]! & (1 << bit)) !== 0)),
     hole: holeOf(batch, r),

@@ -9,7 +9,7 @@ it.each([
   [{ event: 'complete', id: 'bio' }, 'complete of an object that no submit row sent on its way'],
   [{ event: 'unlease', mm: 1, file: '/a' }, 'unlease of a lease that its task does not hold'],
   [
-    { event: 'writeback_end', file: '/a', offset: 0, len: 4096 },
+    { event: 'writeback_end', iter: 'bvec', segs: '77:0+4096' },
     'writeback_end of pages that no row brought into memory',
   ],
   [{ event: 'unpin', id: 'zzz' }, 'a release of what no row took'],

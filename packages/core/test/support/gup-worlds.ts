@@ -35,8 +35,16 @@ export class GupWorld {
     for (const row of rows) {
       const segs = row.segs?.map(([first, count]) => [first! * PAGE, count! * PAGE])
       const trace = traceOf([segs === undefined ? row : { ...row, segs }])
-      for await (const batch of trace.batches()) applyMemoryEvent(this.spaces, batch, 0)
+      for await (const batch of trace.batches()) {
+        if (row.event === 'truncate') this.truncate(row.file ?? 0, row.offset ?? 0)
+        else applyMemoryEvent(this.spaces, batch, 0)
+      }
     }
+  }
+
+  /** A file ends: what was behind leaves the page cache, with the reference of that. */
+  private truncate(file: number, bytes: number): void {
+    this.spaces.files.truncate(file, Math.ceil(bytes / PAGE), (head) => this.ledger.mappingReferences.put(head))
   }
 
   /** Page rows, or an errno. */
@@ -99,7 +107,10 @@ export class GupTwins {
   async apply(row: RowSpec): Promise<void> {
     await this.fast.apply(row)
     const segs = row.segs?.map(([first, count]) => [first! * PAGE, count! * PAGE])
-    for (const one of await slowRows(traceOf([segs === undefined ? row : { ...row, segs }]))) this.slow.apply(one)
+    for (const one of await slowRows(traceOf([segs === undefined ? row : { ...row, segs }]))) {
+      if (one.event === 'truncate') this.slow.truncate(one.file ?? 0, one.offset)
+      else this.slow.apply(one)
+    }
   }
 
   /** What differs between the two walks; empty when nothing does. With `take`, the pages are held until {@link release}. */

@@ -24,6 +24,8 @@ export interface RowSpec {
   /** [address or PFN, length] or [PFN, offset, length]. */
   segs?: readonly (readonly number[])[]
   backing?: (typeof BACKING_NAMES)[number]
+  /** Number of a name in the `file` cell. */
+  file?: number
   order?: number
   flags?: readonly FlagName[]
   hole?: readonly [number, number]
@@ -115,7 +117,7 @@ function fill(batch: OpBatch, spec: RowSpec, index: number, ids: Names, consumer
   }
   batch.id[r] = ids.idOf(spec.id)
   batch.call[r] = -1
-  batch.file[r] = -1
+  batch.file[r] = spec.file ?? -1
   batch.consumer[r] = consumers.idOf(spec.consumer)
   batch.pinsAcquired[r] = spec.acquired ?? -1
   batch.pinsReleased[r] = spec.released ?? -1

@@ -108,7 +108,7 @@ export class CopyLoop {
     this.leftBlocks.fill(file, file.positionBytes, bytes)
     if (io.audit !== null) {
       io.audit.space.copyIn(file.id, file.positionBytes, bytes)
-      io.audit.folios.dirty(head, true)
+      io.audit.folios.copyIn(head)
     }
     if (end <= file.sizeBytes) return
     file.sizeBytes = end

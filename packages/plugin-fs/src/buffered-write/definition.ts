@@ -57,6 +57,7 @@ function defineWrite({ options = [], ...way }: WriteWay): ConsumerDefinition {
     apiVersion: CONSUMER_API_VERSION,
     accepts: ['ubuf', 'iovec', 'kvec', 'bvec', 'folioq', 'xarray'],
     entriesMax: 1,
+    copiesIn: true,
     options: [...options, ...SPACE_OPTIONS],
     counters: WRITE_COUNTERS,
     // The source is copied: nothing is extracted.

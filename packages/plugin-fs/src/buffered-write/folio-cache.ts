@@ -135,7 +135,7 @@ export class FolioCache {
 
   private remove(io: Operation, file: WrittenFile, first: number, pages: number): void {
     io.audit?.folios.truncate(this.cache.find(file.id, first))
-    this.cache.remove(file.id, first, first + pages)
+    io.memory.spaces.files.remove(file.id, first, () => {})
     for (let i = 0; i < pages; i++) file.forget(first + i)
   }
 

@@ -162,7 +162,7 @@ export class Recvfile extends BufferedWrite {
     this.counts[WRITTEN_BYTES] += bytes
     if (io.audit !== null) {
       io.audit.space.copyIn(file.id, from, bytes)
-      io.audit.folios.dirty(this.head[i], true)
+      io.audit.folios.copyIn(this.head[i])
     }
     file.positionBytes += bytes
     this.leftBlocks.grow(io, file, file.positionBytes, from)

@@ -1,12 +1,12 @@
 import { type ConsumerEnvironment, PAGE_SIZE } from '@pinscope/core'
 import type { LayoutChange } from './layout-change.ts'
 
-/** Which pages are a file's, at this time: those of the page cache, and those that mappings of it have. */
+/** Which pages are a file's, at this time: those of the page cache, which mappings of it show. */
 export class FilePages {
-  private readonly visitFile: ConsumerEnvironment['visitFile']
+  private readonly cache: ConsumerEnvironment['memory']['cache']
 
-  constructor({ visitFile }: ConsumerEnvironment) {
-    this.visitFile = visitFile
+  constructor({ memory }: ConsumerEnvironment) {
+    this.cache = memory.cache
   }
 
   of(file: number): ReadonlySet<number> {
@@ -23,7 +23,7 @@ export class FilePages {
 
   private visit(file: number, first: number, end: number): ReadonlySet<number> {
     const pages = new Set<number>()
-    this.visitFile(file, first, end, (page) => pages.add(page))
+    this.cache.visit(file, first, end, (page) => pages.add(page))
     return pages
   }
 }

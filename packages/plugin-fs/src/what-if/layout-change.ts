@@ -41,9 +41,10 @@ export function happen(io: Operation, change: LayoutChange, pages: readonly numb
   if (name === 'reflink') for (const page of pages) audit?.folios.reflink(page)
   if (name === 'allocate') audit?.space.allocate(file, positionBytes, lengthBytes)
   if (name !== 'truncate') return
-  for (const page of pages) audit?.folios.truncate(page)
-  const { cache } = io.memory
-  cache.truncate(file, Math.ceil(positionBytes / PAGE_SIZE), (page) => io.ledger.mappingReferences.put(page))
+  // Once a folio; one that begins before the end of the file stays in it.
+  for (const page of pages) if (audit?.folios.headOf(page) === page) audit.folios.truncate(page)
+  const { files } = io.memory.spaces
+  files.truncate(file, Math.ceil(positionBytes / PAGE_SIZE), (head) => io.ledger.mappingReferences.put(head))
 }
 
 /** An audit takes what is done as done by `task`: it may be late, in a row of another. */

@@ -76,8 +76,7 @@ export class ReflinkFolios {
 
   /** @kernel mm/page-writeback.c: folio_clear_dirty_for_io, __folio_start_writeback */
   private clean(io: Operation, head: number): void {
-    io.audit?.folios.clean(head)
-    io.audit?.folios.writeback(head)
+    io.audit?.folios.writeBack(head)
     this.marks.set(head, MARK_CLEAN | MARK_WRITEBACK)
     this.marks.drop(head, MARK_DIRTY)
   }

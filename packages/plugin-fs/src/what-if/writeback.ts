@@ -187,8 +187,7 @@ export class WritebackConsumer extends DirectIo {
   /** The folio is cleaned and its contents go to the disk from where they are. @kernel mm/page-writeback.c: folio_clear_dirty_for_io */
   private begin(io: Operation, head: number): void {
     const { marks, counts } = this
-    io.audit?.folios.clean(head)
-    io.audit?.folios.writeback(head)
+    io.audit?.folios.writeBack(head)
     io.audit?.devices.begin(diskReading(head), false, head, 0, folioBytes(this.pages.orderOf(head)))
     marks.set(head, MARK_WRITEBACK | MARK_CLEAN)
     marks.drop(head, MARK_DIRTY | MARK_UNSAVED | MARK_SKIPPED | MARK_COPY | MARK_TORN)
@@ -217,8 +216,7 @@ export class WritebackConsumer extends DirectIo {
       audit?.folios.load(head, 0, bytes, BY_KERNEL)
       return
     }
-    audit?.folios.clean(head)
-    audit?.folios.writeback(head)
+    audit?.folios.writeBack(head)
     audit?.folios.load(head, 0, bytes, BY_KERNEL)
     marks.set(head, MARK_CLEAN)
     marks.drop(head, MARK_DIRTY)

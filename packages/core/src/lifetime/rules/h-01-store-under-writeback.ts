@@ -1,5 +1,6 @@
-import { FOLIO_WRITEBACK } from '../folio-flags.ts'
-import { WRITER_NAMES, type Writer } from '../lifetime-event.ts'
+import type { Audit } from '../audit.ts'
+import { FOLIO_FAULTED, FOLIO_WRITEBACK } from '../folio-flags.ts'
+import { WRITER_NAMES } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -46,19 +47,34 @@ ts,event,id,mm,op,segs,backing
 3,writeback_end,,1,,0x10000+4096,
 `,
   },
-  watch: (audit) => {
-    const { folios } = audit
-    const find = (page: number, by: Writer): void =>
-      audit.find(h01, {
-        page,
-        detail: `${WRITER_NAMES[by]} changes the page while it is written back: its checksum, parity or mirror differs from now on`,
-      })
-    const isStable = (page: number): boolean =>
-      folios.has(page, FOLIO_WRITEBACK) && folios.isFile(page) && folios.isStable(page)
-    return {
-      store: ({ page, pages, by }) => {
-        for (let at = page; at < page + pages; at++) if (isStable(at)) find(at, by)
-      },
-    }
-  },
+  watch: (audit) => ({
+    store: ({ page, pages, by }) => {
+      const { folios } = audit
+      for (let at = page; at < page + pages; at++) {
+        if (!folios.has(at, FOLIO_WRITEBACK) || !folios.isFile(at) || !folios.isStable(at)) continue
+        if (comesAfter(audit, at)) continue
+        audit.find(h01, {
+          page: at,
+          detail: `${WRITER_NAMES[by]} changes the page while it is written back: its checksum, parity or mirror differs from now on`,
+        })
+      }
+    },
+  }),
 })
+
+/**
+ * Whoever has the page for writing has it by a fault that waits for the end of this writeback: the trace's clock tells when
+ * the fault began, and what comes by it is stored afterwards. One who had it before takes no fault.
+ */
+function comesAfter({ folios, tokens }: Audit, page: number): boolean {
+  if (!folios.has(page, FOLIO_FAULTED)) return false
+  const begun = folios.history.rowOf('writeback', folios.headOf(page))
+  let isLate = false
+  let isEarly = false
+  tokens.eachOnFolio(page, (token) => {
+    if (tokens.isDest[token] === 0) return
+    if (tokens.rowOf(token) < begun) isEarly = true
+    else isLate = true
+  })
+  return isLate && !isEarly
+}

@@ -57,9 +57,19 @@ const REPLACED =
   'its blocks are replaced by those of another file while it can still be written to: what is stored is lost with the page, or goes into blocks of both'
 
 function share(audit: Audit, page: number, isReplaced: boolean): void {
-  const token = audit.tokens.writerOn(page)
+  const token = writerAt(audit, page)
   if (token === 0) return
   audit.find(h38, { token, page, detail: isReplaced ? REPLACED : SHARED })
+}
+
+/** A token on the page itself through which something may be written: the other pages of its folio have blocks of their own. */
+function writerAt({ tokens, folios }: Audit, page: number): number {
+  let found = 0
+  if (!folios.isBusy(page)) return found
+  tokens.eachOn(page, 1, (token) => {
+    if (tokens.isDest[token] === 1) found = token
+  })
+  return found
 }
 
 /** A file system that never writes in place: what is dirty behind its back it asks for once more. @kernel fs/btrfs/inode.c: btrfs_writepage_fixup_worker */

@@ -81,8 +81,9 @@ function isDax(audit: Audit, page: number): boolean {
   return audit.lane.memory.pages.kindOf(page) === KIND_FSDAX
 }
 
+/** A folio leaves its file as a whole. */
 function tell(audit: Audit, page: number): void {
-  const takenRow = storeUnderWay(audit, page)
+  const takenRow = storeUnderWay(audit, audit.folios.headOf(page), audit.folios.sizeOf(page))
   if (takenRow === 0) return
   // A page that nothing keeps is freed: H-44.
   if (isKept(audit, page))
