@@ -12,9 +12,7 @@ const require = createRequire(join(packages, 'cli', 'package.json'))
 const { Plugin } = await import(pathToFileURL(require.resolve('@oclif/core/config')).href)
 const { settings } = await import(pathToFileURL(require.resolve('@oclif/core/settings')).href)
 settings.enableAutoTranspile = false
-
-/** The commands that have a direct way, as in packages/cli/src/direct/start-notes.ts. */
-const DIRECT_COMMANDS = ['replay', 'audit']
+const { DIRECT_COMMANDS } = await import(new URL('../packages/cli/dist/direct/start-notes.js', import.meta.url).href)
 
 /** Hooks that oclif runs around every command. */
 const AROUND = ['init', 'preparse', 'prerun', 'postrun', 'finally']

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AuditReport } from '@pinscope/core/audit'
 import { Ajv2020 } from 'ajv/dist/2020.js'
@@ -57,7 +57,7 @@ describe('pinscope audit', () => {
     const text = stdout.replace(/\s+/g, ' ')
     expect(text).toContain('H-10 pin leak: LEAK, high; 1 finding')
     expect(text).toContain(`${LEAK}:4: row 2: `)
-    expect(text).toMatch(/ 2 pages from page \d+ on \(anonymous memory\), taken by pin row in row 2 /)
+    expect(text).toMatch(/ 2 pages from 0x10000 of mm 1 on \(anonymous memory\), taken by pin row in row 2 /)
     expect(text).toContain('what to do: Unpin on every path')
     expect(text).toContain('1 rule listened over 0 operations, 4 rows')
     expect(stdout.endsWith('\nFAILED: 1 finding of H-10 (pin leak) (exit 1)\n')).toBe(true)
@@ -86,7 +86,7 @@ describe('pinscope audit', () => {
     expect([status, stderr]).toEqual([0, ''])
     const text = stdout.replace(/\s+/g, ' ')
     expect(text).toMatch(
-      /^\S+: nothing found; \d+ rules listened over 132 operations, 136 rows; bio under extract, kernel 6.18 /,
+      /^\S+: nothing found; \d+ rules listened over 132 operations, 136 rows; bio under extract, kernel 6.18; layout L3: address and length of every segment /,
     )
     expect(stdout).toContain('\nWhere references from extractions go, and who drops them\n')
     expect(stdout).toMatch(/^bio +pin +submission +completion +[\d,]+$/m)
@@ -135,6 +135,37 @@ describe('pinscope audit', () => {
   })
 })
 
+describe('what is known of a trace', () => {
+  it('what its reader passed over and took for granted is told, as replay tells it, and the layout that was assumed', async () => {
+    const file = 'traces/formats/strace-cut.txt'
+    const [{ report }, replayed, text] = await Promise.all([
+      json(file),
+      pinscope(['replay', file, '--json']),
+      pinscope(['audit', file]),
+    ])
+    const { warnings, trace } = JSON.parse(replayed.stdout)
+    expect(warnings).toHaveLength(24)
+    const [{ lanes, layout, ...audited }] = report.traces
+    expect(lanes.filter(({ findingsTotal }) => findingsTotal > 0)).toEqual([])
+    expect(audited.warnings).toEqual(warnings.map((one: string) => one.replace(`${file}: `, '')))
+    expect(layout).toEqual(trace.layout)
+    expect(text.stdout.match(/^warning: /gm)).toHaveLength(24)
+    const flat = text.stdout.replace(/\s+/g, ' ')
+    expect(flat).toContain(`${file} nothing found; `)
+    expect(flat).toMatch(/layout L[012]: [a-z, ]+; buffer layout assumed: /)
+  })
+
+  it('rows that only an audit looks at are no warning of one', async () => {
+    const locks = trace(
+      'locks.csv',
+      '0,,map,,1,,0x10000+4096,anon\n1,,lock,,1,,0x10000+4096,\n2,,unlock,,1,,0x10000+4096,\n',
+    )
+    const { stdout } = await pinscope(['replay', locks, '--json'])
+    expect(JSON.parse(stdout).warnings[0]).toContain('pinscope audit looks at them')
+    expect((await json(locks)).report.traces[0].warnings).toEqual([])
+  })
+})
+
 describe('many findings', () => {
   const rows = Array.from(
     { length: 1100 },
@@ -150,6 +181,56 @@ describe('many findings', () => {
     const { report } = await json(many, '--rule', 'H-10')
     expect(report.traces[0].lanes[0].findings).toHaveLength(1000)
     expect(report.traces[0].lanes[0]).toMatchObject({ findingsTotal: 1100, findingsByRule: { 'H-10': 1100 } })
+  })
+})
+
+describe('many findings of one rule', () => {
+  // 1,000 copies into a source; then a reference that is put twice, and a pin that nobody lets go.
+  const copies = Array.from(
+    { length: 1000 },
+    (_, at) => `${at},,init,h${at},1,write,0x10000+512,\n${at},,copy,h${at},1,read,,\n`,
+  )
+  const rows = `${copies.join('')}2000,,get,g,1,write,0x20000+4096,
+2001,,put,g,1,,,
+2002,,put,g,1,,,
+2003,,pin,p,1,read,0x30000+4096,
+`
+  const starve = trace('starve.csv', rows)
+
+  it('hide none of another', async () => {
+    const { report } = await json(starve)
+    const [{ findingsByRule, findings }] = report.traces[0].lanes
+    expect(findingsByRule).toEqual({ 'H-10': 1, 'H-14': 1, 'H-24': 1000 })
+    expect(findings.slice(-2)).toMatchObject([
+      { rule: 'H-14', row: 2003, takenRow: 2001, severity: 'critical' },
+      { rule: 'H-10', row: 2004, pageName: 'page at 0x30000 of mm 1' },
+    ])
+  })
+
+  it('nor its paragraph; what says nothing has no blank at its end, and numbers are grouped', async () => {
+    const { stdout } = await pinscope(['audit', starve])
+    expect(stdout.match(/^H-\d+/gm)).toEqual(['H-10', 'H-14', 'H-24'])
+    expect(stdout).toContain(': row 2\n')
+    expect(stdout).not.toMatch(/ $/m)
+    expect(stdout).toContain('FAILED: 1,002 findings: 1 of H-10, 1 of H-14, 1,000 of H-24 (exit 1)\n')
+  })
+})
+
+describe('many steps that the kernel refused', () => {
+  it('are counted beyond those that are listed', async () => {
+    const pins = Array.from({ length: 1200 }, (_, at) => `${at},register,r${at},1,read,0x10000+4096,,,,\n`)
+    const file = join(folder, 'refused.csv')
+    const head =
+      '# pinscope-trace 1\n# kernel 6.12\n# filesystem ext4\nts,event,id,mm,op,segs,backing,file,offset,flags\n'
+    writeFileSync(file, `${head}0,map,,1,,0x10000+8192,file,/data,0,\n${pins.join('')}`)
+    const { report, status } = await json(file)
+    const [{ refused, refusedTotal }] = report.traces[0].lanes
+    expect([status, refusedTotal, refused.length]).toEqual([0, 1200, 1000])
+    // Row 1 is line 5.
+    expect(refused[0]).toMatchObject({ rule: 'H-23', row: 2, line: 6 })
+    const text = (await pinscope(['audit', file])).stdout
+    expect(text).toContain('1,200 steps that the kernel refused')
+    expect(text).toContain('  and 1,190 more (--json lists 1,000)\n')
   })
 })
 
@@ -189,7 +270,7 @@ describe('a rule of a plugin', () => {
     expect(status).toBe(0)
     const text = stdout.replace(/\s+/g, ' ')
     expect(text).toContain('1 step that the kernel refused: no findings ')
-    expect(text).toContain(`${four}: row 2: four pages are as many as may be (MINE-7)`)
+    expect(text).toContain(`${four}:4: row 2: four pages are as many as may be (MINE-7)`)
     expect(text).toContain('clean: 1 rule found nothing')
   })
 })
@@ -231,6 +312,43 @@ describe('output', () => {
     })
   })
 
+  it.each(['audit', 'replay', 'leaks'])(
+    '%s -o refuses to write over what it reads, by whatever name',
+    async (command) => {
+      const file = trace(`${command}-in.csv`, '0,,pin,a,1,read,0x10000+4096,\n')
+      const before = readFileSync(file, 'utf8')
+      const link = join(folder, `${command}-link.csv`)
+      symlinkSync(file, link)
+      for (const output of [file, link, join(folder, '.', `${command}-in.csv`)]) {
+        const { status, stdout, stderr } = await pinscope([command, file, '-o', output])
+        expect([status, stdout]).toEqual([2, ''])
+        expect(stderr).toContain(`cannot write ${output}: it is what is read (${file})\n`)
+      }
+      expect(readFileSync(file, 'utf8')).toBe(before)
+    },
+  )
+
+  it('-o - is standard output', async () => {
+    const args = ['audit', LEAK, '--rule', 'H-10']
+    expect(await pinscope([...args, '-o', '-'])).toEqual(await pinscope(args))
+  })
+
+  it.each([
+    [join(LEAK, 'out.txt'), 'a part of the path is not a folder'],
+    [join(folder, 'x'.repeat(300)), 'the name is too long'],
+    [join(folder, 'none', 'out.txt'), `there is no folder ${join(folder, 'none')}`],
+  ])('-o %s: a plain sentence', async (output, why) => {
+    const { status, stderr } = await pinscope(['audit', LEAK, '-o', output])
+    expect([status, stderr]).toEqual([2, `pinscope: cannot write ${output}: ${why}\n`])
+  })
+
+  it('lanes that differ are named, however many there are', async () => {
+    const names = ['bio', 'null', 'buffered', 'vhost-scsi', '9p']
+    const { stdout } = await pinscope(['audit', LEAK, ...names.flatMap((name) => ['-c', name])])
+    const flat = stdout.replace(/\s+/g, ' ')
+    for (const name of names) expect(flat.split('H-10')[0]).toContain(name)
+  })
+
   it('a reader that goes away changes no exit status', () => {
     const run = (file: string) =>
       execFileSync('bash', ['-c', `set -o pipefail; ${process.execPath} ${BIN} audit ${file} 2>&1 | true; echo $?`], {
@@ -254,6 +372,7 @@ describe('usage errors: exit status 2, nothing on standard output', () => {
     [['audit', LEAK, '--rule', 'H-99999'], 'unknown rule "H-99999"'],
     [['audit', LEAK, '--rule', 'H10,pin-leek'], 'unknown rule "pin-leek": did you mean "H-10" (pin leak)?'],
     [['audit', LEAK, '--rule', 'X-10'], 'unknown rule "X-10": did you mean "H-10"?'],
+    [['audit', LEAK, '--rule', 'MINE-7'], 'A rule of a plugin needs that: --plugin FOLDER'],
     [['audit', LEAK, '--rule', ''], 'unknown rule ""'],
     [['audit', LEAK, '--severity', 'hihg'], 'unknown severity "hihg": did you mean "high"?'],
     [['audit', LEAK, '-c', 'boi'], 'unknown consumer "boi": did you mean "bio"?'],

@@ -9,6 +9,7 @@ import { runExample } from '../src/services/rules-example.ts'
 import { pinscope, temporaryFolder } from './run.ts'
 
 const PLUGIN = 'packages/cli/test/fixtures/plugin-rules'
+const CORE = '@pinscope/core'
 const folder = temporaryFolder()
 
 describe('pinscope rules', () => {
@@ -88,14 +89,19 @@ describe('80 columns of plain ASCII', () => {
   )
 
   it.each(HAZARD_RULES.map((rule) => [rule.id, rule] as const))('%s', async (id, rule) => {
-    const example = await runExample(rule, new Registry())
-    const text = ruleText(PLAIN, { rule: { ...rule, package: '@pinscope/core' }, example })
+    const example = await runExample({ packageName: CORE, rule }, new Registry())
+    const text = ruleText(PLAIN, { rule: { ...rule, package: CORE }, example })
     expect(wideLines(text)).toEqual([])
     expect(text).toMatch(/^[\x20-\x7e\n]+$/)
     for (const row of rule.example.rows) expect(text).toContain(`: row ${row}: `)
     expect([id, example.soundFindings]).toEqual([id, []])
   })
 })
+
+/** A rule that tells such a finding of whatever is taken. */
+function finds(found: string, rule = 'fixture'): string {
+  return `{ watch: (audit) => ({ acquire: () => audit.find(${rule}, ${found}) }) }`
+}
 
 describe('a plugin whose rule is broken: exit status 3, the package named', () => {
   /** The rule of the fixture, with parts replaced; `watch` is source text. */
@@ -143,11 +149,51 @@ export default () => ({ apiVersion: 1, rules: Array.isArray(changes) ? changes :
       'rule "MINE-7" listens for "acquired", which is no event',
     ],
     ['no-handler', '{ watch: () => ({ acquire: 1 }) }', 'rule "MINE-7" listens for "acquire" without a function'],
+    ['no-handlers', '{ watch: () => null }', 'rule "MINE-7": watch() returned no object with handlers'],
+    ['another', finds("{ detail: 'x' }", "{ ...fixture, id: 'ZZ-1' }"), 'the rule ZZ-1 does not listen'],
+    ['no-rule', finds("{ detail: 'x' }", 'undefined'), 'the rule undefined does not listen'],
+    ['no-detail', finds('{}'), 'audit.find: it says nothing in detail'],
+    ['empty-detail', finds("{ detail: ' ' }"), 'audit.find: it says nothing in detail'],
+    ['negative-row', finds("{ detail: 'x', row: -3 }"), 'audit.find: row is -3: it must be 0 or more'],
+    ['half-a-page', finds("{ detail: 'x', pages: 0.5 }"), 'audit.find: pages is 0.5: it must be 0 or more'],
+    ['no-such-page', finds("{ detail: 'x', page: 123456789 }"), 'audit.find: there is no page 123456789'],
+    ['no-such-token', finds("{ detail: 'x', token: 99999 }"), 'audit.find: there is no token 99999'],
+    ['no-verdict', finds("{ detail: 'x', verdict: 'BAD' }"), 'audit.find: there is no verdict BAD'],
+    ['no-since', finds("{ detail: 'x', since: { row: 1 } }"), 'audit.find: since says nothing in what'],
+    [
+      'refused-so',
+      "{ watch: (audit) => ({ acquire: () => audit.refused(fixture, '') }) }",
+      'audit.refused: it says nothing',
+    ],
   ])('%s', async (name, changes, problem) => {
     const args = ['audit', 'traces/fio-libaio-randrw.csv', '-c', 'bio', '--plugin', plugin(name, changes)]
     const { status, stdout, stderr } = await pinscope(args)
     expect([status, stdout]).toEqual([3, ''])
     expect(stderr).toContain(`pinscope: broken plugin ${name}: `)
+    expect(stderr).toContain(problem)
+  })
+
+  it.each([
+    ['no-trace', "{ example: { broken: 'x', rows: [1], sound: 'y' } }", 'its example is no trace: example.csv:1:1: '],
+    [
+      'other-rows',
+      '{ example: { ...fixture.example, rows: [2] } }',
+      'its example says that it is broken in row 2: it is in row 1',
+    ],
+    [
+      'no-rows',
+      '{ example: { ...fixture.example, rows: [] } }',
+      'its example says that it is broken in none: it is in row 1',
+    ],
+    [
+      'unsound',
+      '{ example: { ...fixture.example, sound: fixture.example.broken } }',
+      'is broken in row 1 where it is done right',
+    ],
+  ])('%s', async (name, changes, problem) => {
+    const { status, stdout, stderr } = await pinscope(['rules', 'MINE-7', '--plugin', plugin(name, changes)])
+    expect([status, stdout]).toEqual([3, ''])
+    expect(stderr).toContain(`pinscope: broken plugin ${name}: rule "MINE-7": `)
     expect(stderr).toContain(problem)
   })
 })

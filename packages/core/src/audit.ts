@@ -2,7 +2,7 @@
  * @pinscope/core/audit: the hazard rules, and what listens to a replay with them. Apart from the main entry point, since a
  * replay that counts needs none of it.
  */
-export { Audit, type AuditedLane, type FoundHazard } from './lifetime/audit.ts'
+export { Audit, type AuditedLane } from './lifetime/audit.ts'
 export {
   CONTEXT_ATOMIC,
   CONTEXT_PROCESS,
@@ -11,7 +11,7 @@ export {
   type Handler,
   type Handlers,
 } from './lifetime/event-bus.ts'
-export type { Finding } from './lifetime/finding.ts'
+export { FINDINGS_LISTED_MAX, type Finding, type FoundHazard, type Refusal, type Since } from './lifetime/finding.ts'
 export * from './lifetime/folio-flags.ts'
 export {
   LIFETIME_EVENT_NAMES,

@@ -19,6 +19,7 @@ interface SlowBlock {
   isWritten: boolean
   isCopied: boolean
   row: number
+  what: string
   write: number
 }
 
@@ -31,39 +32,39 @@ class SlowSpace {
   reserve(row: number, position: number, length: number): void {
     for (const block of this.touched(position, length)) {
       if (block.state === BLOCK_HOLE || block.state === BLOCK_UNKNOWN) {
-        Object.assign(block, { state: BLOCK_RESERVED, row, write: this.write })
+        Object.assign(block, { state: BLOCK_RESERVED, row, what: 'reserved', write: this.write })
       }
     }
   }
 
   unreserve(row: number, position: number, length: number): void {
     for (const block of this.givenBack(position, length)) {
-      if (block.state === BLOCK_RESERVED) this.makeHole(block, row)
+      if (block.state === BLOCK_RESERVED) this.makeHole(block, row, 'given back')
     }
   }
 
   allocate(row: number, position: number, length: number): void {
     for (const block of this.touched(position, length)) {
       const isNew = (block.state === BLOCK_HOLE || block.state === BLOCK_UNKNOWN) && !block.isWritten
-      if (isNew) Object.assign(block, { row, write: this.write })
+      if (isNew) Object.assign(block, { row, what: 'allocated', write: this.write })
       block.state = BLOCK_ALLOCATED
     }
   }
 
   copyIn(row: number, position: number, length: number): void {
     for (const block of this.touched(position, length)) {
-      Object.assign(block, { isWritten: true, isCopied: true, row, write: this.write })
+      Object.assign(block, { isWritten: true, isCopied: true, row, what: 'copied into', write: this.write })
     }
   }
 
   zero(row: number, position: number, length: number): void {
     for (const block of this.touched(position, length)) {
-      if (!block.isCopied) Object.assign(block, { isWritten: true, row, write: this.write })
+      if (!block.isCopied) Object.assign(block, { isWritten: true, row, what: 'zeroed', write: this.write })
     }
   }
 
   punch(row: number, position: number, length: number): void {
-    for (const block of this.givenBack(position, length)) this.makeHole(block, row)
+    for (const block of this.givenBack(position, length)) this.makeHole(block, row, 'punched')
   }
 
   truncate(_row: number, size: number): void {
@@ -97,15 +98,15 @@ class SlowSpace {
     })
   }
 
-  private makeHole(block: SlowBlock, row: number): void {
+  private makeHole(block: SlowBlock, row: number, what: string): void {
     const keepsData = block.isCopied && block.write === this.write
-    Object.assign(block, { state: BLOCK_HOLE, isWritten: keepsData, isCopied: keepsData, row })
+    Object.assign(block, { state: BLOCK_HOLE, isWritten: keepsData, isCopied: keepsData, row, what })
     block.write = this.write
   }
 }
 
 function newBlock(): SlowBlock {
-  return { state: BLOCK_UNKNOWN, isWritten: false, isCopied: false, row: 0, write: 0 }
+  return { state: BLOCK_UNKNOWN, isWritten: false, isCopied: false, row: 0, what: '', write: 0 }
 }
 
 const RANGE_STEPS = ['reserve', 'unreserve', 'allocate', 'copyIn', 'zero', 'punch'] as const
@@ -139,9 +140,9 @@ function compare(steps: readonly Step[], sameRow = false): void {
 function seen(block: FileBlock | undefined, now: number): string {
   if (block === undefined || block.state === BLOCK_UNKNOWN)
     return block?.isWritten === true ? 'unknown, written' : 'unknown'
-  const { state, isWritten, isCopied, row, write } = block
+  const { state, isWritten, isCopied, row, what, write } = block
   if (isWritten && write < now) return `${state} written ${isCopied} before`
-  return `${state} ${isWritten} ${isCopied} of row ${row}, write ${write}`
+  return `${state} ${isWritten} ${isCopied} ${what} in row ${row}, write ${write}`
 }
 
 /** The runs cover each block that something is known of once, in order, and a range cuts them. */

@@ -26,8 +26,6 @@ declare const number: number
 const COMPILES = [
   'ledger.unpin(pinned)',
   'ledger.unpinDirty(pinned)',
-  // set_page_dirty_lock and put_page.
-  'ledger.unpinDirty(referenced)',
   'ledger.put(referenced)',
   'if (isPinned(hold)) ledger.unpin(hold)',
   'if (isReferenced(hold)) ledger.put(hold)',
@@ -41,6 +39,7 @@ const COMPILES = [
   // The general one, for who lets each hold go the way it was taken.
   'ledger.letGo(hold)',
   'ledger.letGo(pinned)',
+  'ledger.letGoDirty(referenced)',
   'const all: Hold[] = [pinned, referenced, borrowed, HOLD_NONE]; void all',
   'const none: Borrowed = HOLD_NONE; void none',
   // A hold is an integer, for the columns that keep it.
@@ -55,7 +54,8 @@ const DOES_NOT_COMPILE: readonly (readonly [code: string, error: string])[] = [
   ['ledger.unpin(hold)', 'Hold for Pinned'],
   ['ledger.unpin(number)', 'number for Pinned'],
   ['ledger.unpin(1026)', 'number for Pinned'],
-  ['ledger.unpinDirty(hold)', 'Hold for Pinned | Referenced'],
+  ['ledger.unpinDirty(hold)', 'Hold for Pinned'],
+  ['ledger.unpinDirty(referenced)', 'Referenced for Pinned'],
   ['ledger.put(pinned)', 'Pinned for Referenced'],
   ['ledger.put(borrowed)', 'Borrowed for Referenced'],
   ['ledger.put(hold)', 'Hold for Referenced'],

@@ -40,7 +40,7 @@ const WITHOUT_NODE: ConsumerDefinition = {
 
 async function found(consumer: ConsumerDefinition, kernel: (typeof KERNEL_VERSIONS)[number], trace = TRACE) {
   const options = { consumers: [consumer], consumer: consumer.name, kernel }
-  return (await auditText(trace, HAZARD_RULES, options)).map(({ rule, row, takenRow }) => [rule, row, takenRow])
+  return (await auditText(trace, HAZARD_RULES, options)).map(({ rule, row, since }) => [rule, row, since])
 }
 
 describe.each(KERNEL_VERSIONS)('a buffer is unregistered while a request uses it, %s', (kernel) => {
@@ -49,7 +49,7 @@ describe.each(KERNEL_VERSIONS)('a buffer is unregistered while a request uses it
   })
 
   it('and without that the device stores into pages that are let go', async () => {
-    expect(await found(WITHOUT_NODE, kernel)).toEqual([['H-43', 5, 2]])
+    expect(await found(WITHOUT_NODE, kernel)).toEqual([['H-43', 5, { row: 2, what: 'registered' }]])
   })
 
   it('and without that nothing is wrong once the requests are over', async () => {

@@ -56,7 +56,11 @@ export default class Bench extends Command {
         'slower: a cost is higher by more than the threshold, and its middle rounds lie above those of the baseline. other-work: a workload does not do what it did for the baseline, so its cost says nothing.',
     }),
     plugin: laneFlags.plugin,
-    output: Flags.string({ char: 'o', helpValue: 'FILE', summary: 'Write to this file, whole or not at all.' }),
+    output: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      summary: 'Write to this file, whole or not at all; - is standard output.',
+    }),
     json,
     'no-progress': Flags.boolean({ default: false, summary: 'Do not tell on stderr how far it is.' }),
     share: Flags.string({ hidden: true, summary: 'One of the processes that measure: which rounds are its own.' }),

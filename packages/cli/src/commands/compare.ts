@@ -51,7 +51,11 @@ export default class Compare extends Command {
       default: false,
       summary: 'Operations without a recorded completion are in flight where the trace was cut, not leaked.',
     }),
-    output: Flags.string({ char: 'o', helpValue: 'FILE', summary: 'Write to this file, whole or not at all.' }),
+    output: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      summary: 'Write to this file, whole or not at all; - is standard output.',
+    }),
     json,
     'no-progress': Flags.boolean({ default: false, summary: 'Do not tell on stderr how far a long replay is.' }),
   }

@@ -32,7 +32,11 @@ export default class Leaks extends Command {
       exclusive: ['json'],
       summary: 'Print folded stacks with a count each, for flame graphs.',
     }),
-    output: Flags.string({ char: 'o', helpValue: 'FILE', summary: 'Write to this file, whole or not at all.' }),
+    output: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      summary: 'Write to this file, whole or not at all; - is standard output.',
+    }),
     ...inputFlags,
     plugin: laneFlags.plugin,
     json,

@@ -51,7 +51,11 @@ export default class Replay extends Command {
       description:
         'leak: a pin or reference nobody let go. violation: one let go twice or the wrong way, memory freed or changed while in use, an iterator misused, or (with --verify-data) wrong data. mismatch: a row whose pins are not those that the kernel counted. error: an operation that ends with an errno.',
     }),
-    output: Flags.string({ char: 'o', helpValue: 'FILE', summary: 'Write to this file, whole or not at all.' }),
+    output: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      summary: 'Write to this file, whole or not at all; - is standard output.',
+    }),
     format: Flags.string({ helpValue: 'FORMAT', summary: 'table (the default) or json.' }),
     json,
     'no-progress': Flags.boolean({ default: false, summary: 'Do not tell on stderr how far a long replay is.' }),

@@ -1,4 +1,4 @@
-import type { AuditLaneReport, FindingReport, RefusalReport } from '@pinscope/core/audit'
+import type { AuditLaneReport, FindingReport, HazardRule } from '@pinscope/core/audit'
 import { styled, type Terminal } from './terminal.ts'
 import { counted, grouped, wrapped } from './text.ts'
 
@@ -11,33 +11,49 @@ const BACKINGS: Readonly<Record<string, string>> = {
   thp: 'anonymous memory in a huge page',
   file: 'page cache',
   pfn: 'no struct page',
+  // Their names say it.
+  frame: '',
+  zero: '',
   rodata: 'read-only data of the kernel',
-  zero: 'the zero page',
 }
 
-/** The findings of a lane: a paragraph for each rule, its advice once; and one more where some are worse than the rule says. */
-export function findingParagraphs(terminal: Terminal, lane: AuditLaneReport): string[] {
-  const ids = [...new Set(lane.findings.map(({ rule }) => rule))].sort()
-  return ids.flatMap((id) => {
-    const findings = lane.findings.filter(({ rule }) => rule === id)
-    const verdicts = [...new Set(findings.map(({ verdict }) => verdict))]
-    const total = lane.findingsByRule[id] ?? findings.length
-    return verdicts.map((verdict) => {
-      const alike = findings.filter((finding) => finding.verdict === verdict)
-      return ruleParagraph(terminal, alike, alike.length === findings.length ? total : alike.length)
-    })
+/**
+ * The findings of a lane: a paragraph for each rule, its advice once; and one more where some are worse than the rule
+ * says. A rule is told however many findings others have.
+ */
+export function findingParagraphs(
+  terminal: Terminal,
+  { findings, findingsByRule }: AuditLaneReport,
+  rules: readonly HazardRule[],
+): string[] {
+  const broken = rules.filter(({ id }) => (findingsByRule[id] ?? 0) > 0).sort((a, b) => (a.id < b.id ? -1 : 1))
+  return broken.flatMap((rule) => {
+    const listed = findings.filter((finding) => finding.rule === rule.id)
+    const worse = [...new Set(listed.map(({ verdict }) => verdict))].filter((verdict) => verdict !== rule.verdict)
+    const apart = worse.map((verdict) => listed.filter((finding) => finding.verdict === verdict))
+    const plain = listed.filter(({ verdict }) => verdict === rule.verdict)
+    // What is not listed is told with what the rule says, or with the only kind there is.
+    const rest = findingsByRule[rule.id] - listed.length
+    const kinds = plain.length > 0 || apart.length === 0 ? [plain, ...apart] : apart
+    return kinds.map((alike, i) => ruleParagraph(terminal, rule, alike, alike.length + (i === 0 ? rest : 0)))
   })
 }
 
-function ruleParagraph(terminal: Terminal, findings: readonly FindingReport[], total: number): string {
-  const [{ rule, name, verdict, severity, detail, advice }] = findings
+function ruleParagraph(
+  terminal: Terminal,
+  rule: HazardRule,
+  findings: readonly FindingReport[],
+  total: number,
+): string {
+  const { id, name, advice } = rule
+  const { verdict, severity } = findings[0] ?? rule
   const style = severity === 'critical' || severity === 'high' ? 'red' : severity === 'info' ? 'dim' : 'yellow'
-  const title = `${rule} ${name}: ${verdict}, ${severity}; ${counted(total, 'finding')}`
+  const title = `${id} ${name}: ${verdict}, ${severity}; ${counted(total, 'finding')}`
   // What is the same of all is said once.
-  const isSame = findings.length > 1 && findings.every((one) => one.detail === detail)
+  const isSame = findings.length > 1 && findings.every(({ detail }) => detail === findings[0].detail)
   return [
     styled(terminal, style, wrapped(title, terminal.columns, '  ')),
-    ...(isSame ? [wrapped(`  ${detail}`, terminal.columns, '  ')] : []),
+    ...(isSame ? [wrapped(`  ${findings[0].detail}`, terminal.columns, '  ')] : []),
     ...findings.slice(0, SHOWN_MAX).flatMap((finding) => findingLines(terminal, finding, !isSame)),
     ...more(total, findings.length),
     wrapped(`  what to do: ${advice}`, terminal.columns, '    '),
@@ -47,47 +63,56 @@ function ruleParagraph(terminal: Terminal, findings: readonly FindingReport[], t
 /** One finding: where and what, whose page it is, what happened to it. `hasDetail`: what went wrong is said here. */
 export function findingLines(terminal: Terminal, finding: FindingReport, hasDetail = true): string[] {
   const { file, line, row, detail } = finding
-  const place = `  ${line === 0 ? file : `${file}:${line}`}: row ${grouped(row)}`
+  const place = `  ${placeOf(file, line, row)}`
   const history = historyText(finding)
   const texts = [...(hasDetail ? [detail] : []), pagesText(finding, history === ''), history]
   const [first = '', ...further] = texts.filter((text) => text !== '')
-  return [`${place}: ${first}`, ...further.map((text) => `      ${text}`)].map((text) =>
+  return [first === '' ? place : `${place}: ${first}`, ...further.map((text) => `      ${text}`)].map((text) =>
     wrapped(text, terminal.columns, '      '),
   )
 }
 
-/** `page 17 (page cache), taken by bio in row 12`; of several pages `3 pages from page 17 on`. */
-function pagesText({ page, pages, backing, holder, takenRow }: FindingReport, tellsTaken: boolean): string {
-  const from = page === null ? '' : pages === 1 ? `page ${grouped(page)}` : ` from page ${grouped(page)} on`
-  const what = page !== null && pages === 1 ? from : pages === 0 ? '' : `${counted(pages, 'page')}${from}`
-  const kind = backing === null ? '' : ` (${BACKINGS[backing] ?? backing})`
+/** `page at 0x10000 of mm 1 (anonymous memory), taken by bio in row 12`; of several `3 pages from page 7 of /data on`. */
+function pagesText(finding: FindingReport, tellsTaken: boolean): string {
+  const { backing, holder, since, takenRow } = finding
+  const kind = backing === null ? '' : (BACKINGS[backing] ?? backing)
   const by = holder === null ? '' : ` by ${holder}`
   const taken = takenRow === 0 || !tellsTaken ? '' : `taken${by} in row ${grouped(takenRow)}`
-  return [`${what}${kind}`, taken].filter((text) => text !== '').join(', ')
+  const from = since === null || !tellsTaken ? '' : `${since.what} in row ${grouped(since.row)}`
+  const what = `${pageNames(finding)}${kind === '' ? '' : ` (${kind})`}`
+  return [what, taken, from].filter((text) => text !== '').join(', ')
 }
 
-/** `pinned by bio at row 12, writeback began at row 15`; nothing where the reference alone is known. */
-function historyText({ history }: FindingReport): string {
-  const steps = history.map(({ row, what }) => `${what} at row ${grouped(row)}`)
-  return steps.length < 2 && history.every(({ what }) => /^(pinned|referenced|taken)/.test(what))
-    ? ''
-    : steps.join(', ')
+/** As the trace names them, else by the number in the model. */
+function pageNames({ page, pageName, pages }: FindingReport): string {
+  if (page === null) return pages === 0 ? '' : counted(pages, 'page')
+  const name = pageName ?? `page ${grouped(page)} of the model`
+  return pages === 1 ? name : `${counted(pages, 'page')} from ${name.replace(/^page at /, '')} on`
+}
+
+/** `pinned by bio at row 12, writeback began at row 15`; nothing where that is told with the page. */
+function historyText({ history, since, takenRow }: FindingReport): string {
+  const isTold = ({ row, what }: FindingReport['history'][number]) =>
+    (takenRow > 0 && row === takenRow) || (since?.row === row && since.what === what)
+  if (history.every(isTold)) return ''
+  return history.map(({ row, what }) => `${what} at row ${grouped(row)}`).join(', ')
 }
 
 /** What the kernel refused: a user will want to know why, though nothing is wrong. */
-export function refusalParagraph(terminal: Terminal, file: string, refused: readonly RefusalReport[]): string[] {
-  if (refused.length === 0) return []
-  const lines = refused
-    .slice(0, SHOWN_MAX)
-    .map(({ rule, row, detail }) =>
-      wrapped(
-        `  ${file}: row ${grouped(row)}: ${detail}${rule === null ? '' : ` (${rule})`}`,
-        terminal.columns,
-        '      ',
-      ),
-    )
-  const title = `${counted(refused.length, 'step')} that the kernel refused: no findings`
-  return [[styled(terminal, 'bold', title), ...lines, ...more(refused.length, refused.length)].join('\n')]
+export function refusalParagraph(terminal: Terminal, file: string, lane: AuditLaneReport): string[] {
+  const { refused, refusedTotal } = lane
+  if (refusedTotal === 0) return []
+  const lines = refused.slice(0, SHOWN_MAX).map(({ rule, row, line, detail }) => {
+    const text = `  ${placeOf(file, line, row)}: ${detail}${rule === null ? '' : ` (${rule})`}`
+    return wrapped(text, terminal.columns, '      ')
+  })
+  const title = `${counted(refusedTotal, 'step')} that the kernel refused: no findings`
+  return [[styled(terminal, 'bold', title), ...lines, ...more(refusedTotal, refused.length)].join('\n')]
+}
+
+/** `a.csv:4: row 2`. */
+function placeOf(file: string, line: number, row: number): string {
+  return `${line === 0 ? file : `${file}:${line}`}: row ${grouped(row)}`
 }
 
 /** The report itself keeps no endless lists either. */

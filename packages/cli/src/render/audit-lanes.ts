@@ -23,24 +23,28 @@ export function laneGroups(lanes: readonly AuditLaneReport[]): LaneGroup[] {
 }
 
 /** Nothing was found, nothing refused or asserted, and nobody waited. */
-export function isSilent({ findingsTotal, refused, asserted, waits }: AuditLaneReport): boolean {
+export function isSilent({ findingsTotal, refusedTotal, asserted, waits }: AuditLaneReport): boolean {
   const isCalm = waits.store + waits.truncate + waits.invalidate === 0
-  return findingsTotal === 0 && refused.length === 0 && asserted.length === 0 && isCalm
+  return findingsTotal === 0 && refusedTotal === 0 && asserted.length === 0 && isCalm
 }
 
-/** Consumers that are named; of more, the number is told. */
+/** `bio, null under get-pages, extract; 9p under get-pages`. */
+export function laneNames(lanes: readonly AuditLaneReport[]): string {
+  const byPolicies = new Map<string, string[]>()
+  for (const name of new Set(lanes.map(({ consumer }) => consumer))) {
+    const own = lanes.filter(({ consumer }) => consumer === name)
+    const policies = own.map(({ policy }) => policy).join(', ')
+    byPolicies.set(policies, [...(byPolicies.get(policies) ?? []), name])
+  }
+  return [...byPolicies].map(([policies, names]) => `${names.join(', ')} under ${policies}`).join('; ')
+}
+
+/** Consumers that are named where all lanes are told of in a word. */
 const NAMED_MAX = 3
 
-/** `bio under get-pages, extract; null under extract`. */
-export function laneNames(lanes: readonly AuditLaneReport[]): string {
-  const consumers = [...new Set(lanes.map(({ consumer }) => consumer))]
-  if (consumers.length > NAMED_MAX) {
-    return `${counted(lanes.length, 'lane')} of ${counted(consumers.length, 'consumer')}`
-  }
-  return consumers
-    .map((name) => {
-      const policies = lanes.filter(({ consumer }) => consumer === name).map(({ policy }) => policy)
-      return `${name} under ${policies.join(', ')}`
-    })
-    .join('; ')
+/** As {@link laneNames}; of many consumers, how many there are. */
+export function lanesInShort(lanes: readonly AuditLaneReport[]): string {
+  const consumers = new Set(lanes.map(({ consumer }) => consumer)).size
+  if (consumers <= NAMED_MAX) return laneNames(lanes)
+  return `${counted(lanes.length, 'lane')} of ${counted(consumers, 'consumer')}`
 }

@@ -1,6 +1,6 @@
 import type { AuditVerdict, RuleTally } from '../services/audit-verdict.ts'
 import { styled, type Terminal } from './terminal.ts'
-import { counted, wrapped } from './text.ts'
+import { counted, grouped, wrapped } from './text.ts'
 
 /** `clean: 54 rules found nothing`, `FAILED: 3 findings: H-10 twice, H-14 once (exit 1)`. */
 export function auditVerdictLine(
@@ -30,5 +30,5 @@ function assertedText(count: number): string[] {
 function told(tallies: readonly RuleTally[]): string {
   const total = tallies.reduce((sum, { count }) => sum + count, 0)
   if (tallies.length === 1) return `${counted(total, 'finding')} of ${tallies[0].rule.id} (${tallies[0].rule.name})`
-  return `${counted(total, 'finding')}: ${tallies.map(({ rule, count }) => `${count} of ${rule.id}`).join(', ')}`
+  return `${counted(total, 'finding')}: ${tallies.map(({ rule, count }) => `${grouped(count)} of ${rule.id}`).join(', ')}`
 }

@@ -3,18 +3,11 @@ import type { Verdict } from '../services/gate.ts'
 import { findingSections } from './findings.ts'
 import { kernelText } from './kernel.ts'
 import { laneTables } from './lane-table.ts'
+import { layoutFacts } from './layout.ts'
 import { mixedSection } from './mixed.ts'
 import { styled, type Terminal } from './terminal.ts'
 import { counted, duration, grouped, wrapped } from './text.ts'
 import { verdictLine } from './verdict.ts'
-
-const LAYOUTS: Readonly<Record<Report['trace']['layout']['level'], string>> = {
-  L3: 'address and length of every segment',
-  L2: 'lengths of the segments, no addresses',
-  L1: 'a number of segments, no lengths',
-  L0: 'a byte count only',
-  R: 'reference events',
-}
 
 /** A report as text: what was replayed, the lanes side by side, what was found, the verdict. */
 export function reportText(terminal: Terminal, report: Report, verdict: Verdict): string {
@@ -35,19 +28,10 @@ function header(terminal: Terminal, { trace, lanes }: Report): string {
     `${counted(trace.rows, 'row')}, ${counted(trace.operations, 'operation')} in ${duration(trace.spanNs)}`,
     ...(kernels.length === 0 ? [] : [`kernel ${kernels.join(', ')}`]),
     ...injected(lanes),
-    `layout ${trace.layout.level}: ${LAYOUTS[trace.layout.level]}`,
-    ...assumedLayout(trace.layout),
+    ...layoutFacts(trace.layout),
   ]
   const name = wrapped(filesText(trace.files), terminal.columns)
   return [styled(terminal, 'bold', name), wrapped(facts.join('; '), terminal.columns)].join('\n')
-}
-
-/** How buffers were laid out, and what pinning them takes however they are. */
-function assumedLayout({ assumed, pins }: Report['trace']['layout']): string[] {
-  if (assumed === null) return []
-  if (pins === undefined) return [`buffer layout assumed: ${assumed}`]
-  const range = `${grouped(pins.min)} / ${grouped(Math.round(pins.expected))} / ${grouped(pins.max)}`
-  return [`buffer layout assumed: ${assumed}; pinning every page takes min / expected / max ${range} pins`]
 }
 
 /** The step that was made to fail, and where the replay came to it. */

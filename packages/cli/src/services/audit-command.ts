@@ -3,7 +3,7 @@ import { PLAIN, terminalOf } from '../render/terminal.ts'
 import { auditTraces } from './audit-traces.ts'
 import { type AuditVerdict, judgeAudit } from './audit-verdict.ts'
 import type { ConsumerSource } from './consumer-source.ts'
-import { openOutput } from './output.ts'
+import { openOutput, outputFile } from './output.ts'
 import { Progress } from './progress.ts'
 import { consumersOfFlags, type LaneFlags, readingOptions, replayOptions, watching } from './replay-traces.ts'
 import { allRules, chosenRules, severityOfFlag } from './rules-select.ts'
@@ -28,7 +28,8 @@ export async function auditCommand(
   const registry = await source.load(consumersOfFlags(flags))
   const rules = chosenRules(flags.rule, allRules(registry)).map(({ rule }) => rule)
   const options = { ...replayOptions(flags, registry), rules }
-  const output = openOutput(flags.output)
+  const file = outputFile(flags.output)
+  const output = openOutput(file, traces)
   const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
 
   const watch = watching(source, options)
@@ -39,10 +40,10 @@ export async function auditCommand(
   if (flags.json) output.write(jsonText(report))
   else {
     const { auditText } = await import('../render/audit.ts')
-    const terminal = flags.output === undefined ? terminalOf(process.stdout, process.env) : PLAIN
+    const terminal = file === undefined ? terminalOf(process.stdout, process.env) : PLAIN
     output.write(auditText(terminal, report, rules, verdict))
   }
-  if (flags.output !== undefined) await tellWhere(flags.output, rules.length, verdict)
+  if (file !== undefined) await tellWhere(file, rules.length, verdict)
 }
 
 /** Standard output stays empty with -o, so the verdict goes to stderr. */

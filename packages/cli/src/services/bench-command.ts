@@ -12,7 +12,7 @@ import { BenchProgress } from './bench-progress.ts'
 import { benchWorkload } from './bench-result.ts'
 import { chosenWorkloads, consumerWorkloads, WORKLOADS, type Workload } from './bench-workloads.ts'
 import { loadPlugins } from './load-plugins.ts'
-import { openOutput } from './output.ts'
+import { openOutput, outputFile } from './output.ts'
 import { consumerNames } from './select.ts'
 
 /** The flags of `pinscope bench`, as oclif parsed them. */
@@ -43,7 +43,9 @@ export async function benchCommand(config: Config, flags: BenchFlags): Promise<v
   const workloads = workloadsOf(flags, registry)
   if (flags.share !== undefined) return measureShare(flags, flags.share, workloads, registry)
   const baseline = flags.baseline === undefined ? null : await readBaseline(flags.baseline, flags)
-  const output = openOutput(flags.output)
+  const file = outputFile(flags.output)
+  // A baseline may be replaced by what was measured against it.
+  const output = openOutput(file, [])
   const progress = flags['no-progress'] ? null : new BenchProgress(process.stderr, process.env)
   const samples = await measureInProcesses(flags.rounds, (sample) => progress?.update(sample, flags.rounds))
   progress?.erase()
@@ -52,7 +54,7 @@ export async function benchCommand(config: Config, flags: BenchFlags): Promise<v
   const comparison = baseline === null ? null : compareBench(flags.baseline!, baseline, report, thresholdPercent)
   process.exitCode = benchStatus(comparison, gates)
   output.write(await textOf({ ...report, comparison }, flags))
-  if (flags.output !== undefined) process.stderr.write(`figures written to ${flags.output}\n`)
+  if (file !== undefined) process.stderr.write(`figures written to ${file}\n`)
 }
 
 function workloadsOf({ consumer, only }: BenchFlags, registry: Registry): readonly Workload[] {

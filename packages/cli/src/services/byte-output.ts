@@ -21,7 +21,7 @@ export interface ByteOutput {
 export function openByteOutput(file: string | null): ByteOutput {
   if (file === null) return { write: writeStdout, commit: () => undefined, draft: null, again: () => undefined }
   const target = realPath(file)
-  return isSpecial(file, target) ? deviceOutput(target) : fileOutput(file, target)
+  return isSpecial(file) ? deviceOutput(target) : fileOutput(file, target)
 }
 
 function writeStdout(bytes: Uint8Array): Promise<void> {

@@ -5,7 +5,7 @@ import { PLAIN, terminalOf } from '../render/terminal.ts'
 import { openCompared } from './compare-input.ts'
 import { compareReportFiles } from './compare-reports.ts'
 import { type CompareTraceFlags, compareTraces } from './compare-traces.ts'
-import { openOutput } from './output.ts'
+import { openOutput, outputFile } from './output.ts'
 
 /** The flags of `pinscope compare`, as oclif parsed them. */
 export interface CompareFlags extends CompareTraceFlags {
@@ -20,13 +20,14 @@ const REPLAY_FLAGS = ['kernel', 'quirk', 'no-quirk', 'faults', 'consumer-option'
 export async function compareCommand(config: Config, names: readonly string[], flags: CompareFlags): Promise<void> {
   const compared = await openCompared(names)
   if (compared.reports !== null) refuseReplayFlags(flags, names[0])
-  const output = openOutput(flags.output)
+  const file = outputFile(flags.output)
+  const output = openOutput(file, names)
   const comparison =
     compared.reports === null
       ? await compareTraces(config, compared.traces, flags)
       : compareReportFiles(compared.reports, flags)
-  output.write(await textOf(comparison, flags))
-  if (flags.output !== undefined) process.stderr.write(`comparison written to ${flags.output}\n`)
+  output.write(await textOf(comparison, flags.json, file))
+  if (file !== undefined) process.stderr.write(`comparison written to ${file}\n`)
 }
 
 function refuseReplayFlags(flags: CompareFlags, name: string): void {
@@ -38,8 +39,8 @@ function refuseReplayFlags(flags: CompareFlags, name: string): void {
   )
 }
 
-async function textOf(comparison: Comparison, { json, output }: CompareFlags): Promise<string> {
+async function textOf(comparison: Comparison, json: boolean, file: string | undefined): Promise<string> {
   if (json) return jsonText(comparison)
   const { comparisonText } = await import('../render/compare-text.ts')
-  return comparisonText(output === undefined ? terminalOf(process.stdout, process.env) : PLAIN, comparison)
+  return comparisonText(file === undefined ? terminalOf(process.stdout, process.env) : PLAIN, comparison)
 }

@@ -4,7 +4,7 @@ import { jsonText } from '../render/json.ts'
 import { PLAIN, terminalOf } from '../render/terminal.ts'
 import { openInput } from './input.ts'
 import { formatsOfPlugins, type InputFlags, openInputTrace, openOptions } from './open-input.ts'
-import { openOutput } from './output.ts'
+import { openOutput, outputFile } from './output.ts'
 import { Progress } from './progress.ts'
 import { timeFlag } from './time-flag.ts'
 
@@ -23,13 +23,14 @@ export interface LeaksFlags extends InputFlags {
 export async function leaksCommand(config: Config, trace: string, flags: LeaksFlags): Promise<void> {
   const olderThanNs = timeFlag('older-than', flags['older-than'])
   const options = openOptions(flags, await formatsOfPlugins(config, flags.plugin))
-  const output = openOutput(flags.output)
+  const file = outputFile(flags.output)
+  const output = openOutput(file, [trace])
   const report = await leaksOf(trace, options, olderThanNs, flags['no-progress'])
   process.exitCode = report.groups.length === 0 ? 0 : 1
   if (flags.json) output.write(jsonText(report))
   else {
     const { foldedText, leaksText } = await import('../render/leaks.ts')
-    const terminal = flags.output === undefined ? terminalOf(process.stdout, process.env) : PLAIN
+    const terminal = file === undefined ? terminalOf(process.stdout, process.env) : PLAIN
     output.write(flags.folded ? foldedText(report) : leaksText(terminal, report, flags.top))
   }
 }

@@ -64,7 +64,7 @@ async function start(
 /** Where the recorder keeps what is not sorted yet: where the trace will be, as far as there is such a place. */
 function folderFor(output: string): string {
   const target = realPath(output)
-  return output === '-' || isSpecial(output, target) ? tmpdir() : dirname(target)
+  return output === '-' || isSpecial(output) ? tmpdir() : dirname(target)
 }
 
 function checkFlags({ backend, pages, raw, to }: RecordFlags): void {

@@ -4,7 +4,7 @@ import { PLAIN, terminalOf } from '../render/terminal.ts'
 import type { ConsumerSource } from './consumer-source.ts'
 import { gatesOf, judge, type Verdict } from './gate.ts'
 import { HEAD_START_BYTES, jobCount, PART_BYTES_MIN } from './jobs.ts'
-import { openOutput } from './output.ts'
+import { openOutput, outputFile } from './output.ts'
 import { Progress } from './progress.ts'
 import {
   consumersOfFlags,
@@ -42,7 +42,8 @@ export async function replayCommand(
   const named = consumersOfFlags(flags)
   const registry = await source.load(named)
   const options = replayOptions(flags, registry)
-  const output = openOutput(flags.output)
+  const file = outputFile(flags.output)
+  const output = openOutput(file, traces)
   const progress = flags['no-progress'] ? null : new Progress(process.stderr, process.env)
 
   const watch = watching(source, options)
@@ -59,9 +60,9 @@ export async function replayCommand(
   const verdict = judge(report, gates)
   process.exitCode = verdict.exitStatus
   const render = await FORMATS[format]()
-  const terminal = flags.output === undefined ? terminalOf(process.stdout, process.env) : PLAIN
+  const terminal = file === undefined ? terminalOf(process.stdout, process.env) : PLAIN
   output.write(render(terminal, report, verdict))
-  if (flags.output !== undefined) await tellWhere(flags.output, verdict)
+  if (file !== undefined) await tellWhere(file, verdict)
 }
 
 function formatOf({ format, json }: ReplayFlags) {

@@ -29,7 +29,7 @@ export async function rulesCommand(config: Config, id: string | undefined, flags
     })
   }
   const one = ruleOf(id, rules)
-  const told = { rule: listedRule(one), example: await runExample(one.rule, registry) }
+  const told = { rule: listedRule(one), example: await runExample(one, registry) }
   await print(flags.json, told, async (terminal) => {
     const { ruleText } = await import('../render/rule.ts')
     return ruleText(terminal, told)

@@ -48,6 +48,8 @@ function unknownRule(typed: string, rules: readonly RegisteredRule[]): UsageErro
     named === undefined
       ? didYouMean(typed, ids).replace(/".*"/, (id) => id.toUpperCase())
       : `did you mean "${named.rule.id}" (${named.rule.name})?`
-  const hint = 'Rules have ids such as H-10. `pinscope rules` lists them.'
+  const isOfPlugin = keyOf(typed)?.startsWith('H-') === false
+  const plugin = isOfPlugin ? ' A rule of a plugin needs that: --plugin FOLDER, unless it is installed.' : ''
+  const hint = `Rules have ids such as H-10. \`pinscope rules\` lists them.${plugin}`
   return new UsageError(`unknown rule "${typed}"${guess === '' ? '' : `: ${guess}`}`, hint)
 }

@@ -19,7 +19,7 @@ import { REASON_NOBODY_TOLD } from '../ledger/hold-table.ts'
 import { IterViolations } from '../ledger/iter-violations.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { OwnedPages } from '../ledger/owned-pages.ts'
-import { Borrows, type Guard } from '../lifetime/borrows.ts'
+import { Borrows, checkGuard, type Guard } from '../lifetime/borrows.ts'
 import { FOLL_PIN } from '../memory/foll.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { PageStore } from '../memory/page-store.ts'
@@ -267,6 +267,7 @@ export class Operation extends OperationRow {
    * lane gives it back.
    */
   borrow(page: number, offsetBytes: number, bytes: number, guard: Guard, direction = this.iter.direction): void {
+    checkGuard(guard)
     this.borrowed = this.borrows.add(this.borrowed, this.row, page, offsetBytes, bytes, guard, direction)
   }
 

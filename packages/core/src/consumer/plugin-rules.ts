@@ -61,7 +61,11 @@ export function blamingRule(packageName: string, rule: HazardRule): HazardRule {
     return (event) => blaming(() => handler(event))
   }
   const watch = (audit: Audit): Handlers => {
-    const handlers = Object.entries(blaming(() => rule.watch(audit)) ?? {})
+    const watched: unknown = blaming(() => rule.watch(audit))
+    if (typeof watched !== 'object' || watched === null) {
+      throw new PluginError(packageName, `rule "${rule.id}": watch() returned no object with handlers`)
+    }
+    const handlers = Object.entries(watched)
     for (const [name, handler] of handlers) {
       const isEvent = LIFETIME_EVENT_NAMES.includes(name as LifetimeEventName)
       const problem = !isEvent ? ', which is no event' : typeof handler !== 'function' ? ' without a function' : ''

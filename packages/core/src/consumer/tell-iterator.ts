@@ -7,8 +7,9 @@ const KEPT_BY: readonly KeptBy[] = ['owner', 'ref', 'lock']
 
 /**
  * Tells an audit that pages of the operation are put into an iterator that takes nothing: its own, or one of `type` that its
- * consumer makes for the layer below, once that has kept its holds and borrowed its list. What keeps them is what the operation keeps, pins first; else
- * what its consumer said that guards its list, or nothing but the owner. Does nothing while no audit listens. `pages`: how many it names.
+ * consumer makes for the layer below, once that has kept its holds and borrowed its list. What keeps them is what the
+ * operation keeps, pins first; else what its consumer said that guards its list, or nothing but the owner. Does nothing
+ * while no audit listens. `pages`: how many it names.
  * @kernel include/linux/uio.h: iov_iter_bvec, iov_iter_xarray, iov_iter_folio_queue, iov_iter_kvec
  */
 export function tellIterator(io: Operation, type: string, pages: number): void {

@@ -122,20 +122,12 @@ export class HeldPages {
 
   /** Moves the last `count` entries of a row into a new one, which is returned. */
   split(slot: number, count: number, retention: Retention): number {
-    const { holds } = this
-    const tail = holds.split(slot, count, this.entries)
-    holds.counted[tail] = this.countedFrom(holds.first[tail], retention)
-    holds.counted[slot] -= holds.counted[tail]
-    return tail
+    return this.moveCounted(slot, this.holds.split(slot, count, this.entries), retention)
   }
 
   /** Moves entry `place` of a row into a new one, which is returned. */
   takeOut(slot: number, place: number, retention: Retention): number {
-    const { holds } = this
-    const one = holds.takeOut(slot, place, this.entries)
-    holds.counted[one] = this.countedFrom(holds.first[one], retention)
-    holds.counted[slot] -= holds.counted[one]
-    return one
+    return this.moveCounted(slot, this.holds.takeOut(slot, place, this.entries), retention)
   }
 
   /** Tells of each run of a row. */
@@ -158,6 +150,14 @@ export class HeldPages {
       dirtied += this.pages.dirtyRun(page[entry], count[entry])
     }
     return dirtied
+  }
+
+  /** What moved from row `from` to row `to` counts there from now on; returns `to`. */
+  private moveCounted(from: number, to: number, retention: Retention): number {
+    const { holds } = this
+    holds.counted[to] = this.countedFrom(holds.first[to], retention)
+    holds.counted[from] -= holds.counted[to]
+    return to
   }
 
   /** References of a chain that move a count. */

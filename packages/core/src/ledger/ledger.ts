@@ -28,8 +28,7 @@ import { VIOLATIONS_LISTED_MAX, type Violation, type ViolationRule, wrongKind } 
 /**
  * Who holds which pages, and since when. The only writer of reference counts (folio-counts.ts).
  *
- * @kernel mm/gup.c: try_grab_folio, gup_put_folio (6.1: try_grab_page, put_compound_head), the same counts in all four
- *   versions
+ * @kernel mm/gup.c: try_grab_folio, gup_put_folio (6.1: try_grab_page, put_compound_head), same counts in all versions
  */
 export class Ledger {
   readonly totals = newTotals()
@@ -98,15 +97,16 @@ export class Ledger {
     this.release(hold, RETAIN_PIN)
   }
 
-  /**
-   * {@link letGo}, and makes every folio of the hold dirty first that is clean. Returns how many were.
-   * @kernel mm/gup.c: unpin_user_pages_dirty_lock, unpin_user_page_range_dirty_lock (make_dirty); set_page_dirty_lock, put_page
-   */
-  unpinDirty(hold: Pinned | Referenced): number {
+  /** {@link unpin}, every folio made dirty first that is clean; returns how many were. @kernel mm/gup.c: unpin_user_pages_dirty_lock, unpin_user_page_range_dirty_lock (make_dirty) */
+  unpinDirty(hold: Pinned): number {
+    return this.letGoDirty(hold)
+  }
+
+  /** {@link letGo}, every folio made dirty first that is clean; returns how many were. @kernel mm/page-writeback.c: set_page_dirty_lock, before put_page or unpin_user_page */
+  letGoDirty(hold: Hold): number {
     const slot = this.holds.find(hold)
-    const isHeld = slot > 0
-    if (isHeld) this.tap?.dirtying(slot)
-    const dirtied = isHeld ? this.held.makeDirty(slot) : 0
+    if (slot > 0) this.tap?.dirtying(slot)
+    const dirtied = slot > 0 ? this.held.makeDirty(slot) : 0
     this.letGo(hold)
     return dirtied
   }

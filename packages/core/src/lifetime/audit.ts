@@ -2,11 +2,14 @@ import type { Kernel } from '../kernel/kernel.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Borrows } from './borrows.ts'
+import { problemOfFound } from './check-found.ts'
 import { Devices } from './devices.ts'
 import { Doubts } from './doubts.ts'
 import { EventBus } from './event-bus.ts'
 import { FileSpace } from './file-space.ts'
-import { FINDINGS_LISTED_MAX, type Finding } from './finding.ts'
+import { FINDINGS_LISTED_MAX, type Finding, type FoundHazard, type Refusal } from './finding.ts'
+import { historyOf } from './finding-history.ts'
+import { FindingList } from './finding-list.ts'
 import { FolioAsserts } from './folio-asserts.ts'
 import { folioOrderings } from './folio-orderings.ts'
 import { Folios } from './folios.ts'
@@ -16,12 +19,11 @@ import { Leases } from './leases.ts'
 import { eventCode } from './lifetime-event.ts'
 import { ListedPieces } from './listed-pieces.ts'
 import { Objects } from './objects.ts'
-import type { HistoryStep } from './page-history.ts'
 import { refusedTake } from './refused-take.ts'
 import type { HazardRule } from './rule.ts'
 import { Tasks } from './tasks.ts'
 import { Tokens } from './tokens.ts'
-import { severityOf, type Verdict } from './verdict.ts'
+import { severityOf } from './verdict.ts'
 import { WhereReferencesGo } from './where-references-go.ts'
 
 const COW = eventCode('cow')
@@ -35,6 +37,8 @@ export interface AuditedLane {
   readonly borrows: Borrows
   /** Tells of each page of [first, end) of a file: of the page cache, and of mappings of the file. Indices in the file. */
   readonly visitFile: (file: number, first: number, end: number, tell: (page: number, index: number) => void) => void
+  /** A page as the trace names it; null where it does not. */
+  readonly nameOf: (page: number) => string | null
   readonly kernel: Kernel
   readonly filesystem: string | null
   /** Stores to folios under writeback wait. @kernel AS_STABLE_WRITES */
@@ -47,33 +51,12 @@ export interface AuditedLane {
   readonly isImported: boolean
 }
 
-/** What a rule says of what it found; what is left out is of the row at work. */
-export interface FoundHazard {
-  readonly detail: string
-  /** First page row; left out: it is about no page. */
-  readonly page?: number
-  /** Pages concerned; 1 where a page is given. */
-  readonly pages?: number
-  /** Whose reference it is about: row of the hold table. */
-  readonly token?: number
-  /** The row and line that it is about, where that is not the row at work: a leak is about the row that took. */
-  readonly row?: number
-  readonly line?: number
-  /** Row that took, where no token is given. */
-  readonly takenRow?: number
-  /** What it means, where that is worse than what the rule says. */
-  readonly verdict?: Verdict
-}
-
 /**
  * The hazard rules of one lane at work: state of folios, tokens, objects, iterators, file space, leases and tasks; the
  * rules hear what happens to them, and tell what they find. Replaying without one costs a look at a null field.
  */
 export class Audit {
   readonly bus = new EventBus()
-  readonly findings: Finding[] = []
-  /** Findings in all, listed or not, by rule. */
-  readonly counts = new Map<HazardRule, number>()
   readonly folios: Folios
   readonly tokens: Tokens
   readonly objects: Objects
@@ -92,10 +75,16 @@ export class Audit {
   readonly lane: AuditedLane
   /** Forks so far: before the first no page is shared by one. */
   forks = 0
-  /** Steps at which the kernel refused what a rule forbids, or pages that a row asks for: told apart from findings. */
-  readonly refusals: { rule: HazardRule | null; row: number; detail: string }[] = []
+  /** Steps at which the kernel refused what a rule forbids, or pages that a row asks for: the first ones, and how many. */
+  readonly refusals: Refusal[] = []
+  refusalsTotal = 0
   /** `MAPPING_*` flags because of which get_user_pages refused the row at work; 0: it did not. */
   refusedMapping = 0
+  /** Row of the last refusal. */
+  private refusedRow = 0
+  private readonly list = new FindingList()
+  /** By id: those that listen. */
+  private readonly rules: ReadonlyMap<string, HazardRule>
 
   constructor(lane: AuditedLane, rules: readonly HazardRule[]) {
     const { bus } = this
@@ -105,7 +94,7 @@ export class Audit {
     this.folios.stableWrites = lane.stableWrites
     this.folios.stableOf = lane.stableOf
     this.tokens = new Tokens(bus, ledger, this.folios)
-    this.objects = new Objects(bus, this.tokens)
+    this.objects = new Objects(bus, this.tokens, this.folios)
     this.devices = new Devices(bus, this.folios, this.tokens)
     this.iterators = new Iterators(bus)
     this.space = new FileSpace(bus)
@@ -123,6 +112,7 @@ export class Audit {
         this.tellSpace(REFUSE, mm, -1, met)
       },
     }
+    this.rules = new Map(rules.map((rule) => [rule.id, rule]))
     for (const rule of rules) bus.listen(rule.watch(this))
   }
 
@@ -136,50 +126,62 @@ export class Audit {
     this.refusedMapping = 0
   }
 
+  /** Findings with their detail: of each rule the first {@link FINDINGS_LISTED_MAX}. */
+  get findings(): readonly Finding[] {
+    return this.list.listed
+  }
+
+  /** Findings in all, listed or not, by rule. */
+  get counts(): ReadonlyMap<HazardRule, number> {
+    return this.list.counts
+  }
+
   /** A rule was found broken. The same finding in the same row is told once, with the pages of all. */
-  find(rule: HazardRule, found: FoundHazard): void {
-    const { token = 0, page = -1, detail } = found
+  find(told: HazardRule, found: FoundHazard): void {
+    const rule = this.listening(told)
+    const problem = problemOfFound(this.lane, found)
+    if (problem !== null) throw new RangeError(`audit.find: ${problem}`)
+    const { token = 0, page = -1, detail, since = null } = found
     const row = found.row ?? this.bus.row
     const pages = found.pages ?? (page < 0 ? 0 : 1)
-    const same = this.findings.find((one) => one.rule === rule && one.row === row && one.detail === detail)
-    if (same !== undefined) {
-      same.pages += pages
-      return
-    }
-    this.counts.set(rule, (this.counts.get(rule) ?? 0) + 1)
-    if (this.findings.length >= FINDINGS_LISTED_MAX) return
+    if (!this.list.count(rule, row, detail, pages, this.bus.row)) return
     const takenRow = token === 0 ? (found.takenRow ?? 0) : this.tokens.rowOf(token)
-    const holder = token === 0 ? null : (this.tokens.holders[token] ?? null)
+    const holder = token === 0 ? (found.holder ?? null) : (this.tokens.holders[token] ?? null)
     const line = found.line ?? (row === this.bus.row ? this.bus.line : 0)
-    const history = this.historyOf(page, token, takenRow)
+    const pageName = page < 0 ? null : this.lane.nameOf(page)
+    const history = historyOf(this, found, takenRow, holder)
     const { verdict = rule.verdict } = found
     const severity = found.verdict === undefined ? rule.severity : severityOf(verdict)
-    this.findings.push({ rule, verdict, severity, row, line, page, pages, holder, takenRow, history, detail })
+    const what = { rule, verdict, severity, detail }
+    this.list.list({ ...what, row, line, page, pages, pageName, holder, takenRow, since, history })
   }
 
   /** The kernel refused what the rule forbids: nothing is wrong, but a user will want to know why. */
-  refused(rule: HazardRule, detail: string): void {
-    if (this.refusals.length < FINDINGS_LISTED_MAX) this.refusals.push({ rule, row: this.bus.row, detail })
+  refused(told: HazardRule, detail: string): void {
+    const rule = this.listening(told)
+    if (typeof detail !== 'string' || detail === '') throw new RangeError('audit.refused: it says nothing in detail')
+    this.refuse(rule, detail)
   }
 
   /** A row asked for pages, and got `errno` after `pages` of them. Said once a row: a rule may have said it. */
   takeRefused(errno: number, pages = 0): void {
-    if (this.refusals.at(-1)?.row === this.bus.row || this.refusals.length >= FINDINGS_LISTED_MAX) return
-    const detail = `${this.tokens.holder}: ${refusedTake(this.refusedMapping, errno, pages)}`
-    this.refusals.push({ rule: null, row: this.bus.row, detail })
+    if (this.refusedRow === this.bus.row) return
+    this.refuse(null, `${this.tokens.holder}: ${refusedTake(this.refusedMapping, errno, pages)}`)
   }
 
-  /** What happened to a page and to the token on it, in the order of the rows. */
-  private historyOf(page: number, token: number, takenRow: number): readonly HistoryStep[] {
-    const { pages } = this.lane.memory
-    const steps = page < 0 ? [] : this.folios.history.of(pages.headOf(page))
-    if (takenRow > 0) {
-      const kind = token === 0 ? 'taken' : this.tokens.retention(token) === 2 ? 'pinned' : 'referenced'
-      const by = token === 0 ? '' : ` by ${this.tokens.holders[token]}`
-      // First in its row: what the reference is for comes after it.
-      steps.unshift({ row: takenRow, what: `${kind}${by}` })
-    }
-    return steps.sort((a, b) => a.row - b.row)
+  private refuse(rule: HazardRule | null, detail: string): void {
+    const { row, line } = this.bus
+    this.refusedRow = row
+    this.refusalsTotal++
+    if (this.refusals.length < FINDINGS_LISTED_MAX) this.refusals.push({ rule, row, line, detail })
+  }
+
+  /** The rule of that id, if it listens: what another says could be neither counted nor judged. */
+  private listening(told: HazardRule): HazardRule {
+    const rule = this.rules.get(told?.id)
+    if (rule === undefined)
+      throw new RangeError(`the rule ${String(told?.id)} does not listen: its findings are nobody's`)
+    return rule
   }
 
   private tellSpace(code: number, mm: number, page: number, amount: number): void {

@@ -1,5 +1,6 @@
 import type { BlockRun } from './block-runs.ts'
 import type { FileSpace } from './file-space.ts'
+import type { Since } from './finding.ts'
 
 /** How many of the `blocks` blocks of a run that lie in a range of bytes of a file are of the kind that is counted. */
 export type CountRun = (
@@ -12,8 +13,7 @@ export type CountRun = (
 
 /** Counts blocks of one kind in ranges of files: made once for a rule, so that an event costs no new object. */
 export class BlockCount {
-  /** Of the last range: the row that took the first of them; 0: it had none. */
-  takenRow = 0
+  private first: BlockRun | null = null
   private blocks = 0
   private file = 0
   private positionBytes = 0
@@ -29,7 +29,7 @@ export class BlockCount {
 
   /** Blocks of the kind in the range. */
   in(file: number, positionBytes: number, lengthBytes: number): number {
-    this.takenRow = 0
+    this.first = null
     this.blocks = 0
     this.file = file
     this.positionBytes = positionBytes
@@ -38,10 +38,15 @@ export class BlockCount {
     return this.blocks
   }
 
+  /** Of the last range: the row that made the first of them what it is; null: it had none, or no row is known. */
+  get since(): Since | null {
+    return this.first === null || this.first.row === 0 ? null : { row: this.first.row, what: this.first.what }
+  }
+
   private add(run: BlockRun, blocks: number): void {
     const counted = this.count(run, blocks, this.file, this.positionBytes, this.lengthBytes)
     if (counted === 0) return
     this.blocks += counted
-    if (this.takenRow === 0) this.takenRow = run.row
+    if (this.first === null || this.first.row === 0) this.first = run
   }
 }

@@ -20,6 +20,8 @@ export interface FileBlock {
   readonly isCopied: boolean
   /** Row that reserved, allocated or punched it, or wrote it since; 0: none, or rows that differ. */
   readonly row: number
+  /** What that row did to it: `reserved`. */
+  readonly what: string
   /** Number of the write that did, see {@link FileSpace.writeNumber}. */
   readonly write: number
 }
@@ -31,7 +33,14 @@ export interface BlockRun extends FileBlock {
 }
 
 /** A block that no event was about. */
-export const UNKNOWN_BLOCK: FileBlock = { state: BLOCK_UNKNOWN, isWritten: false, isCopied: false, row: 0, write: 0 }
+export const UNKNOWN_BLOCK: FileBlock = {
+  state: BLOCK_UNKNOWN,
+  isWritten: false,
+  isCopied: false,
+  row: 0,
+  what: '',
+  write: 0,
+}
 
 /** The blocks of a file as runs, in their order: a range costs its runs, however long it is. */
 export class BlockRuns {
@@ -107,5 +116,7 @@ export class BlockRuns {
 /** Two runs may be one: who wrote what is written does not matter when that write is over. */
 function isAlike(a: BlockRun, b: BlockRun, write: number): boolean {
   if (a.state !== b.state || a.isWritten !== b.isWritten || a.isCopied !== b.isCopied) return false
-  return (a.row === b.row && a.write === b.write) || (a.isWritten && a.write < write && b.write < write)
+  return (
+    (a.row === b.row && a.what === b.what && a.write === b.write) || (a.isWritten && a.write < write && b.write < write)
+  )
 }

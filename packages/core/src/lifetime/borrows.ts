@@ -13,6 +13,15 @@ export const GUARD_LOCK = 2
 /** One of the `GUARD_*`. */
 export type Guard = 0 | 1 | 2
 
+/** @throws RangeError for what is no guard: a consumer in JavaScript may pass anything. */
+export function checkGuard(guard: Guard): void {
+  if (guard !== GUARD_NONE && guard !== GUARD_COUNT && guard !== GUARD_LOCK) refuseGuard(guard)
+}
+
+function refuseGuard(guard: never): never {
+  throw new RangeError(`guard ${String(guard)} is none of GUARD_NONE, GUARD_COUNT, GUARD_LOCK`)
+}
+
 /**
  * Bytes of pages that lists of operations in flight name, and what guards them: as columns, chained by page and by
  * operation. Counts nothing; what happens to the pages meanwhile is checked against it. Slot 0 is never used.

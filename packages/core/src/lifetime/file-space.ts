@@ -62,13 +62,13 @@ export class FileSpace {
 
   /** The range is a hole: for who sets a scene. */
   hole(file: number, positionBytes: number, lengthBytes: number): void {
-    this.each(file, positionBytes, lengthBytes, (_block, row, write) => nothing(row, write, false))
+    this.each(file, positionBytes, lengthBytes, (_block, row, write) => nothing(row, 'a hole', write, false))
   }
 
   /** The range has blocks that read as they should, data or unwritten ones: for who sets a scene. */
   data(file: number, positionBytes: number, lengthBytes: number): void {
     this.each(file, positionBytes, lengthBytes, (_block, row, write) => {
-      return { state: BLOCK_ALLOCATED, isWritten: true, isCopied: false, row, write }
+      return { state: BLOCK_ALLOCATED, isWritten: true, isCopied: false, row, what: 'data', write }
     })
   }
 
@@ -77,7 +77,7 @@ export class FileSpace {
     this.tell('reserve', file, positionBytes, lengthBytes)
     this.each(file, positionBytes, lengthBytes, (block, row, write) => {
       if (block.state === BLOCK_RESERVED || block.state === BLOCK_ALLOCATED) return block
-      return { ...block, state: BLOCK_RESERVED, row, write }
+      return { ...block, state: BLOCK_RESERVED, row, what: 'reserved', write }
     })
   }
 
@@ -85,7 +85,7 @@ export class FileSpace {
   unreserve(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('unreserve', file, positionBytes, lengthBytes)
     this.eachWhole(file, positionBytes, lengthBytes, (block, row, write) =>
-      block.state === BLOCK_RESERVED ? nothing(row, write, hasDataOf(block, write)) : block,
+      block.state === BLOCK_RESERVED ? nothing(row, 'given back', write, hasDataOf(block, write)) : block,
     )
   }
 
@@ -95,7 +95,7 @@ export class FileSpace {
     this.each(file, positionBytes, lengthBytes, (block, row, write) => {
       if (block.state === BLOCK_ALLOCATED) return block
       if (block.state === BLOCK_RESERVED || block.isWritten) return { ...block, state: BLOCK_ALLOCATED }
-      return { ...block, state: BLOCK_ALLOCATED, row, write }
+      return { ...block, state: BLOCK_ALLOCATED, row, what: 'allocated', write }
     })
   }
 
@@ -103,7 +103,7 @@ export class FileSpace {
   copyIn(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('copy_in', file, positionBytes, lengthBytes)
     this.each(file, positionBytes, lengthBytes, ({ state }, row, write) => {
-      return { state, isWritten: true, isCopied: true, row, write }
+      return { state, isWritten: true, isCopied: true, row, what: 'copied into', write }
     })
   }
 
@@ -111,7 +111,7 @@ export class FileSpace {
   zero(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('zero', file, positionBytes, lengthBytes)
     this.each(file, positionBytes, lengthBytes, (block, row, write) => {
-      return block.isCopied ? block : { ...block, isWritten: true, row, write }
+      return block.isCopied ? block : { ...block, isWritten: true, row, what: 'zeroed', write }
     })
   }
 
@@ -123,7 +123,7 @@ export class FileSpace {
   punch(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('punch', file, positionBytes, lengthBytes)
     this.eachWhole(file, positionBytes, lengthBytes, (block, row, write) =>
-      nothing(row, write, hasDataOf(block, write)),
+      nothing(row, 'punched', write, hasDataOf(block, write)),
     )
   }
 
@@ -203,6 +203,9 @@ export class FileSpace {
   }
 
   private tell(name: SpaceEvent, file: number, positionBytes: number, lengthBytes: number, result = 0): void {
+    if (!Number.isInteger(file) || !(positionBytes >= 0) || !(lengthBytes >= 0)) {
+      throw new RangeError(`audit.space: ${lengthBytes} bytes from ${positionBytes} on of file ${file}`)
+    }
     const code = eventCode(name)
     if (!this.bus.hears(code)) return
     const event = this.bus.next()
@@ -235,6 +238,6 @@ function hasDataOf(block: FileBlock, write: number): boolean {
 }
 
 /** A hole; `hasData`: with dirty data above it. */
-function nothing(row: number, write: number, hasData: boolean): FileBlock {
-  return { state: BLOCK_HOLE, isWritten: hasData, isCopied: hasData, row, write }
+function nothing(row: number, what: string, write: number, hasData: boolean): FileBlock {
+  return { state: BLOCK_HOLE, isWritten: hasData, isCopied: hasData, row, what, write }
 }

@@ -1,6 +1,7 @@
 import { grown } from '../grown.ts'
 import type { MappingReferences } from '../ledger/mapping-references.ts'
 import { KIND_FILE, KIND_SHMEM, type PageStore } from '../memory/page-store.ts'
+import { checkPage } from './check-page.ts'
 import { FolioContents } from './folio-contents.ts'
 import { FOLIO_DETACHED, FOLIO_PROTECTED } from './folio-flags.ts'
 import { PageHistory } from './page-history.ts'
@@ -15,7 +16,7 @@ export class FolioColumns {
   stableWrites = false
   /** The same of the file of one page; undefined where nobody told. */
   stableOf: (page: number) => boolean | undefined = () => undefined
-  protected readonly pages: PageStore
+  readonly pages: PageStore
   /** On the head page: `FOLIO_*`. */
   private flags = new Int32Array(1024)
   private readonly mapped: MappingReferences
@@ -90,6 +91,7 @@ export class FolioColumns {
 
   /** Adds and drops flags of a page's folio; returns its head. */
   protected set(page: number, add: number, drop: number): number {
+    checkPage(this.pages, page)
     const head = this.pages.headOf(page)
     while (head >= this.flags.length) this.flags = grown(this.flags, this.flags.length * 2)
     this.flags[head] = (this.flags[head] & ~drop) | add

@@ -1,5 +1,4 @@
-import type { Borrows } from './borrows.ts'
-import { GUARD_LOCK } from './borrows.ts'
+import { type Borrows, GUARD_LOCK } from './borrows.ts'
 import type { Doubts } from './doubts.ts'
 import type { EventBus, Handlers } from './event-bus.ts'
 import type { FolioAsserts, FolioCheck } from './folio-asserts.ts'

@@ -1,6 +1,7 @@
 import type { MappingReferences } from '../ledger/mapping-references.ts'
 import type { PageStore } from '../memory/page-store.ts'
 import { PAGE_SIZE } from '../units.ts'
+import { checkPage } from './check-page.ts'
 import type { EventBus } from './event-bus.ts'
 import { FolioColumns } from './folio-columns.ts'
 import {
@@ -141,8 +142,7 @@ export class Folios extends FolioColumns {
   }
 
   /**
-   * What waited for it goes on. With a negative `result` nothing arrived: the error is recorded for fsync(2), and the folio
-   * is clean all the same, unless somebody makes it dirty again.
+   * What waited for it goes on. With a negative `result` nothing arrived: fsync(2) gets the error, and the folio is clean.
    * @kernel mm/filemap.c: folio_end_writeback, mapping_set_error
    */
   writebackEnd(page: number, result = 0): void {
@@ -289,6 +289,7 @@ export class Folios extends FolioColumns {
   }
 
   private about(page: number, offsetBytes: number, bytes: number): LifetimeEvent {
+    checkPage(this.pages, page)
     const event = this.bus.next()
     event.page = page
     event.pages = Math.floor((offsetBytes + bytes - 1) / PAGE_SIZE) + 1

@@ -57,8 +57,11 @@ export class Iterators {
     this.bus = bus
   }
 
+  /** @throws RangeError where a consumer names one that there is not. */
   of(id: number): AuditedIterator {
-    return this.all[id - 1]
+    const iterator = this.all[id - 1]
+    if (iterator === undefined) throw new RangeError(`audit.iterators: there is no iterator ${id}`)
+    return iterator
   }
 
   /** `type`: `ITER_*`, where it matters which code can walk it. @kernel lib/iov_iter.c: iov_iter_init, iov_iter_kvec, iov_iter_bvec */
@@ -125,6 +128,7 @@ export class Iterators {
 
   /** The call that was given it returns bytes or -errno; `isTold`: how many is known. */
   return(id: number, result: number, isTold = true): void {
+    this.of(id)
     const event = this.bus.next()
     event.object = id
     event.result = result
@@ -134,6 +138,7 @@ export class Iterators {
   }
 
   private tell(code: number, id: number, amount = 0, bytes = 0): void {
+    this.of(id)
     const event = this.bus.next()
     event.object = id
     event.amount = amount

@@ -1,6 +1,7 @@
 import { RETAIN_PIN } from '../extract/retention.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { Audit } from './audit.ts'
+import { grouped } from './grouped.ts'
 import type { LifetimeEvent } from './lifetime-event.ts'
 import type { HazardRule } from './rule.ts'
 
@@ -56,5 +57,5 @@ export function ownerOf({ tokens, objects }: Audit, token: number): string {
   const row = tokens.ownerFreedRow[token]
   return row === 0
     ? `and the ${kind} that they belong to never drops them`
-    : `the ${kind} that they belonged to was freed in row ${row}`
+    : `the ${kind} that they belonged to was freed in row ${grouped(row)}`
 }

@@ -1,9 +1,11 @@
 import type { Retention } from '../extract/retention.ts'
 import { type Hold, slotOf } from '../ledger/hold.ts'
 import { PAGE_SIZE } from '../units.ts'
+import { checkPage } from './check-page.ts'
 import type { EventBus } from './event-bus.ts'
+import type { Folios } from './folios.ts'
+import type { KernelObject, ObjectEntry, RingSlot } from './kernel-object.ts'
 import { eventCode } from './lifetime-event.ts'
-import type { PageRange } from './page-range.ts'
 import type { Tokens } from './tokens.ts'
 
 const ALLOC = eventCode('alloc')
@@ -28,53 +30,6 @@ const PUTS_PAGES: readonly string[] = [
   ...['pipe', 'pipe_inode_info', 'pipe_buffer', 'af_alg_tsgl'],
 ]
 
-/** An entry of an object's list: bytes from `offsetBytes` of `page` on; page -1: not known. */
-export interface ObjectEntry extends PageRange {
-  /** Row of the hold table; 0: a bare page. */
-  readonly token: number
-}
-
-/** What a ring has in a slot. */
-export interface RingSlot {
-  /** Row that filled it. */
-  readonly row: number
-  /** Its flags were set anew then. */
-  readonly isReset: boolean
-}
-
-/** A kernel object that references belong to: a bio, an skb, a request, a table of pages, a notifier. */
-export interface KernelObject {
-  readonly id: number
-  /** What it is: `bio`, `skb`, `ubuf_info`. */
-  readonly kind: string
-  /** Row that allocated it. */
-  readonly row: number
-  /** Entries that fit into its list; 0: it has none, or it grows. */
-  readonly capacity: number
-  readonly entries: ObjectEntry[]
-  /** What was joined with its last entry. */
-  readonly joined: ObjectEntry[]
-  /** Entries since it was allocated, or since its I/O was over: then its list is filled anew. @kernel block/bio.c: bio_reset */
-  filled: number
-  /** Whoever frees it puts each page of its list, whether or not a reference was taken. */
-  readonly putsPages: boolean
-  references: number
-  /** Descriptors that name it and took no reference. */
-  unreferenced: number
-  /** References that were taken ahead of a copy, and wait for it; and copies that came to have such a one. */
-  spare: number
-  prepaid: number
-  isInFlight: boolean
-  /** Row that submitted it last. */
-  submittedRow: number
-  isFreed: boolean
-  /** Row and line that freed it. */
-  freedRow: number
-  freedLine: number
-  /** Bytes submitted. */
-  bytes: number
-}
-
 /** The objects that consumers and traces tell of, and what happens to them. From 1. */
 export class Objects {
   private readonly all: KernelObject[] = []
@@ -83,15 +38,19 @@ export class Objects {
   private readonly slots = new Map<number, Map<number, RingSlot>>()
   private readonly bus: EventBus
   private readonly tokens: Tokens
+  private readonly folios: Folios
 
-  constructor(bus: EventBus, tokens: Tokens) {
+  constructor(bus: EventBus, tokens: Tokens, folios: Folios) {
     this.bus = bus
     this.tokens = tokens
+    this.folios = folios
   }
 
-  /** The object of that number. */
+  /** The object of that number. @throws RangeError where a consumer names one that there is not. */
   of(id: number): KernelObject {
-    return this.all[id - 1]
+    const object = this.all[id - 1]
+    if (object === undefined) throw new RangeError(`audit.objects: there is no object ${id}`)
+    return object
   }
 
   /** Every object that was not freed and is in flight. */
@@ -101,6 +60,7 @@ export class Objects {
 
   /** @kernel mm/slub.c: kmalloc, and what allocates on top of it */
   alloc(kind: string, capacity = 0, putsPages = PUTS_PAGES.includes(kind)): number {
+    if (typeof kind !== 'string' || kind === '') throw new RangeError('audit.objects.alloc: it does not say what it is')
     const id = this.all.length + 1
     const object: KernelObject = {
       id,
@@ -132,6 +92,7 @@ export class Objects {
    * is from now on, or bare ones.
    */
   attach(id: number, hold: Hold, page: number, offsetBytes: number, bytes: number): void {
+    this.checkEntry(id, page, offsetBytes, bytes)
     const token = slotOf(hold)
     const event = this.bus.next()
     event.object = id
@@ -141,7 +102,7 @@ export class Objects {
     event.offsetBytes = offsetBytes
     event.bytes = bytes
     this.bus.tell(ATTACH)
-    this.of(id).entries.push({ token, page, offsetBytes, bytes })
+    this.of(id).entries.push({ token, page, offsetBytes, bytes, row: this.bus.row })
     this.of(id).filled++
     this.tokens.cameInto(id, token, Math.ceil(((offsetBytes % PAGE_SIZE) + bytes) / PAGE_SIZE))
   }
@@ -151,6 +112,7 @@ export class Objects {
    * `page` on; page -1: all of the hold. Pages of `hold` belong to the object from now on.
    */
   merge(id: number, hold: Hold, page = -1, offsetBytes = 0, bytes = 0): void {
+    this.checkEntry(id, page, offsetBytes, bytes)
     const token = slotOf(hold)
     const event = this.bus.next()
     event.object = id
@@ -160,7 +122,7 @@ export class Objects {
     event.bytes = bytes
     event.amount = this.of(id).entries.at(-1)?.token ?? 0
     this.bus.tell(MERGE)
-    this.of(id).joined.push({ token, page, offsetBytes, bytes })
+    this.of(id).joined.push({ token, page, offsetBytes, bytes, row: this.bus.row })
     if (token !== 0) this.tokens.cameInto(id, token, this.tokens.pagesOf(token))
   }
 
@@ -259,16 +221,24 @@ export class Objects {
     return this.slots.get(id)?.get(page)
   }
 
-  /** Row that allocated an object that lives and names a page, on which nothing was taken for it; -1: there is none. */
+  /** Row that attached a page, on which nothing was taken for it, to an object that lives; -1: there is none. */
   bareIn(page: number): number {
     const names = ({ token, page: first, offsetBytes, bytes }: ObjectEntry) =>
       token === 0 && first >= 0 && first <= page && page < first + Math.ceil((offsetBytes + bytes) / PAGE_SIZE)
-    return this.all.findLast(({ isFreed, entries }) => !isFreed && entries.some(names))?.row ?? -1
+    const object = this.all.findLast(({ isFreed, entries }) => !isFreed && entries.some(names))
+    return object?.entries.find(names)?.row ?? -1
   }
 
   /** Retention of an entry, RETAIN_NONE for a bare page. */
   retentionOf(entry: ObjectEntry): Retention {
     return entry.token === 0 ? 0 : this.tokens.retention(entry.token)
+  }
+
+  private checkEntry(id: number, page: number, offsetBytes: number, bytes: number): void {
+    this.of(id)
+    if (page !== -1) checkPage(this.folios.pages, page)
+    if (offsetBytes >= 0 && bytes >= 0) return
+    throw new RangeError(`audit.objects: ${bytes} bytes from byte ${offsetBytes} on`)
   }
 
   private land(id: number): void {
@@ -279,6 +249,7 @@ export class Objects {
   }
 
   private tellSlot(code: number, id: number, page: number, amount: number): void {
+    this.of(id)
     const event = this.bus.next()
     event.object = id
     event.page = page
@@ -288,6 +259,7 @@ export class Objects {
   }
 
   private tell(code: number, id: number, bytes = 0, result = 0): void {
+    this.of(id)
     const event = this.bus.next()
     event.object = id
     event.bytes = bytes

@@ -9,6 +9,7 @@ import {
   MAPPING_SECRET,
   MAPPING_TRACKED,
 } from '../memory/mapping.ts'
+import { grouped } from './grouped.ts'
 
 /** What a mapping is refused for, in the order in which get_user_pages looks. @kernel mm/gup.c: check_vma_flags, try_grab_folio */
 const REASONS: readonly (readonly [met: number, reason: string])[] = [
@@ -35,6 +36,10 @@ const OTHER_REASONS: ReadonlyMap<number, string> = new Map([
 export function refusedTake(met: number, errno: number, pages: number): string {
   const reason = REASONS.find(([flags]) => (met & flags) !== 0)?.[1] ?? OTHER_REASONS.get(errno)
   const taken =
-    pages === 0 ? 'no page is taken' : pages === 1 ? '1 page before was taken' : `${pages} pages before were taken`
+    pages === 0
+      ? 'no page is taken'
+      : pages === 1
+        ? '1 page before was taken'
+        : `${grouped(pages)} pages before were taken`
   return `refused with ${errnoName(errno)}, ${taken}${reason === undefined ? '' : `: ${reason}`}`
 }

@@ -11,7 +11,7 @@ export interface RuleExample {
   readonly broken: string
   /** Rows of `broken` that the findings of this rule name, in order. */
   readonly rows: readonly number[]
-  /** The same done right: no finding of this rule. */
+  /** The same done right: nothing is found in it, by this rule or any other. */
   readonly sound: string
 }
 

@@ -1,3 +1,4 @@
+import { checkPage } from './check-page.ts'
 import { CONTEXT_PROCESS, type EventBus } from './event-bus.ts'
 import { FileLocks } from './file-locks.ts'
 import { FOLIO_LOCKED } from './folio-flags.ts'
@@ -74,6 +75,7 @@ export class Tasks {
    * @kernel mm/filemap.c: __filemap_get_folio (FGP_LOCK); include/linux/pagemap.h: folio_trylock
    */
   lock(page: number, file = -1, index = -1, waits = true): void {
+    checkPage(this.folios.pages, page)
     const held = this.locks.get(this.bus.task) ?? []
     if (this.isLockedByRow(held, page)) return
     this.folios.lock(page, file, index, waits)
@@ -104,6 +106,7 @@ export class Tasks {
 
   /** The task at work waits: for `whom` (`network`, `user`, `lease`, `writeback`), `nsMax` at most; 0: for ever. */
   wait(whom: string, nsMax = 0): void {
+    if (!(nsMax >= 0)) throw new RangeError(`audit.tasks.wait: for ${nsMax} ns`)
     const event = this.bus.next()
     event.detail = whom
     event.amount = nsMax
@@ -140,6 +143,7 @@ export class Tasks {
   }
 
   private tellAccount(name: 'account' | 'unaccount', mm: number, pages: number): void {
+    if (!(pages >= 0)) throw new RangeError(`audit.tasks.${name}: ${pages} pages`)
     const event = this.bus.next()
     event.object = mm
     event.amount = pages

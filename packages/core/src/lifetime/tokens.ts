@@ -37,7 +37,6 @@ export class Tokens extends TokenColumns implements LedgerTap {
   readonly ofOperation: number[] = []
   /** Told when a token was split: the new one has the history of the old one. */
   onSplit: (from: number, to: number) => void = () => {}
-
   private readonly bus: EventBus
   private readonly ledger: Ledger
   private readonly folios: Folios
@@ -76,10 +75,7 @@ export class Tokens extends TokenColumns implements LedgerTap {
     if (this.folios.isBusy(page)) this.eachOn(this.folios.headOf(page), this.folios.sizeOf(page), tell)
   }
 
-  /**
-   * A token on the folio of a page through which something may be written, other than `except`; 0 where there is none. What
-   * happens to a page happens to its folio.
-   */
+  /** A token on the folio of a page through which something may be written, other than `except`; 0 where there is none. */
   writerOn(page: number, except = 0): number {
     let found = 0
     this.eachOnFolio(page, (token) => {
@@ -96,6 +92,11 @@ export class Tokens extends TokenColumns implements LedgerTap {
   /** Row of the trace that took it. */
   rowOf(token: number): number {
     return this.ledger.holds.row[token]
+  }
+
+  /** It is still the one that `row` took: not let go, and its place in the table not given to another. */
+  isOpenSince(token: number, row: number): boolean {
+    return this.ledger.holds.open[token] === 1 && this.rowOf(token) === row
   }
 
   /** Line of that row. */
@@ -263,8 +264,7 @@ export class Tokens extends TokenColumns implements LedgerTap {
     this.calls.returned(iterator)
     this.eachOpen((token) => {
       if (holds.operation[token] !== 0) return
-      const isOfTask = this.mm[token] === this.bus.task && holds.row[token] >= row
-      if (!isOfTask && this.call[token] !== iterator) return
+      if (this.call[token] !== iterator && (this.mm[token] !== this.bus.task || holds.row[token] < row)) return
       if (result >= 0) this.settled[token] = 1
       else if (this.settled[token] === 0) this.errno[token] = -result
     })

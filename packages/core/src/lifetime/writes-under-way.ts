@@ -1,6 +1,9 @@
 import type { Audit } from './audit.ts'
 import { BlockCount } from './block-count.ts'
 import { BLOCK_HOLE, BLOCK_RESERVED } from './block-runs.ts'
+import type { Since } from './finding.ts'
+
+type TellBlocks = (blocks: number, since: Since | null) => void
 
 /** A write that reserved space of a file, and has not ended. */
 interface WriteUnderWay {
@@ -54,17 +57,17 @@ export class WritesUnderWay {
   }
 
   /** Writeback of a range of a file begins: blocks that the write under way copied in and has not allocated. */
-  fileWriteback(file: number, positionBytes: number, lengthBytes: number, tell: (blocks: number, row: number) => void) {
+  fileWriteback(file: number, positionBytes: number, lengthBytes: number, tell: TellBlocks): void {
     const write = this.files.get(file)
     if (write === undefined) return
     this.rangeRow = this.audit.bus.row
     write.allocates = false
     const blocks = this.pending.in(file, positionBytes, lengthBytes)
-    if (blocks > 0) tell(blocks, this.pending.takenRow)
+    if (blocks > 0) tell(blocks, this.pending.since)
   }
 
   /** Writeback of a page begins: its block has to be allocated, whoever does that. */
-  writeback(page: number, tell: (row: number) => void): void {
+  writeback(page: number, tell: (since: Since | null) => void): void {
     const { bus, space } = this.audit
     if (this.files.size === 0 || bus.row === this.rangeRow) return
     for (const [file, write] of this.files) {
@@ -73,7 +76,9 @@ export class WritesUnderWay {
       write.allocates = false
       const block = space.block(file, index)
       if (block === undefined || !block.isCopied || block.write !== space.writeNumber(file)) continue
-      if (block.state === BLOCK_HOLE || block.state === BLOCK_RESERVED) tell(block.row)
+      if (block.state !== BLOCK_HOLE && block.state !== BLOCK_RESERVED) continue
+      const { row, what } = block
+      tell(row === 0 ? null : { row, what })
     }
   }
 }

@@ -97,8 +97,7 @@ export class AddressSpaces implements FaultContext {
 
   /**
    * Makes `child` a copy of `parent`: shared mappings stay shared, the pages of private ones are shared until one of the
-   * two writes, but a page that may be pinned is copied for the child. An address space of that number that was there
-   * before is gone: the number is used again.
+   * two writes, but a page that may be pinned is copied for the child. An address space that had that number is gone.
    * @kernel kernel/fork.c: dup_mm; mm/mmap.c: dup_mmap
    */
   fork(parent: number, child: number): void {
@@ -133,9 +132,7 @@ export class AddressSpaces implements FaultContext {
    * Lists the pages of a virtual range, faulting them in as `foll` asks: `out[0 … n - 1]` are page rows. Returns n, which
    * is less than `count` when a later page cannot be had, or the error that the first one gives: -EFAULT,
    * -EOPNOTSUPP (a pin for long of a DAX file), -EREMOTEIO (peer-to-peer memory not asked for), -EINVAL (bits that
-   * exclude each other). A range that reaches beyond {@link USER_PAGES_END} is -EFAULT as a whole. Nothing is counted:
-   * the ledger does that.
-   *
+   * exclude each other). A range beyond {@link USER_PAGES_END} is -EFAULT. Nothing is counted: the ledger does that.
    * The range begins `offsetBytes` after the address `addresses[index]`. It is named by a column and an index because an
    * address is no small integer, and V8 allocates for such an argument wherever it does not inline the call.
    * @kernel mm/gup.c: gup_fast_fallback (6.1: internal_get_user_pages_fast; the pages so far hide a later error),
@@ -222,9 +219,7 @@ export class AddressSpaces implements FaultContext {
     return done > 0 ? done : error
   }
 
-  /**
-   * {@link walk} of a range whose rows follow each other: the row of its first page, or -1 where {@link walk} must look.
-   */
+  /** {@link walk} of a range whose rows follow each other: row of its first page, or -1 where {@link walk} must look. */
   walkRun(
     mm: number,
     addresses: Float64Array,
@@ -273,6 +268,11 @@ export class AddressSpaces implements FaultContext {
   pageAt(mm: number, page: number): number {
     const entry = this.tables.entryAt(this.find(mm, page).id, page)
     return entry === 0 ? -1 : rowOf(entry)
+  }
+
+  /** Who maps a page row, and at which virtual page; null: nobody does. Looks through all page tables. */
+  placeOf(row: number): { readonly mm: number; readonly page: number } | null {
+    return this.faults.placeOf(row)
   }
 
   /** Kernel memory of that kind that `map` rows declare. What no row declares is taken for slab, but may be anything. */

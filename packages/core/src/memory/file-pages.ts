@@ -37,13 +37,8 @@ export class FilePages {
 
   /** Stores to the page wait for writeback, or do not, as {@link stable} has it of its file; undefined where it does not. */
   stableOf(page: number): boolean | undefined {
-    let found: boolean | undefined
-    for (const [file, isStable] of this.stable) {
-      this.cache.visit(file, 0, Number.POSITIVE_INFINITY, (at) => {
-        if (at === page) found = isStable
-      })
-    }
-    return found
+    const place = this.stable.size === 0 ? null : this.cache.placeOf(page)
+    return place === null ? undefined : this.stable.get(place.file)
   }
 
   /** Makes the pages of [index, end) present that a mapping of the file shows, as whoever looks at one finds it. */

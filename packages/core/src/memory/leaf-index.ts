@@ -32,6 +32,10 @@ export class LeafIndex {
     return leaf
   }
 
+  tableOf(leaf: number): number {
+    return this.table[leaf]
+  }
+
   regionOf(leaf: number): number {
     return this.region[leaf]
   }

@@ -40,6 +40,11 @@ export class MappingTable {
     return list[indexOf(list, page)]
   }
 
+  /** The address space that maps a virtual page through a table; undefined: none does. */
+  mmOf(table: number, page: number): number | undefined {
+    return [...this.byMm.keys()].find((mm) => this.find(mm, page).id === table)
+  }
+
   /** The mappings with a page in [firstPage, endPage). */
   overlapping(mm: number, firstPage: number, endPage: number): readonly Mapping[] {
     const list = this.all(mm)

@@ -9,6 +9,13 @@ export const CACHE_VALUE = -2
 
 const LEAF = 1024
 
+/** A page of a file. */
+export interface FilePlace {
+  readonly file: number
+  /** Counts pages from the start of the file. */
+  readonly index: number
+}
+
 /**
  * The page cache: which folio holds which page of a file. `file` is any small number that the caller chooses; an index
  * counts pages from the start of the file.
@@ -98,6 +105,17 @@ export class PageCache {
       const stop = Math.min(LEAF, end - first)
       for (let i = Math.max(index - first, 0); i < stop; i++) if (leaf[i] >= 3) tell(leaf[i] - 3, first + i)
     }
+  }
+
+  /** Where a page row is: its file and index; null: nowhere. Looks through all files. */
+  placeOf(row: number): FilePlace | null {
+    for (const [file, leaves] of this.leaves) {
+      for (const [region, leaf] of leaves) {
+        const at = leaf.indexOf(row + 3)
+        if (at >= 0) return { file, index: region * LEAF + at }
+      }
+    }
+    return null
   }
 
   /**

@@ -31,6 +31,7 @@ export interface FaultContext {
 export class PageFaults {
   readonly pages: PageStore
   readonly tables: PageTables
+  private readonly mappings: MappingTable
   readonly context: FaultContext
   /** Of mappings whose file has a name. */
   readonly cached: CachedPages
@@ -39,9 +40,21 @@ export class PageFaults {
   constructor(pages: PageStore, tables: PageTables, mappings: MappingTable, cache: PageCache, context: FaultContext) {
     this.pages = pages
     this.tables = tables
+    this.mappings = mappings
     this.context = context
     this.cached = new CachedPages(pages, tables, cache, context)
     this.underlying = new UnderlyingPages(pages, tables, mappings, context)
+  }
+
+  /** Who maps a page row, and where; null: nobody does. Looks through all page tables. */
+  placeOf(row: number): { readonly mm: number; readonly page: number } | null {
+    let found: { mm: number; page: number } | null = null
+    this.tables.eachPlaceOf(row, (table, page) => {
+      const mm = this.mappings.mmOf(table, page)
+      if (mm !== undefined) found = { mm, page }
+      return mm !== undefined
+    })
+    return found
   }
 
   /**

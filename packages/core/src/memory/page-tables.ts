@@ -132,6 +132,25 @@ export class PageTables {
     return this.index.leavesIn(table, Math.floor(firstPage / LEAF_PAGES), Math.ceil(endPage / LEAF_PAGES))
   }
 
+  /**
+   * Tells where a page row is mapped: table and virtual page, until `tell` says that it has enough. Looks through all
+   * leaves: for what is told to people.
+   */
+  eachPlaceOf(row: number, tell: (table: number, page: number) => boolean): void {
+    for (let leaf = 0; leaf < this.index.length; leaf++) {
+      const place = row - this.firstRow[leaf]
+      if (this.firstRow[leaf] === EMPTY || place < 0 || place >= LEAF_PAGES || this.entryIn(leaf, place) === 0) continue
+      if (tell(this.index.tableOf(leaf), this.firstPageOf(leaf) + place)) return
+    }
+    for (const entry of [writableEntry(row), readOnlyEntry(row)]) {
+      for (let at = this.entries.indexOf(entry); at >= 0; at = this.entries.indexOf(entry, at + 1)) {
+        const place = at % LEAF_PAGES
+        const leaf = this.firstEntry.indexOf(at - place)
+        if (tell(this.index.tableOf(leaf), this.firstPageOf(leaf) + place)) return
+      }
+    }
+  }
+
   /** Virtual page of the first page of a leaf. */
   firstPageOf(leaf: number): number {
     return this.index.regionOf(leaf) * LEAF_PAGES

@@ -46,9 +46,11 @@ function truncate(rows: AuditRows, batch: OpBatch, row: number): void {
   const behind = Number.MAX_SAFE_INTEGER - size
   audit.leases.changeLayout(batch.file[row], size, behind, pagesAt(pages, batch, row))
   audit.space.truncate(batch.file[row], size)
-  pages.visitFolios(batch, row, (head, _file, index) => {
+  pages.visitFolios(batch, row, (head, file, index) => {
     // A folio that begins before the end of the file stays in it.
-    if (index * PAGE_SIZE >= size) audit.folios.truncate(head)
+    if (index * PAGE_SIZE < size) return
+    if (audit.folios.isBusy(head)) pages.remember(head, file, index)
+    audit.folios.truncate(head)
   })
 }
 
@@ -86,7 +88,8 @@ export const FILE_ROWS: ApplyByEvent = {
   unreserve: ofRange((audit, file, position, length) => audit.space.unreserve(file, position, length)),
   allocate: (rows, batch, row) => {
     changeLayout(rows, batch, row)
-    rows.audit.space.allocate(batch.file[row], Math.max(batch.offsetBytes[row], 0), batch.lengthBytes[row])
+    const length = Math.max(batch.lengthBytes[row], 0)
+    rows.audit.space.allocate(batch.file[row], Math.max(batch.offsetBytes[row], 0), length)
   },
   copy_in: copyIn,
   zero: ofRange((audit, file, position, length) => audit.space.zero(file, position, length)),

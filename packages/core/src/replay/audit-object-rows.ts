@@ -53,7 +53,7 @@ function attach(rows: AuditRows, batch: OpBatch, row: number): void {
     bytes += end - from
   })
   add()
-  if (first < 0) objects.attach(object, HOLD_NONE, -1, 0, batch.lengthBytes[row])
+  if (first < 0) objects.attach(object, HOLD_NONE, -1, 0, Math.max(batch.lengthBytes[row], 0))
 }
 
 /** The page before this one lies before it in memory too: not all that vmalloc gives does. @kernel mm/vmalloc.c: vm_area_alloc_pages */

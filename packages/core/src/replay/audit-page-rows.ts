@@ -19,7 +19,10 @@ function leaving(leaves: (audit: Audit, head: number) => boolean): Apply {
   return ({ audit, pages }, batch, row) => {
     const { mappingReferences } = audit.lane.ledger
     pages.visitFolios(batch, row, (head, file, index) => {
-      if (!leaves(audit, head) || audit.folios.has(head, FOLIO_LOCKED)) return
+      const isBusy = audit.folios.isBusy(head)
+      if (!leaves(audit, head)) return
+      if (isBusy) pages.remember(head, file, index)
+      if (audit.folios.has(head, FOLIO_LOCKED)) return
       pages.leave(file, index, (page) => mappingReferences.put(page))
     })
   }

@@ -1,17 +1,25 @@
-import type { Finding } from '../lifetime/finding.ts'
+import type { Finding, Refusal } from '../lifetime/finding.ts'
 import { ASSERT_SEVERITY, type Asserted, FOLIO_CHECKS } from '../lifetime/folio-asserts.ts'
 import type { HazardRule } from '../lifetime/rule.ts'
-import { PAGE_KINDS } from '../memory/page-store.ts'
-import type { AssertedReport, AuditLaneReport, FindingReport, TraceAuditReport } from '../report/audit-report.ts'
+import { KIND_PFN, PAGE_KINDS, type PageStore } from '../memory/page-store.ts'
+import type {
+  AssertedReport,
+  AuditLaneReport,
+  FindingReport,
+  RefusalReport,
+  TraceAuditReport,
+} from '../report/audit-report.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { auditOf } from './audit-of.ts'
 import { blaming } from './blame-plugin.ts'
+import { layoutReport, warningsOfTrace } from './build-report.ts'
 import type { Lane } from './lane.ts'
 import { injected } from './lane-report.ts'
 import { LaneSet } from './lane-set.ts'
 import { OPERATIONS } from './lane-sums.ts'
 import { replayBatch } from './replay.ts'
 import type { AuditFactory, ReplayOptions } from './replay-options.ts'
+import { TraceSpan } from './trace-span.ts'
 
 /** Options of an audit: those of a replay, with the rules that listen. */
 export interface AuditOptions extends ReplayOptions {
@@ -22,19 +30,20 @@ export interface AuditOptions extends ReplayOptions {
 export async function auditTrace(trace: TraceReader, options: AuditOptions): Promise<TraceAuditReport> {
   const audit: AuditFactory = (setup, io, pages) => auditOf(options.rules, setup, io, pages)
   const set = new LaneSet(trace, { ...options, audit })
-  let rows = 0
+  const span = new TraceSpan()
   for await (const batch of trace.batches()) {
+    span.add(batch, trace.imported !== null || trace.layout.assumed !== null)
     replayBatch(set, batch)
-    rows += batch.length
-    options.onProgress?.({ rows, bytesRead: trace.bytesRead, pinsOpen: set.pinsOpen() })
+    options.onProgress?.({ rows: span.rows, bytesRead: trace.bytesRead, pinsOpen: set.pinsOpen() })
   }
   set.ensureOne()
   for (const lane of set.lanes) blaming(lane, () => lane.finish())
   return {
     file: trace.header.name,
-    rows,
+    rows: span.rows,
+    layout: layoutReport(trace, span),
     lanes: set.lanes.map((lane) => laneAuditReport(lane)),
-    warnings: [...set.warnings, ...doubtsOf(set.lanes), ...unknownFiles(trace, set)],
+    warnings: [...warningsOfTrace(trace, set).flat(), ...doubtsOf(set.lanes), ...unknownFiles(trace, set)],
   }
 }
 
@@ -69,7 +78,8 @@ export function laneAuditReport(lane: Lane): AuditLaneReport {
     findingsTotal: counts.reduce((sum, [, count]) => sum + count, 0),
     findingsByRule: Object.fromEntries(counts.map(([rule, count]) => [rule.id, count]).sort()),
     findings: [...(audit?.findings ?? [])].sort(byRow).map((finding) => findingReport(lane, finding)),
-    refused: (audit?.refusals ?? []).map(({ rule, row, detail }) => ({ rule: rule?.id ?? null, row, detail })),
+    refusedTotal: audit?.refusalsTotal ?? 0,
+    refused: (audit?.refusals ?? []).map(refusalReport),
     asserted: (audit?.asserts.told ?? []).map(assertedReport),
     waits: audit?.folios.waits ?? NO_WAITS,
     references: audit?.references.all() ?? [],
@@ -78,6 +88,10 @@ export function laneAuditReport(lane: Lane): AuditLaneReport {
 }
 
 const NO_WAITS = { store: 0, truncate: 0, invalidate: 0 }
+
+function refusalReport({ rule, row, line, detail }: Refusal): RefusalReport {
+  return { rule: rule?.id ?? null, row, line, detail }
+}
 
 function assertedReport({ check, outcome, row, line, page, folios }: Asserted): AssertedReport {
   const detail = FOLIO_CHECKS[check]
@@ -89,7 +103,8 @@ function byRow(a: Finding, b: Finding): number {
 }
 
 function findingReport(lane: Lane, finding: Finding): FindingReport {
-  const { rule, verdict, severity, row, line, page, pages, holder, takenRow, history, detail } = finding
+  const { rule, verdict, severity, row, line, page, pages, pageName, holder, takenRow, since, history, detail } =
+    finding
   return {
     rule: rule.id,
     name: rule.name,
@@ -99,12 +114,20 @@ function findingReport(lane: Lane, finding: Finding): FindingReport {
     row,
     line,
     page: page < 0 ? null : page,
+    pageName,
     pages,
-    backing: page < 0 ? null : PAGE_KINDS[lane.pages.kindOf(page)],
+    backing: page < 0 ? null : backingOf(lane.pages, page),
     holder,
     takenRow,
+    since,
     history,
     detail,
     advice: rule.advice,
   }
+}
+
+/** A page that a trace names by its frame alone has a struct page; what a `map` row calls pfn has none. @kernel VM_PFNMAP */
+function backingOf(pages: PageStore, page: number): string {
+  const kind = pages.kindOf(page)
+  return kind === KIND_PFN && pages.frameOf(page) >= 0 ? 'frame' : PAGE_KINDS[kind]
 }

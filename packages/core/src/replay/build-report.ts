@@ -1,4 +1,4 @@
-import { REPORT_SCHEMA, type Report } from '../report/report.ts'
+import { type LayoutReport, REPORT_SCHEMA, type Report } from '../report/report.ts'
 import type { TraceReader } from '../trace/trace-reader.ts'
 import { blaming } from './blame-plugin.ts'
 import { laneReport } from './lane-report.ts'
@@ -25,18 +25,24 @@ export function buildReport(trace: TraceReader, span: TraceSpan, set: LaneSet): 
 
 /** The warnings of a replay, those of one kind together. */
 export function warningsByKind(trace: TraceReader, span: TraceSpan, set: LaneSet): string[][] {
+  const kinds = warningsOfTrace(trace, set, unheardRows(set, span))
+  return kinds.map((texts) => texts.map((text) => `${trace.header.name}: ${text}`))
+}
+
+/** The same without the name of the trace; `unheard`: rows that nobody listens to, which an audit has none of. */
+export function warningsOfTrace(trace: TraceReader, set: LaneSet, unheard: string[] = []): string[][] {
   return [
     importWarnings(trace),
     refusedOperations(trace, set),
     set.warnings,
-    unheardRows(set, span),
+    unheard,
     undeclaredMemory(set),
     unknownKernel(trace, set),
-  ].map((texts) => texts.map((text) => `${trace.header.name}: ${text}`))
+  ]
 }
 
 /** What was known of the buffers, and what pinning them would take at least and at most where that was not enough. */
-function layoutReport({ layout }: TraceReader, span: TraceSpan): Report['trace']['layout'] {
+export function layoutReport({ layout }: TraceReader, span: TraceSpan): LayoutReport {
   const isReferences = layout.level === 'R' || span.referenceEvents > 0
   if (span.operations === 0 && isReferences) return { level: 'R', assumed: null }
   return layout.assumed === null ? layout : { ...layout, pins: { ...span.pins } }

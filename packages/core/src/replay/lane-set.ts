@@ -159,6 +159,7 @@ export class LaneSet {
         faults: this.options.faults ?? null,
         audit: this.options.audit ?? null,
         calls: this.trace.calls,
+        files: this.trace.files,
         stableWrites: stableWrites(header),
         isImported: this.trace.imported !== null,
       }

@@ -26,8 +26,9 @@ export interface LaneSetup {
   readonly faults: FaultInjection | null
   /** Makes what listens to the lane; null: nobody does. */
   readonly audit: AuditFactory | null
-  /** The trace's names of calls. */
+  /** The trace's names of calls, and of files. */
   readonly calls: Dictionary
+  readonly files: Dictionary
   /** `# stable-writes` of the trace, else what the file system asks for. */
   readonly stableWrites: boolean
   /** The trace came from another program's recording. */

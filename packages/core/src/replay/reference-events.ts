@@ -146,7 +146,7 @@ export class ReferenceEvents {
   }
 
   private release(hold: Hold, as: Retention, makesDirty: boolean): void {
-    if (makesDirty && retentionOf(hold) === as && !isBorrowed(hold)) this.ledger.unpinDirty(hold)
+    if (makesDirty && retentionOf(hold) === as && !isBorrowed(hold)) this.ledger.letGoDirty(hold)
     else this.ledger.release(hold, as)
   }
 

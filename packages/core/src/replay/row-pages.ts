@@ -3,6 +3,7 @@ import { ITER_BVEC, ITER_FOLIOQ, ITER_KVEC, ITER_XARRAY } from '../iter/iter-typ
 import { KERNEL_MM } from '../memory/address-spaces.ts'
 import { NO_FILE } from '../memory/mapping.ts'
 import type { Memory } from '../memory/memory.ts'
+import type { FilePlace } from '../memory/page-cache.ts'
 import { isAnonymous } from '../memory/page-store.ts'
 import {
   EVENT_COMPARE,
@@ -89,6 +90,8 @@ export class RowPages {
   /** The row tells what a device does. */
   private isOfDevice = false
   private readonly memory: Memory
+  /** By head page, where folios were that left their file while somebody had them: for what is told to people. */
+  private readonly former = new Map<number, FilePlace>()
   private readonly found = new Int32Array(PAGE_LIST_MAX)
 
   constructor(memory: Memory) {
@@ -120,6 +123,18 @@ export class RowPages {
       told.add(head)
       tell(head, file, index < 0 ? index : index - (page - head))
     })
+  }
+
+  /** A folio leaves its file while somebody has it. */
+  remember(head: number, file: number, index: number): void {
+    if (file >= 0) this.former.set(head, { file, index })
+  }
+
+  /** Where a page was in a file that it has left; null: in none that was told of. */
+  formerPlace(page: number): FilePlace | null {
+    const head = this.memory.pages.headOf(page)
+    const place = this.former.get(head)
+    return place === undefined ? null : { file: place.file, index: place.index + page - head }
   }
 
   /**

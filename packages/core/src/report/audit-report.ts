@@ -2,6 +2,7 @@ import type { FaultName } from '../consumer/faults.ts'
 import type { AssertOutcome, FolioCheck } from '../lifetime/folio-asserts.ts'
 import type { Severity, Verdict } from '../lifetime/verdict.ts'
 import type { KeptBy } from '../lifetime/where-references-go.ts'
+import type { LayoutReport } from './report.ts'
 
 /** Schema name of {@link AuditReport}. */
 export const AUDIT_SCHEMA = 'pinscope-audit/1'
@@ -17,11 +18,15 @@ export interface FindingReport {
   readonly line: number
   /** Page row of the model, null where it is about no page. */
   readonly page: number | null
+  /** The page as the trace names it, null where that is not known: `page at 0x10000 of mm 1`. */
+  readonly pageName: string | null
   readonly pages: number
   /** What backs the page, null where it is about no page. */
   readonly backing: string | null
   readonly holder: string | null
   readonly takenRow: number
+  /** What it goes back to besides a reference: `locked` in row 3. */
+  readonly since: { readonly row: number; readonly what: string } | null
   readonly history: readonly { readonly row: number; readonly what: string }[]
   readonly detail: string
   readonly advice: string
@@ -31,6 +36,7 @@ export interface FindingReport {
 export interface RefusalReport {
   readonly rule: string | null
   readonly row: number
+  readonly line: number
   readonly detail: string
 }
 
@@ -88,9 +94,11 @@ export interface AuditLaneReport {
   /** The consumer's own counters: what it cost. */
   readonly counters: Readonly<Record<string, number>>
   readonly findingsTotal: number
-  /** Of these, how many of each rule; the first 1,000 of all are listed. */
+  /** Of these, how many of each rule; the first 1,000 of each are listed. */
   readonly findingsByRule: Readonly<Record<string, number>>
   readonly findings: readonly FindingReport[]
+  /** Steps that the kernel refused; the first 1,000 are listed. */
+  readonly refusedTotal: number
   readonly refused: readonly RefusalReport[]
   readonly asserted: readonly AssertedReport[]
   readonly waits: WaitsReport
@@ -102,6 +110,7 @@ export interface AuditLaneReport {
 export interface TraceAuditReport {
   readonly file: string
   readonly rows: number
+  readonly layout: LayoutReport
   readonly lanes: readonly AuditLaneReport[]
   readonly warnings: readonly string[]
 }

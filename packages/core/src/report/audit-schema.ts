@@ -3,9 +3,11 @@ import { FAULT_NAMES } from '../consumer/faults.ts'
 import { ASSERT_OUTCOMES, FOLIO_CHECKS, type FolioCheck } from '../lifetime/folio-asserts.ts'
 import { SEVERITIES, VERDICTS } from '../lifetime/verdict.ts'
 import { AUDIT_SCHEMA } from './audit-report.ts'
+import { layoutSchema } from './report-schema.ts'
 
 const count = z.number().int().nonnegative()
 const row = count.describe('row in the trace, from 1: the header is not a row')
+const line = count.describe('line in that trace, from 1; 0 where it is not known')
 const rule = z.string().describe('id of the rule; `pinscope rules ID` tells what it says')
 
 /** A finding, as JSON. */
@@ -17,12 +19,25 @@ export const findingSchema = z
     severity: z.enum(SEVERITIES),
     file: z.string().describe('trace as given on the command line'),
     row: row.describe('row that it is about: the one that broke the rule, or for a leak the one that took'),
-    line: count.describe('line in that trace, from 1; 0 where it is not known'),
+    line,
     page: count.nullable().describe('number of the first page in the model; null where it is about no page'),
+    pageName: z
+      .string()
+      .nullable()
+      .describe('that page as the trace names it: by address, by file and index, or by frame; null where it does not'),
     pages: count.describe('pages concerned'),
-    backing: z.string().nullable().describe('what the page is: anon, file, …; null where it is about no page'),
+    backing: z
+      .string()
+      .nullable()
+      .describe(
+        'what the page is: anon, file, …; frame: one that the trace names by its frame alone; null where it is about no page',
+      ),
     holder: z.string().nullable().describe('whose reference it is about; null where it is about none'),
     takenRow: count.describe('row that took that reference; 0 when no row did'),
+    since: z
+      .strictObject({ row: count, what: z.string().describe('locked, leased, reserved, listed, …') })
+      .nullable()
+      .describe('what it goes back to besides a reference, and in which row; null: nothing'),
     history: z
       .array(z.strictObject({ row: count, what: z.string() }))
       .describe('what happened to the page before, in the order of the rows'),
@@ -35,6 +50,7 @@ const refusalSchema = z
   .strictObject({
     rule: rule.nullable().describe('null: pages that get_user_pages does not give'),
     row,
+    line,
     detail: z.string(),
   })
   .describe('What the rule forbids was tried, and the kernel refused it: no finding')
@@ -103,9 +119,10 @@ export const auditLaneSchema = z
       .describe('the step that was made to fail'),
     operations: count.describe('io rows replayed in this lane'),
     counters: z.record(z.string(), count).describe("the consumer's own counters: what it cost"),
-    findingsTotal: count.describe('findings; `findings` lists the first 1,000'),
+    findingsTotal: count.describe('findings; `findings` lists the first 1,000 of each rule'),
     findingsByRule: z.record(z.string(), count).describe('of all of them, by id of the rule'),
     findings: z.array(findingSchema),
+    refusedTotal: count.describe('steps that the kernel refused; `refused` lists the first 1,000'),
     refused: z.array(refusalSchema),
     asserted: z.array(assertedSchema),
     waits: waitsSchema,
@@ -123,6 +140,7 @@ export const auditSchema = z
       z.strictObject({
         file: z.string().describe('as given on the command line'),
         rows: count,
+        layout: layoutSchema,
         lanes: z.array(auditLaneSchema),
         warnings: z.array(z.string()),
       }),

@@ -209,6 +209,20 @@ export const laneSchema = z
   })
   .describe('One policy with one consumer')
 
+/** What is known of the buffers of a trace. */
+export const layoutSchema = z.strictObject({
+  level: z.enum(['L0', 'L1', 'L2', 'L3', 'R']).describe('what the trace tells of the buffers'),
+  assumed: z.string().nullable().describe('the policy that laid the buffers out where the trace has no addresses'),
+  pins: z
+    .strictObject({
+      min: count.describe('every buffer begins where it touches the fewest pages'),
+      expected: z.number().min(0).describe('mean over every byte of a page where a buffer may begin'),
+      max: count.describe('every buffer begins where it touches the most pages'),
+    })
+    .optional()
+    .describe('below L3: what pinning every page of every operation takes, whatever the layout'),
+})
+
 /** The whole of `pinscope replay --json`: strict, a key that is not known is refused. */
 export const reportSchema = z
   .strictObject({
@@ -219,21 +233,7 @@ export const reportSchema = z
       rows: count,
       operations: count.describe('io rows'),
       spanNs: count.describe('first submission to last submission or completion, summed over the files'),
-      layout: z.strictObject({
-        level: z.enum(['L0', 'L1', 'L2', 'L3', 'R']).describe('what the trace tells of the buffers'),
-        assumed: z
-          .string()
-          .nullable()
-          .describe('the policy that laid the buffers out where the trace has no addresses'),
-        pins: z
-          .strictObject({
-            min: count.describe('every buffer begins where it touches the fewest pages'),
-            expected: z.number().min(0).describe('mean over every byte of a page where a buffer may begin'),
-            max: count.describe('every buffer begins where it touches the most pages'),
-          })
-          .optional()
-          .describe('below L3: what pinning every page of every operation takes, whatever the layout'),
-      }),
+      layout: layoutSchema,
     }),
     lanes: z.array(laneSchema),
     warnings: z.array(z.string()),

@@ -3,6 +3,8 @@ import type * as schema from './report-schema.ts'
 
 /** What `replay` found: the object of `--json`, `pinscope-report/1`. */
 export type Report = z.infer<typeof schema.reportSchema>
+/** What was known of the buffers of a trace, and of what it was assumed. */
+export type LayoutReport = z.infer<typeof schema.layoutSchema>
 /** One policy with one consumer over the whole trace. */
 export type LaneReport = z.infer<typeof schema.laneSchema>
 /** A hold still open at the end that nobody declared long-term. */

@@ -96,7 +96,7 @@ class FolioTwins {
         has,
       ),
       folios.isDirty(page),
-      folios.isUnsaved(page),
+      folios.contents.isUnsaved(folios.headOf(page)),
       folios.contents.isAheadOfWriteback(head),
       folios.isBusy(page),
       ...this.counts().map((count, i) => count - before[i]!),

@@ -7,7 +7,8 @@ import { auditText } from '../../src/testing/audit-text.ts'
 const RULES = [h14, h16, h48]
 
 async function found(text: string) {
-  return (await auditText(`# pinscope-trace 1\n${text}`, RULES)).map(({ rule, row, takenRow }) => [rule, row, takenRow])
+  const findings = await auditText(`# pinscope-trace 1\n${text}`, RULES)
+  return findings.map(({ rule, row, takenRow, since }) => [rule, row, since ?? takenRow])
 }
 
 describe('H-14: what was dropped is dropped again', () => {
@@ -25,7 +26,7 @@ describe('H-14: what was dropped is dropped again', () => {
 1,free,table,1,
 2,free,table,1,
 `
-    expect(await found(rows)).toEqual([['H-14', 3, 1]])
+    expect(await found(rows)).toEqual([['H-14', 3, { row: 1, what: 'allocated' }]])
   })
 
   it('a reference that is taken anew in between is not', async () => {

@@ -46,13 +46,13 @@ describe('scenario 9: kernel memory that is freed before the completion', () => 
 describe('H-19: objects and devices', () => {
   async function found(rows: string) {
     const text = `# pinscope-trace 1\n${HEAD}0,,map,,1,,kvec,0xf0000000000+8192,slab\n${rows}`
-    return (await auditText(text, [h19])).map(({ row, takenRow }) => [row, takenRow])
+    return (await auditText(text, [h19])).map(({ row, since }) => [row, since?.row, since?.what])
   }
 
   it('a request that is sent after its payload was freed', async () => {
     const rows =
       '1,,alloc,r,1,,,,\n2,,attach,r,1,,kvec,0xf0000000080+96,\n3,,free,,1,,kvec,0xf0000000080+96,\n4,,submit,r,1,,,,\n'
-    expect(await found(rows)).toEqual([[5, 2]])
+    expect(await found(rows)).toEqual([[5, 3, 'attached']])
   })
 
   it('a request that is given up with its payload', async () => {
@@ -63,12 +63,12 @@ describe('H-19: objects and devices', () => {
 
   it('a request that is freed before it is complete, and one that is freed after', async () => {
     const sent = '1,,alloc,r,1,,,,\n2,,attach,r,1,,kvec,0xf0000000080+96,\n3,,submit,r,1,,,,\n'
-    expect(await found(`${sent}4,,free,r,1,,,,\n`)).toEqual([[5, 2]])
+    expect(await found(`${sent}4,,free,r,1,,,,\n`)).toEqual([[5, 2, 'allocated']])
     expect(await found(`${sent}4,,complete,r,1,,,,\n5,,free,r,1,,,,\n`)).toEqual([])
   })
 
   it('a device that is still at work', async () => {
     const rows = '1,,dma,d,1,write,kvec,0xf0000000080+96,\n2,,free,,1,,kvec,0xf0000000080+96,\n3,,dma_end,d,1,,,,\n'
-    expect(await found(rows)).toEqual([[3, 2]])
+    expect(await found(rows)).toEqual([[3, 2, 'a device began to load']])
   })
 })

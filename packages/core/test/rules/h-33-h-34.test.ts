@@ -60,7 +60,7 @@ it('tells of a wait under an inode lock, too, of the task that has it, until it 
   audit.tasks.files.unlock(3)
   audit.tasks.files.unlock(-1)
   audit.tasks.wait('user')
-  expect(audit.findings.map(({ row, takenRow, detail }) => [row, takenRow, detail])).toEqual([
-    [3, 1, 'the task waits for the user for 2 s at most and holds locks of files'],
+  expect(audit.findings.map(({ row, since, detail }) => [row, `${since?.what} in row ${since?.row}`, detail])).toEqual([
+    [3, 'file locked in row 1', 'the task waits for the user for 2 s at most and holds locks of files'],
   ])
 })

@@ -7,7 +7,7 @@ ts,event,mm,segs,backing,file,offset,len
 0,map,1,0x10000+16384,file,a,0,
 1,lease,1,,,a,,
 `
-const rowsOf = async (rows: string) => (await auditText(HEAD + rows, [h40])).map(({ row, takenRow }) => [row, takenRow])
+const rowsOf = async (rows: string) => (await auditText(HEAD + rows, [h40])).map(({ row, since }) => [row, since?.row])
 
 it.each(['truncate', 'reflink', 'allocate', 'layout'])('tells %s under the lease of another task', async (event) => {
   expect(await rowsOf(`2,${event},2,,,a,0,${event === 'truncate' ? '' : 4096}\n`)).toEqual([[3, 2]])

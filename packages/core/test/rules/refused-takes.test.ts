@@ -84,3 +84,11 @@ describe('what a refusal leaves', () => {
     expect(report.pins.acquired).toBe(2)
   })
 })
+
+it('of more than 1,000 refusals the first are listed, with their lines, and all are counted', async () => {
+  const rows: TestRow[] = [{ event: 'map', mm: 1, segs: SEGS, backing: 'pfn' }]
+  for (let row = 0; row < 1200; row++) rows.push({ ...PIN, id: `b${row}` })
+  const { refused, refusedTotal } = await auditLane(traceText(rows))
+  expect([refused.length, refusedTotal]).toEqual([1000, 1200])
+  expect([refused[0]?.row, refused[0]?.line, refused[0]?.rule]).toEqual([2, 4, null])
+})

@@ -25,6 +25,7 @@ export class AuditWorld {
         ledger,
         borrows: new Borrows(),
         visitFile: (file, first, end, tell) => memory.cache.visit(file, first, end, tell),
+        nameOf: () => null,
         kernel: kernelOf(kernel),
         filesystem,
         stableWrites,

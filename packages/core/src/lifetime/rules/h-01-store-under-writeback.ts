@@ -55,6 +55,7 @@ ts,event,id,mm,op,segs,backing
         if (comesAfter(audit, at)) continue
         audit.find(h01, {
           page: at,
+          token: audit.tokens.writerOn(at),
           detail: `${WRITER_NAMES[by]} changes the page while it is written back: its checksum, parity or mirror differs from now on`,
         })
       }

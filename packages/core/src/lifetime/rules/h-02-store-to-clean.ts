@@ -11,6 +11,8 @@ interface UnnoticedStore {
   readonly line: number
   readonly page: number
   readonly token: number
+  readonly takenRow: number
+  readonly holder: string
 }
 
 export const h02 = defineRule({
@@ -50,10 +52,10 @@ ts,event,id,mm,op,segs,backing
 ts,event,id,mm,op,segs,backing,flags
 0,map,,1,,0x10000+4096,file,
 1,pin,buffer,1,read,0x10000+4096,,
-2,writeback,,1,,0x10000+4096,,
-3,writeback_end,,1,,0x10000+4096,,
-4,dma,,1,read,0x10000+4096,,
-5,unpin,buffer,1,,,,dirty
+2,dma,,1,read,0x10000+4096,,
+3,unpin,buffer,1,,,,dirty
+4,writeback,,1,,0x10000+4096,,
+5,writeback_end,,1,,0x10000+4096,,
 `,
   },
   watch: (audit) => handlersOf(audit, new Map()),
@@ -70,16 +72,19 @@ function handlersOf(audit: Audit, stores: Map<number, UnnoticedStore>): Handlers
     const store = stores.get(headOf(page))
     if (store === undefined) return
     stores.delete(headOf(page))
-    const { row, line, token } = store
+    const { row, line, token, takenRow, holder } = store
     const detail = `no page table stopped this store to a clean page, and nothing made it dirty: ${how}`
-    audit.find(h02, { row, line, page: store.page, takenRow: tokens.rowOf(token), detail })
+    const taken = tokens.isOpenSince(token, takenRow) ? { token } : { takenRow, holder }
+    audit.find(h02, { ...taken, row, line, page: store.page, detail })
   }
   return {
     store: ({ page, pages, by }) => {
       for (let at = page; at < page + pages; at++) {
         if (by === BY_CPU) madeGood(at)
         else if (isUnnoticed(audit, at) && !stores.has(headOf(at))) {
-          stores.set(headOf(at), { row: bus.row, line: bus.line, page: at, token: tokens.writerOn(at) })
+          const token = tokens.writerOn(at)
+          const taken = { token, takenRow: tokens.rowOf(token), holder: tokens.holders[token] }
+          stores.set(headOf(at), { row: bus.row, line: bus.line, page: at, ...taken })
         }
       }
     },

@@ -1,9 +1,12 @@
 import { KIND_ANON, KIND_HUGETLB, KIND_SHMEM, KIND_THP } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
+import type { Since } from '../finding.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
+import { grouped } from '../grouped.ts'
 import { BY_CPU, BY_DEVICE, BY_KERNEL, type LifetimeEvent, WRITER_NAMES, type Writer } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { sinceDevice, sinceListed } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 /** Memory that programs share with nobody but each other. */
@@ -55,26 +58,26 @@ ts,event,id,mm,op,segs
     store: (event) => {
       const { page, by } = event
       if (isNobodyAtWork(audit) || isPlannedFor(audit, page, by) || isOwnAffair(audit, page, by)) return
-      const row = rowOfOverlap(audit, event, false)
-      if (row === 0) return
+      const since = overlapSince(audit, event, false)
+      if (since === null) return
       audit.find(h04, {
         page,
         pages: event.pages,
-        takenRow: row,
-        detail: `${WRITER_NAMES[by]} changes bytes that are being read since row ${row}: some old, some new`,
+        since,
+        detail: `${WRITER_NAMES[by]} changes bytes that are being read since row ${grouped(since.row)}: some old, some new`,
       })
     },
     load: (event) => {
       const { page, by } = event
       // A program that looks at its buffer too early harms nobody but itself.
       if (by === BY_CPU || isNobodyAtWork(audit)) return
-      const row = rowOfOverlap(audit, event, true)
-      if (row === 0) return
+      const since = overlapSince(audit, event, true)
+      if (since === null) return
       audit.find(h04, {
         page,
         pages: event.pages,
-        takenRow: row,
-        detail: `${WRITER_NAMES[by]} has read bytes to which a store is under way since row ${row}: some old, some new`,
+        since,
+        detail: `${WRITER_NAMES[by]} has read bytes to which a store is under way since row ${grouped(since.row)}: some old, some new`,
       })
     },
   }),
@@ -98,16 +101,16 @@ function isOwnAffair({ bus, lane }: Audit, page: number, by: Writer): boolean {
   return by === BY_DEVICE && bus.operation !== 0 && USER_KINDS.includes(lane.memory.pages.kindOf(page))
 }
 
-/** Row of an access under way that has bytes in common with the event's: one that stores, or one that loads; 0: none. */
-function rowOfOverlap({ bus, devices, lane }: Audit, event: LifetimeEvent, isStore: boolean): number {
+/** What began an access under way that has bytes in common with the event's: one that stores, or one that loads; null: none. */
+function overlapSince({ bus, devices, lane }: Audit, event: LifetimeEvent, isStore: boolean): Since | null {
   const from = event.page * PAGE_SIZE + event.offsetBytes
   const end = from + event.bytes
   for (const access of devices.atWork()) {
     const start = access.page * PAGE_SIZE + access.offsetBytes
-    if (access.isStore === isStore && start < end && from < start + access.bytes) return access.row
+    if (access.isStore === isStore && start < end && from < start + access.bytes) return sinceDevice(access)
   }
   const { borrows } = lane
-  if (borrows.open === 0) return 0
+  if (borrows.open === 0) return null
   const source = isStore ? 0 : 1
   for (let page = event.page; page < event.page + event.pages; page++) {
     const base = page * PAGE_SIZE
@@ -115,8 +118,10 @@ function rowOfOverlap({ bus, devices, lane }: Audit, event: LifetimeEvent, isSto
       if (borrows.isSource[slot] !== source || borrows.isWaiting[slot] === 1) continue
       // What an operation does to bytes of its own list is in order by itself.
       if (bus.operation !== 0 && borrows.row[slot] === bus.row) continue
-      if (base + borrows.offsetBytes[slot] < end && from < base + borrows.endBytes[slot]) return borrows.row[slot]
+      if (base + borrows.offsetBytes[slot] < end && from < base + borrows.endBytes[slot]) {
+        return sinceListed(borrows.row[slot])
+      }
     }
   }
-  return 0
+  return null
 }

@@ -1,5 +1,6 @@
 import type { Audit } from '../audit.ts'
 import { FOLIO_DETACHED, FOLIO_LOCKED, FOLIO_NOTIFIED, FOLIO_PROTECTED } from '../folio-flags.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -67,7 +68,7 @@ ts,event,id,mm,op,segs,backing,flags
         audit.find(h05, {
           page,
           token: writer,
-          detail: `the page was cleaned in row ${cleaned}, and page_mkwrite has not run since: the file system does not expect it dirty`,
+          detail: `the page was cleaned in row ${grouped(cleaned)}, and page_mkwrite has not run since: the file system does not expect it dirty`,
         })
       },
     }

@@ -1,6 +1,7 @@
 import type { Audit } from '../audit.ts'
 import type { Handlers } from '../event-bus.ts'
 import { FOLIO_DETACHED } from '../folio-flags.ts'
+import { grouped } from '../grouped.ts'
 import { BY_CPU } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -10,6 +11,7 @@ interface CleanRelease {
   readonly row: number
   readonly line: number
   readonly takenRow: number
+  readonly holder: string
 }
 
 export const h06 = defineRule({
@@ -60,9 +62,9 @@ ts,event,id,mm,op,segs,backing,flags
 5,map,,1,,0x20000+4096,file,
 6,pin,other,1,read,0x20000+4096,,
 7,dma,,1,read,0x20000+512,,
-8,writeback,,1,,0x20000+4096,,
-9,writeback_end,,1,,0x20000+4096,,
-10,unpin,other,1,,,,
+8,unpin,other,1,,,,dirty
+9,writeback,,1,,0x20000+4096,,
+10,writeback_end,,1,,0x20000+4096,,
 `,
   },
   watch: (audit) => handlersOf(audit, new Map()),
@@ -85,7 +87,7 @@ function handlersOf(audit: Audit, released: Map<number, CleanRelease>): Handlers
       audit.find(h06, { page, token, detail: 'written to, released clean: no writeback will take it along' })
       // Of several pages perhaps only others were written to.
     } else if (folios.isPageCache(page) && folios.history.rowOf('store', headOf(page)) >= takenRow) {
-      released.set(headOf(page), { row: bus.row, line: bus.line, takenRow })
+      released.set(headOf(page), { row: bus.row, line: bus.line, takenRow, holder: tokens.holders[token] })
     }
   }
   return {
@@ -108,7 +110,7 @@ function handlersOf(audit: Audit, released: Map<number, CleanRelease>): Handlers
       audit.find(h06, {
         ...found,
         page,
-        detail: `written to, released clean: row ${bus.row} reclaims it, and the data is gone`,
+        detail: `written to, released clean: row ${grouped(bus.row)} reclaims it, and the data is gone`,
       })
     },
   }

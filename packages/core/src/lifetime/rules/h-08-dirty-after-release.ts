@@ -1,6 +1,7 @@
 import type { Audit } from '../audit.ts'
 import type { Handlers } from '../event-bus.ts'
 import { FOLIO_LOCKED } from '../folio-flags.ts'
+import { grouped } from '../grouped.ts'
 import { BY_CPU } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -88,7 +89,7 @@ function handlersOf(audit: Audit, released: Map<number, LetGo>): Handlers {
       released.delete(headOf(page))
       audit.find(h08, {
         page,
-        detail: `made dirty after row ${last.row} has let go of it: the page may be another's by now`,
+        detail: `made dirty after row ${grouped(last.row)} has let go of it: the page may be another's by now`,
       })
     },
   }

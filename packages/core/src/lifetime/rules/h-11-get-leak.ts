@@ -1,5 +1,6 @@
 import { REASON_WRONG_KIND } from '../../ledger/hold-table.ts'
 import type { Audit } from '../audit.ts'
+import { grouped } from '../grouped.ts'
 import { findLeak, LEAK_REFERENCE, leakOf, ownerOf } from '../leak.ts'
 import type { LifetimeEvent } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
@@ -51,7 +52,7 @@ ts,event,id,call,mm,op,segs
       // Where some were put the count was wrong: that is told of as such.
       audit.tokens.plain.eachOwed((page, owed, drops, row, line) => {
         if (drops > 0) return
-        const detail = `${owed} of its references were taken with get_page and never put`
+        const detail = `${grouped(owed)} of its references were taken with get_page and never put`
         audit.find(h11, { page, pages: owed, row, line, takenRow: row, detail })
       })
     },

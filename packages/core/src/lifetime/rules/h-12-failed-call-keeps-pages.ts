@@ -1,3 +1,4 @@
+import { errnoName } from '../../errno.ts'
 import { findLeak, LEAK_FAILED_CALL, leakOf } from '../leak.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -44,8 +45,8 @@ ts,event,id,mm,op,iter,segs,backing,len,result
     end: (event) => {
       const { token } = event
       if (leakOf(audit, token) !== LEAK_FAILED_CALL) return
-      const errno = audit.tokens.errno[token]
-      findLeak(audit, h12, event, `the call that took them returned errno ${errno} and let go of none of them`)
+      const errno = errnoName(-audit.tokens.errno[token])
+      findLeak(audit, h12, event, `the call that took them returned ${errno} and let go of none of them`)
     },
   }),
 })

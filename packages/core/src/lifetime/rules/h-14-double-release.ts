@@ -1,5 +1,6 @@
 import { RETAIN_NONE } from '../../extract/retention.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { sinceAllocated } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 export const h14 = defineRule({
@@ -44,7 +45,7 @@ ts,event,id,mm,op,segs
       // That of the last reference frees it once more, which tells it; that of a copy is H-47.
       if (!isFreed || unreferenced > 0 || prepaid > 0 || references === 1) return
       audit.find(h14, {
-        takenRow: row,
+        since: sinceAllocated(row),
         detail: `a reference on this ${kind} is dropped, and none is left: it was freed before`,
       })
     },
@@ -52,7 +53,7 @@ ts,event,id,mm,op,segs
       const { kind, isFreed, unreferenced, row } = audit.objects.of(object)
       // A copy of the descriptor that frees it too is H-47 and H-48.
       if (!isFreed || unreferenced > 0) return
-      audit.find(h14, { takenRow: row, detail: `this ${kind} was freed before` })
+      audit.find(h14, { since: sinceAllocated(row), detail: `this ${kind} was freed before` })
     },
   }),
 })

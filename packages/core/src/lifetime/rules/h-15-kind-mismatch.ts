@@ -1,4 +1,5 @@
 import { RETAIN_PIN, RETAIN_REF, type Retention } from '../../extract/retention.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 import { zeroPagesOf } from '../zero-pages.ts'
@@ -69,8 +70,8 @@ ts,event,id,mm,op,segs
     },
     over: () => {
       audit.tokens.plain.eachOwn((page, by, row, line) => {
-        const detail = `the counter of a tail page itself is off by ${by}, which its folio does not know`
-        audit.find(h15, { page, row, line, takenRow: row, detail })
+        const detail = `the counter of a tail page itself is off by ${grouped(by)}, which its folio does not know`
+        audit.find(h15, { page, row, line, detail })
       })
     },
   }),

@@ -2,6 +2,7 @@ import { RETAIN_NONE } from '../../extract/retention.ts'
 import type { Audit } from '../audit.ts'
 import { borrowedIn } from '../borrowed.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { sinceListed } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 const STOLEN = 'nothing was taken on these pages: a reference of their owner is dropped'
@@ -50,7 +51,7 @@ ts,end,event,id,mm,op,iter,segs
       // took, more than it took is a wrong count: H-17.
       const isNamed = detail === 'unknown-release' && pages > 0 && row === 0 && !audit.lane.isImported
       const isBorrow = isNamed || (detail === 'double-release' && amount === RETAIN_NONE)
-      if (isBorrow) audit.find(h16, { takenRow: row, pages, detail: STOLEN })
+      if (isBorrow) audit.find(h16, { since: sinceListed(row), pages, detail: STOLEN })
     },
   }),
 })
@@ -59,6 +60,6 @@ ts,end,event,id,mm,op,iter,segs
 function tellBorrowed(audit: Audit, page: number): void {
   const { folios, tokens } = audit
   if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0) return
-  const takenRow = borrowedIn(audit, page)
-  if (takenRow >= 0) audit.find(h16, { page, takenRow, detail: STOLEN })
+  const borrowed = borrowedIn(audit, page)
+  if (borrowed !== null) audit.find(h16, { ...borrowed, page, detail: STOLEN })
 }

@@ -1,6 +1,7 @@
 import { ZERO_PAGE } from '../../memory/page-store.ts'
 import type { Audit } from '../audit.ts'
 import { borrowedIn } from '../borrowed.ts'
+import { grouped } from '../grouped.ts'
 import { LEAK_SHORT, leakOf } from '../leak.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -65,7 +66,7 @@ ts,event,id,mm,op,segs,backing
       audit.tokens.plain.eachOwed((page, owed, drops, row, line) => {
         // Where none was put they were forgotten, not miscounted: H-11.
         if (drops === 0) return
-        const detail = `${owed} more references of this folio were taken than were put`
+        const detail = `${grouped(owed)} more references of this folio were taken than were put`
         audit.find(h17, { page, pages: owed, row, line, takenRow: row, detail })
       })
     },
@@ -77,5 +78,5 @@ function tellSurplus(audit: Audit, page: number): void {
   const { folios, tokens } = audit
   if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0) return
   // Where a list names it that took nothing it is H-16. The zero page is never freed.
-  if (page !== ZERO_PAGE && borrowedIn(audit, page) < 0) audit.find(h17, { page, detail: SURPLUS_OF_FOLIO })
+  if (page !== ZERO_PAGE && borrowedIn(audit, page) === null) audit.find(h17, { page, detail: SURPLUS_OF_FOLIO })
 }

@@ -2,7 +2,10 @@ import { KIND_SLAB, PAGE_KINDS } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { GUARD_COUNT } from '../borrows.ts'
+import type { Since } from '../finding.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { ATTACHED, sinceAllocated, sinceDevice, sinceListed } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 const KIND_VMALLOC = PAGE_KINDS.indexOf('vmalloc')
@@ -63,29 +66,31 @@ ts,event,id,mm,iter,segs,backing
       attach: ({ object, token, page, offsetBytes, bytes }) => {
         // A reference keeps a page, and no slab object.
         if (!isKernelMemory(audit, page) || (token !== 0 && !isSlab(audit, page))) return
-        attached.push({ object, page, offsetBytes, bytes, freedRow: 0 })
+        attached.push({ object, page, offsetBytes, bytes, row: audit.bus.row, freedRow: 0 })
       },
       complete: ({ object }) => forget(object),
       object_free: ({ object }) => {
         const { kind, row, isInFlight, entries } = audit.objects.of(object)
         if (isInFlight && entries.length > 0) {
-          audit.find(h19, { takenRow: row, detail: `this ${kind} is freed while it is in flight` })
+          audit.find(h19, { since: sinceAllocated(row), detail: `this ${kind} is freed while it is in flight` })
         }
         forget(object)
       },
       submit: ({ object }) => {
         const entry = attached.find((one) => one.object === object && one.freedRow > 0)
         if (entry === undefined) return
-        const detail = `it is on its way with memory that its owner freed in row ${entry.freedRow}`
-        audit.find(h19, { page: entry.page, takenRow: audit.objects.of(object).row, detail })
+        const detail = `it is on its way with memory that its owner freed in row ${grouped(entry.freedRow)}`
+        audit.find(h19, { page: entry.page, since: { row: entry.row, what: ATTACHED }, detail })
       },
       free: (event) => {
         const { page } = event
         if (!isKernelMemory(audit, page)) return
-        const inFlight = attached.filter((entry) => overlaps(entry, event)).map((entry) => markFreed(audit, entry))
-        const takenRow = borrowedIn(audit, event) || Math.max(0, ...inFlight) || deviceIn(audit, event)
-        if (takenRow === 0) return
-        audit.find(h19, { page, takenRow, detail: `its owner frees memory that row ${takenRow} still has in flight` })
+        const freed = attached.filter((entry) => overlaps(entry, event))
+        for (const entry of freed) entry.freedRow = audit.bus.row
+        const since = borrowedSince(audit, event) ?? attachedSince(audit, freed) ?? deviceSince(audit, event)
+        if (since === null) return
+        const detail = `its owner frees memory that row ${grouped(since.row)} still has in flight`
+        audit.find(h19, { page, since, detail })
       },
     }
   },
@@ -94,15 +99,16 @@ ts,event,id,mm,iter,segs,backing
 /** An entry of an object. */
 interface KernelEntry extends FreedRange {
   readonly object: number
+  /** Row that attached it. */
+  readonly row: number
   /** Row in which its memory was freed, 0: it was not. */
   freedRow: number
 }
 
-/** Remembers it; returns the row of its object where that is in flight, else 0. */
-function markFreed(audit: Audit, entry: KernelEntry): number {
-  entry.freedRow = audit.bus.row
-  const { isInFlight, row } = audit.objects.of(entry.object)
-  return isInFlight ? row : 0
+/** Since when the last of these entries of objects in flight is attached, null where none of them is of one. */
+function attachedSince(audit: Audit, entries: readonly KernelEntry[]): Since | null {
+  const entry = entries.findLast(({ object }) => audit.objects.of(object).isInFlight)
+  return entry === undefined ? null : { row: entry.row, what: ATTACHED }
 }
 
 function isKernelMemory(audit: Audit, page: number): boolean {
@@ -113,8 +119,8 @@ function isSlab(audit: Audit, page: number): boolean {
   return audit.lane.memory.pages.kindOf(page) === KIND_SLAB
 }
 
-/** Row of an operation in flight whose list names some of it, 0 where none does. */
-function borrowedIn(audit: Audit, freed: FreedRange): number {
+/** Since when the list of an operation in flight names some of it, null where none does. */
+function borrowedSince(audit: Audit, freed: FreedRange): Since | null {
   const { borrows } = audit.lane
   const end = freed.offsetBytes + freed.bytes
   for (let at = 0; at * PAGE_SIZE < end; at++) {
@@ -123,15 +129,16 @@ function borrowedIn(audit: Audit, freed: FreedRange): number {
       if (borrows.guard[slot] === GUARD_COUNT && !isSlab(audit, page)) continue
       const from = at * PAGE_SIZE
       if (from + borrows.offsetBytes[slot] < end && from + borrows.endBytes[slot] > freed.offsetBytes)
-        return borrows.row[slot]
+        return sinceListed(borrows.row[slot])
     }
   }
-  return 0
+  return null
 }
 
-/** Row in which a device began to work there. */
-function deviceIn(audit: Audit, freed: FreedRange): number {
-  return audit.devices.atWork().find((access) => overlaps(access, freed))?.row ?? 0
+/** Since when a device works there, null where none does. */
+function deviceSince(audit: Audit, freed: FreedRange): Since | null {
+  const access = audit.devices.atWork().find((one) => overlaps(one, freed))
+  return access === undefined ? null : sinceDevice(access)
 }
 
 function overlaps(a: FreedRange, b: FreedRange): boolean {

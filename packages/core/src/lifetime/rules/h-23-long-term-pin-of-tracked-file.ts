@@ -51,10 +51,9 @@ ts,event,id,mm,op,segs,backing,file,offset,flags
     /** Pins of the row at work, or the last one that had such: what is let go in the same row was refused after all. */
     const taken: TakenLongTerm[] = []
     const tell = (): void => {
-      for (const { row, line, page, pages, token } of taken) {
-        const isOpen = audit.lane.ledger.holds.open[token] === 1 && audit.tokens.rowOf(token) === row
-        const holder = isOpen ? { token } : { takenRow: row }
-        audit.find(h23, { ...holder, row, line, page, pages, detail: DETAIL })
+      for (const { row, line, page, pages, token, holder } of taken) {
+        const from = audit.tokens.isOpenSince(token, row) ? { token } : { takenRow: row, holder }
+        audit.find(h23, { ...from, row, line, page, pages, detail: DETAIL })
       }
       taken.length = 0
     }
@@ -66,7 +65,7 @@ ts,event,id,mm,op,segs,backing,file,offset,flags
         if (tokens.retention(token) !== RETAIN_PIN) return
         let pages = 0
         tokens.eachFilePage(token, () => pages++)
-        if (pages > 0) taken.push({ row: bus.row, line: bus.line, page, pages, token })
+        if (pages > 0) taken.push({ row: bus.row, line: bus.line, page, pages, token, holder: tokens.holder })
       },
       release: ({ token, pages }) => {
         if (taken.length === 0) return
@@ -107,6 +106,7 @@ interface TakenLongTerm {
   readonly page: number
   readonly pages: number
   readonly token: number
+  readonly holder: string
 }
 
 const DETAIL = 'pinned for long to be written to: its file system is asked once, and the device stores for ever'

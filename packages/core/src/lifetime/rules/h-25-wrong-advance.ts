@@ -1,3 +1,4 @@
+import { grouped } from '../grouped.ts'
 import type { LifetimeEvent } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -49,15 +50,15 @@ ts,event,id,mm,op,segs,len,result
       if (positionBytes === consumedBytes || positionBytes === consumedBytes + skippedBytes) return true
       const detail =
         positionBytes < consumedBytes
-          ? `it stands ${consumedBytes - positionBytes} bytes before the end of what was used: they are used twice`
-          : `it stands ${positionBytes - consumedBytes} bytes behind the end of what was used: they are passed over`
+          ? `it stands ${grouped(consumedBytes - positionBytes)} bytes before the end of what was used: they are used twice`
+          : `it stands ${grouped(positionBytes - consumedBytes)} bytes behind the end of what was used: they are passed over`
       audit.find(h25, { detail })
       return false
     }
     const compare = ({ object, result }: LifetimeEvent): void => {
       const { consumedBytes, skippedBytes, isConsumed } = audit.iterators.of(object)
       if (!isConsumed || result === consumedBytes || result === consumedBytes + skippedBytes) return
-      audit.find(h25, { detail: `its call returns ${result} bytes, and ${consumedBytes} were used` })
+      audit.find(h25, { detail: `its call returns ${grouped(result)} bytes, and ${grouped(consumedBytes)} were used` })
     }
     return {
       extract: check,

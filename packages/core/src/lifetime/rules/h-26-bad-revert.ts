@@ -1,4 +1,5 @@
 import { MAX_RW_COUNT } from '../../units.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -43,8 +44,8 @@ ts,event,id,mm,op,segs,len
       const isHuge = amount < 0 || amount > MAX_RW_COUNT
       if (!isHuge && amount <= positionBytes) return
       const detail = isHuge
-        ? `it is to go back by ${amount} bytes, which the kernel warns of and leaves: it stays where it is`
-        : `it goes back by ${amount} bytes and has moved on by ${positionBytes}: the kernel walks before its segments`
+        ? `it is to go back by ${grouped(amount)} bytes, which the kernel warns of and leaves: it stays where it is`
+        : `it goes back by ${grouped(amount)} bytes and has moved on by ${grouped(positionBytes)}: the kernel walks before its segments`
       audit.find(h26, { detail })
     },
     violation: ({ detail }) => {

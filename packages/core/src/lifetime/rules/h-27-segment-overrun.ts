@@ -1,6 +1,7 @@
 import { PAGE_KINDS } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -52,7 +53,11 @@ ts,event,id,mm,op,segs,len
     attach: ({ object, page, token, offsetBytes, bytes }) => {
       const { capacity, filled, kind } = audit.objects.of(object)
       if (capacity > 0 && filled >= capacity) {
-        audit.find(h27, { page, token, detail: `more entries than the ${capacity} that the ${kind} has room for` })
+        audit.find(h27, {
+          page,
+          token,
+          detail: `more entries than the ${grouped(capacity)} that the ${kind} has room for`,
+        })
       }
       if (page < 0 || offsetBytes + bytes <= PAGE_SIZE) return
       const pages = notAdjacent(audit, page, Math.ceil((offsetBytes + bytes) / PAGE_SIZE))

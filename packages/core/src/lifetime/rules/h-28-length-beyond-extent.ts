@@ -1,4 +1,5 @@
 import type { Audit } from '../audit.ts'
+import { grouped } from '../grouped.ts'
 import type { LifetimeEvent } from '../lifetime-event.ts'
 import { endPageOf, firstPageOf, type PageRange } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
@@ -18,24 +19,29 @@ export const h28 = defineRule({
   kernel:
     'include/linux/uio.h: iov_iter.count; io_uring/rsrc.c: io_sqe_buffer_register, io_check_coalesce_buffer; c18646248fed, 776617db78c6',
   diagram: `
-  user memory   0x10000   0x11000   0x12000   0x13000
-  mmap of the       \\         |         |        /
-  same page          +--------+----+----+-------+
-                                   v
-  physical                       [ p ][ ? ][ ? ][ ? ]
-  bvec {p, 0, 16384}             |<---------------->|
-                                   p   memory of others`,
+  frames        0x500      0x501      0x502      0x503
+                   |
+  pin           [    p    ]                                   one page
+  memory        [    p    ][    ?    ][    ?    ][    ?    ]  not taken
+  bvec          |<------------ {p, 0, 16384} ------------->|  says four
+                     p        memory of others`,
   example: {
     broken: `# pinscope-trace 1
-ts,event,id,mm,op,iter,segs,len
-0,init,write,1,write,bvec,0x100:0+4096;0x200:0+4096,12288
-1,use,write,1,,,,
+ts,event,id,call,mm,op,iter,segs
+0,pin,buffer,,1,read,bvec,0x500:0+4096
+1,alloc,table,bvec,1,,,
+2,attach,table,,1,,bvec,0x500:0+16384
+3,free,table,,1,,,
+4,unpin,buffer,,1,,,
 `,
-    rows: [1],
+    rows: [3],
     sound: `# pinscope-trace 1
-ts,event,id,mm,op,iter,segs,len
-0,init,write,1,write,bvec,0x100:0+4096;0x200:0+4096,8192
-1,use,write,1,,,,
+ts,event,id,call,mm,op,iter,segs
+0,pin,buffer,,1,read,bvec,0x500:0+16384
+1,alloc,table,bvec,1,,,
+2,attach,table,,1,,bvec,0x500:0+16384
+3,free,table,,1,,,
+4,unpin,buffer,,1,,,
 `,
   },
   watch: (audit) => {
@@ -44,11 +50,12 @@ ts,event,id,mm,op,iter,segs,len
       const end = positionBytes + amount + bytes
       // Of one whose begin nobody told, nobody knows the length; one that stands elsewhere than it should is H-25.
       if (countBytes === 0 || end <= countBytes || positionBytes !== consumedBytes) return
-      audit.find(h28, { detail: `it is moved to byte ${end}, and has ${countBytes}` })
+      audit.find(h28, { detail: `it is moved to byte ${grouped(end)}, and has ${grouped(countBytes)}` })
     }
     return {
       init: ({ amount, bytes }) => {
-        if (amount > bytes) audit.find(h28, { detail: `${amount} bytes to go through, and segments of ${bytes}` })
+        if (amount > bytes)
+          audit.find(h28, { detail: `${grouped(amount)} bytes to go through, and segments of ${grouped(bytes)}` })
       },
       extract: move,
       advance: move,

@@ -1,7 +1,9 @@
 import type { Audit } from '../audit.ts'
+import type { Since } from '../finding.ts'
 import { FOLIO_LOCKED } from '../folio-flags.ts'
 import { BY_CPU, BY_KERNEL, WRITER_NAMES, type Writer } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { IN_RING, sinceListed } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 export const h29 = defineRule({
@@ -57,16 +59,16 @@ ts,event,id,mm,op,segs,backing,flags
         const slot = audit.objects.slotWith(object, page)
         if (slot === undefined || !slot.isReset || !audit.folios.isPageCache(page)) return
         const detail = 'bytes are appended to a page of a file that the ring has as a source: it belongs to others too'
-        audit.find(h29, { page, takenRow: slot.row, detail })
+        audit.find(h29, { page, since: { row: slot.row, what: IN_RING }, detail })
       },
       store: ({ page, pages, by }) => {
         if (by === BY_CPU || !isAnySource(audit, inRings, page, pages)) return
         for (let at = page; at < page + pages; at++) {
           if (isLocked(audit, at, by)) continue
-          const row = rowOfSource(audit, inRings, at, by)
-          if (row === 0) continue
+          const from = fromSource(audit, inRings, at, by)
+          if (from === null) continue
           const detail = `${WRITER_NAMES[by]} changes a page that was handed on as a source: it belongs to others too`
-          audit.find(h29, { page: at, takenRow: row, detail })
+          audit.find(h29, { page: at, ...from, detail })
         }
       },
     }
@@ -88,25 +90,28 @@ function isAnySource({ tokens, lane }: Audit, inRings: Map<number, number>, page
   return isSource
 }
 
-/** Row since which the page is a source for somebody, and who stores has it not for writing; 0: that is not so. */
-function rowOfSource(audit: Audit, inRings: Map<number, number>, page: number, by: Writer): number {
+/** What made the page a source for somebody first, while who stores has it not for writing; null: that is not so. */
+function fromSource(audit: Audit, inRings: Map<number, number>, page: number, by: Writer): Source | null {
   const { folios, tokens, lane } = audit
-  let row = 0
+  let source: Source | null = null
   if (folios.isBusy(page)) {
-    row = inRings.get(page) ?? 0
+    let row = inRings.get(page) ?? 0
+    if (row !== 0) source = { since: { row, what: IN_RING } }
     tokens.eachOn(page, 1, (token) => {
       const isSource = tokens.isDest[token] === 0 && (folios.isPageCache(page) || tokens.isUser[token] === 1)
-      if (isSource) row = row === 0 ? tokens.rowOf(token) : Math.min(row, tokens.rowOf(token))
+      if (!isSource || (row !== 0 && row <= tokens.rowOf(token))) return
+      row = tokens.rowOf(token)
+      source = { token }
     })
-    if (isHeldForWriting(audit, page, by, row)) return 0
+    if (isHeldForWriting(audit, page, by, row)) return null
   }
   const { borrows } = lane
-  if (row !== 0 || borrows.open === 0 || !folios.isPageCache(page)) return row
+  if (source !== null || borrows.open === 0 || !folios.isPageCache(page)) return source
   for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
-    if (borrows.isSource[slot] === 0) return 0
-    row = borrows.row[slot]
+    if (borrows.isSource[slot] === 0) return null
+    source = { since: sinceListed(borrows.row[slot]) }
   }
-  return row
+  return source
 }
 
 /**
@@ -123,3 +128,6 @@ function isHeldForWriting({ folios, lane, tokens }: Audit, page: number, by: Wri
   })
   return isHeld
 }
+
+/** Whose reference makes it one, or what else. */
+type Source = { readonly token: number } | { readonly since: Since | null }

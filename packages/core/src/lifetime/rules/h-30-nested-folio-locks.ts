@@ -1,7 +1,9 @@
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { BLOCK_HOLE } from '../block-runs.ts'
+import type { Since } from '../finding.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { ANOTHER_LOCKED, LOCKED } from '../since.ts'
 import type { HeldLock } from '../tasks.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -82,7 +84,7 @@ class Nesting {
     for (const lock of held) {
       const detail = this.breaks(lock, page, file, index)
       if (detail === null) continue
-      this.tell(page, detail, lock.row)
+      this.tell(page, detail, { row: lock.row, what: detail === TWICE ? LOCKED : ANOTHER_LOCKED })
       return
     }
   }
@@ -99,7 +101,8 @@ class Nesting {
     for (const lock of held) {
       if (lock.file !== file) continue
       this.mark(lock)
-      if (other !== null && other.index !== lock.index) this.tell(lock.page, NESTED, other.row)
+      if (other !== null && other.index !== lock.index)
+        this.tell(lock.page, NESTED, { row: other.row, what: ANOTHER_LOCKED })
       other ??= lock
     }
   }
@@ -130,10 +133,10 @@ class Nesting {
     return this.prepared.has(folios.headOf(lock.page)) ? NESTED : null
   }
 
-  private tell(page: number, detail: string, takenRow: number): void {
+  private tell(page: number, detail: string, since: Since): void {
     const { task } = this.audit.bus
     if (this.told.has(task)) return
     this.told.add(task)
-    this.audit.find(h30, { page, takenRow, detail })
+    this.audit.find(h30, { page, since, detail })
   }
 }

@@ -55,7 +55,7 @@ ts,event,mm,file,offset,len,result
         // What a short write reserved too much is H-37's.
         const kept = result < 0 ? reserved.in(file, positionBytes, lengthBytes) : 0
         const pages = allocated.in(file, positionBytes, lengthBytes) + kept
-        if (pages > 0) audit.find(h31, { pages, takenRow: allocated.takenRow || reserved.takenRow, detail: DETAIL })
+        if (pages > 0) audit.find(h31, { pages, since: allocated.since ?? reserved.since, detail: DETAIL })
       },
     }
   },

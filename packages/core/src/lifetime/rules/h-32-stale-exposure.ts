@@ -60,7 +60,7 @@ ts,event,mm,file,offset,len
         const from = space.sizeBytes(file) ?? 0
         if (positionBytes <= from) return
         const pages = stale.in(file, from, positionBytes - from)
-        if (pages > 0) audit.find(h32, { pages, takenRow: stale.takenRow, detail: DETAIL })
+        if (pages > 0) audit.find(h32, { pages, since: stale.since, detail: DETAIL })
       },
       expose: ({ positionBytes, lengthBytes }) => {
         const end = Math.ceil((positionBytes + lengthBytes) / PAGE_SIZE)
@@ -71,7 +71,7 @@ ts,event,mm,file,offset,len
         const size = space.sizeBytes(file) ?? (result < lengthBytes ? Number.MAX_SAFE_INTEGER : 0)
         const inside = Math.min(positionBytes + lengthBytes, size) - positionBytes
         const pages = inside > 0 ? staleOfWrite.in(file, positionBytes, inside) : 0
-        if (pages > 0) audit.find(h32, { pages, takenRow: staleOfWrite.takenRow, detail: DETAIL })
+        if (pages > 0) audit.find(h32, { pages, since: staleOfWrite.since, detail: DETAIL })
       },
     }
   },

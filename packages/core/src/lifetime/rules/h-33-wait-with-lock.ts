@@ -1,4 +1,5 @@
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { FILE_LOCKED, LOCKED } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 /** Longest wait under a lock that is let pass, ns: longer than a disk takes, shorter than a peer may. Ours. */
@@ -53,8 +54,11 @@ ts,event,mm,call,segs,backing,file,offset,len
       if (nsMax > 0 && nsMax <= WAIT_NS_MAX) return
       const long = nsMax === 0 ? 'without limit' : `for ${nsMax / 1_000_000_000} s at most`
       const told = { detail: `the task waits for the ${whom} ${long} and holds ${locks(folios.length, inodes.length)}` }
-      if (folios.length === 0) audit.find(h33, { ...told, takenRow: inodes[0].row })
-      else audit.find(h33, { ...told, page: folios[0].page, pages: folios.length, takenRow: folios[0].row })
+      if (folios.length === 0) audit.find(h33, { ...told, since: { row: inodes[0].row, what: FILE_LOCKED } })
+      else {
+        const since = { row: folios[0].row, what: LOCKED }
+        audit.find(h33, { ...told, page: folios[0].page, pages: folios.length, since })
+      }
     },
   }),
 })

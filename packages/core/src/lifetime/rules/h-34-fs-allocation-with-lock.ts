@@ -1,4 +1,5 @@
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { LOCKED } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 const DETAIL = 'the allocation may write back to file systems, and the task holds locks of folios of a file'
@@ -54,7 +55,8 @@ ts,event,mm,call,segs,backing,file,offset,len
         const held = tasks.held().filter(({ page, file }) => file >= 0 || folios.isFile(page))
         if (held.length === 0) return
         told.row = bus.row
-        audit.find(h34, { page: held[0].page, pages: held.length, takenRow: held[0].row, detail: DETAIL })
+        const [{ page, row }] = held
+        audit.find(h34, { page, pages: held.length, since: { row, what: LOCKED }, detail: DETAIL })
       },
     }
   },

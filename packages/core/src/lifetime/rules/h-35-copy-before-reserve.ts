@@ -53,7 +53,7 @@ ts,event,mm,file,offset,len
     const settle: Handler = ({ file, positionBytes, lengthBytes }) => {
       if (!audit.tasks.files.isLetGo(file)) return
       const pages = own.in(file, positionBytes, lengthBytes)
-      if (pages > 0) audit.find(h35, { pages, takenRow: own.takenRow, detail: OUTSIDE })
+      if (pages > 0) audit.find(h35, { pages, since: own.since, detail: OUTSIDE })
     }
     return {
       reserve: ({ file, positionBytes, lengthBytes }) => {
@@ -65,7 +65,7 @@ ts,event,mm,file,offset,len
       unreserve: settle,
       copy_in: ({ file, positionBytes, lengthBytes }) => {
         const pages = holes.in(file, positionBytes, lengthBytes)
-        if (pages > 0) audit.find(h35, { pages, takenRow: holes.takenRow, detail: DETAIL })
+        if (pages > 0) audit.find(h35, { pages, since: holes.since, detail: DETAIL })
       },
     }
   },

@@ -2,6 +2,7 @@ import { PAGE_SIZE } from '../../units.ts'
 import { BlockCount } from '../block-count.ts'
 import { BLOCK_HOLE, BLOCK_RESERVED } from '../block-runs.ts'
 import { dirtyPages } from '../dirty-pages.ts'
+import type { Since } from '../finding.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 import { WritesUnderWay } from '../writes-under-way.ts'
@@ -58,7 +59,7 @@ ts,event,mm,file,offset,len,result
       const isOwn = run.isCopied && run.write === audit.space.writeNumber(file)
       return isOwn && run.state === BLOCK_RESERVED ? blocks : 0
     })
-    const tell = (pages: number, takenRow: number): void => audit.find(h36, { pages, takenRow, detail: AT_WRITEBACK })
+    const tell = (pages: number, since: Since | null): void => audit.find(h36, { pages, since, detail: AT_WRITEBACK })
     return {
       reserve: ({ file }) => writes.begin(file),
       allocate: ({ file }) => writes.allocate(file),
@@ -66,13 +67,13 @@ ts,event,mm,file,offset,len,result
       file_writeback: ({ file, positionBytes, lengthBytes }) =>
         writes.fileWriteback(file, positionBytes, lengthBytes, tell),
       writeback: ({ page }) =>
-        writes.writeback(page, (takenRow) => audit.find(h36, { page, takenRow, detail: AT_WRITEBACK })),
+        writes.writeback(page, (since) => audit.find(h36, { page, since, detail: AT_WRITEBACK })),
       write_end: ({ file, positionBytes, lengthBytes }) => {
         const allocates = writes.end(file)
         const pages = lost.in(file, positionBytes, lengthBytes)
-        if (pages > 0) audit.find(h36, { pages, takenRow: lost.takenRow, detail: AT_END })
+        if (pages > 0) audit.find(h36, { pages, since: lost.since, detail: AT_END })
         const short = allocates ? unallocated.in(file, positionBytes, lengthBytes) : 0
-        if (short > 0) audit.find(h36, { pages: short, takenRow: unallocated.takenRow, detail: NOT_ALLOCATED })
+        if (short > 0) audit.find(h36, { pages: short, since: unallocated.since, detail: NOT_ALLOCATED })
       },
     }
   },

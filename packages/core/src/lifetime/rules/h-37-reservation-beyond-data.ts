@@ -55,14 +55,14 @@ ts,event,mm,file,offset,len,result
       over: () =>
         outside.each(({ file, positionBytes, lengthBytes, row, line }) => {
           const pages = unused.in(file, positionBytes, lengthBytes)
-          if (pages > 0) audit.find(h37, { pages, row, line, takenRow: row, detail: NO_END })
+          if (pages > 0) audit.find(h37, { pages, row, line, since: { row, what: 'reserved' }, detail: NO_END })
         }),
       write_end: ({ file, positionBytes, lengthBytes, result }) => {
         outside.writeEnd(file)
         // Of a write that failed altogether H-31 tells.
         if (result < 0) return
         const pages = unused.in(file, positionBytes, lengthBytes)
-        if (pages > 0) audit.find(h37, { pages, takenRow: unused.takenRow, detail: DETAIL })
+        if (pages > 0) audit.find(h37, { pages, since: unused.since, detail: DETAIL })
       },
     }
   },

@@ -1,5 +1,6 @@
 import type { Audit } from '../audit.ts'
 import { FOLIO_SHARED } from '../folio-flags.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 
 export const h38 = defineRule({
@@ -85,6 +86,6 @@ function writeBack(audit: Audit, page: number): void {
   const dirtied = history.rowOf('dirty', head)
   // What was dirty before that, the file system wrote back before it shared the blocks.
   if (dirtied < shared) return
-  const detail = `made dirty in row ${dirtied} without page_mkwrite: its block is shared since row ${shared}, and this writeback overwrites it for the other file too`
+  const detail = `made dirty in row ${grouped(dirtied)} without page_mkwrite: its block is shared since row ${grouped(shared)}, and this writeback overwrites it for the other file too`
   audit.find(h38, { page, detail })
 }

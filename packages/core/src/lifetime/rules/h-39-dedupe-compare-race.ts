@@ -59,10 +59,12 @@ ts,event,id,mm,op,segs,backing,file,offset,len
         compared.delete(page)
         if (writer === undefined) return
         const isStored = writer >= 0
-        if (!isStored && storeUnderWay(audit, page) === 0) return
+        const store = isStored ? null : storeUnderWay(audit, page)
+        if (!isStored && store === null) return
         audit.find(h39, {
           page,
           token: audit.tokens.writerOn(page),
+          since: store?.since ?? null,
           detail: isStored
             ? `${WRITER_NAMES[writer as Writer]} wrote to it between the comparison and the remap`
             : 'a device is writing to it while its blocks are shared: what was compared is not what it will hold',

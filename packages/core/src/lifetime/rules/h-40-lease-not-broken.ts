@@ -42,7 +42,7 @@ ts,event,mm,segs,backing,file,offset
       const lease = audit.leases.on(file).find(({ holder }) => holder !== task)
       if (lease === undefined) return
       audit.find(h40, {
-        takenRow: lease.row,
+        since: { row: lease.row, what: 'leased' },
         detail: `the layout changes under a lease of task ${lease.holder}, which was not asked to give it back`,
       })
     },

@@ -1,5 +1,6 @@
 import { RETAIN_PIN } from '../../extract/retention.ts'
 import type { Audit } from '../audit.ts'
+import { grouped } from '../grouped.ts'
 import type { LayoutLease } from '../leases.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -67,7 +68,7 @@ function check(audit: Audit, page: number, leases: readonly LayoutLease[]): void
     audit.find(h41, {
       token,
       page,
-      detail: `the pin was taken under a lease that is over since row ${lease.endRow}, and is still there`,
+      detail: `the pin was taken under a lease that is over since row ${grouped(lease.endRow)}, and is still there`,
     })
   })
 }

@@ -2,6 +2,7 @@ import { PAGE_KINDS } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { storeUnderWay } from '../store-under-way.ts'
 import { severityOf } from '../verdict.ts'
@@ -83,11 +84,11 @@ function isDax(audit: Audit, page: number): boolean {
 
 /** A folio leaves its file as a whole. */
 function tell(audit: Audit, page: number): void {
-  const takenRow = storeUnderWay(audit, audit.folios.headOf(page), audit.folios.sizeOf(page))
-  if (takenRow === 0) return
+  const store = storeUnderWay(audit, audit.folios.headOf(page), audit.folios.sizeOf(page))
   // A page that nothing keeps is freed: H-44.
-  if (isKept(audit, page))
-    audit.find(h42, { page, takenRow, detail: `row ${takenRow} is to store into it: ${DETACHED}` })
+  if (store === null || !isKept(audit, page)) return
+  const row = store.since?.row ?? audit.tokens.rowOf(store.token)
+  audit.find(h42, { ...store, page, detail: `row ${grouped(row)} is to store into it: ${DETACHED}` })
 }
 
 /**
@@ -95,14 +96,13 @@ function tell(audit: Audit, page: number): void {
  * @kernel fs/dax.c: dax_page_is_idle (since 6.15; before: dax_layout_busy_page, page_ref_count == 1)
  */
 function tellDax(audit: Audit, page: number): void {
-  const storeRow = storeUnderWay(audit, page)
-  if (storeRow === 0 && !audit.folios.isBusy(page)) return
-  const token = storeRow === 0 ? holderOn(audit, page) : 0
+  const store = storeUnderWay(audit, page)
+  if (store === null && !audit.folios.isBusy(page)) return
   const { version } = audit.lane.kernel
   const idle = version === '6.1' || version === '6.12' ? 1 : 0
-  const count = idle + audit.folios.otherReferences(page)
+  const count = grouped(idle + audit.folios.otherReferences(page))
   const detail = `the page is in use, its count is ${count} once it is unmapped and idle is ${idle}: ${DAX}`
-  audit.find(h42, { verdict: 'CORRUPT', page, detail, ...(token === 0 ? { takenRow: storeRow } : { token }) })
+  audit.find(h42, { verdict: 'CORRUPT', ...(store ?? { token: holderOn(audit, page) }), page, detail })
 }
 
 function holderOn(audit: Audit, page: number): number {

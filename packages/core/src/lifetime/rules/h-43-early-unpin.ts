@@ -2,7 +2,8 @@ import type { Audit } from '../audit.ts'
 import { GUARD_COUNT } from '../borrows.ts'
 import type { DeviceAccess } from '../devices.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
-import type { KernelObject } from '../objects.ts'
+import { grouped } from '../grouped.ts'
+import type { KernelObject } from '../kernel-object.ts'
 import { covers, endPageOf, firstPageOf } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -64,7 +65,7 @@ ts,event,id,call,mm,op,segs,len
       release: ({ token, page, pages, as }) => {
         if (as !== audit.tokens.retention(token) || isListedInFlight(audit, token, pages)) return
         if (isNamedInFlight(audit, token, page)) {
-          const detail = `it is let go while the operation of row ${audit.tokens.rowOf(token)} is in flight`
+          const detail = `it is let go while the operation of row ${grouped(audit.tokens.rowOf(token))} is in flight`
           audit.find(h43, { token, page, pages, detail })
         } else {
           if (audit.devices.atWork().length > 0) checkDevices(audit, token)
@@ -73,7 +74,8 @@ ts,event,id,call,mm,op,segs,len
       },
       violation: ({ detail, row, pages }) => {
         const found = REGISTRATION[detail]
-        if (found !== undefined) audit.find(h43, { takenRow: row, pages, detail: found })
+        if (found !== undefined)
+          audit.find(h43, { since: row === 0 ? null : { row, what: 'registered' }, pages, detail: found })
       },
     }
   },
@@ -136,7 +138,7 @@ function checkDevices(audit: Audit, token: number): void {
     const access = devices.atWork().find((one) => isAtWork(one, page))
     // I/O of the page cache itself is kept by the lock, or by the writeback.
     if (access === undefined || folios.has(page, FOLIO_LOCKED | FOLIO_WRITEBACK)) return
-    const detail = `the last reference on it is dropped while the device of row ${access.row} is at work in it`
+    const detail = `the last reference on it is dropped while the device of row ${grouped(access.row)} is at work in it`
     audit.find(h43, { token, page, detail })
   })
 }

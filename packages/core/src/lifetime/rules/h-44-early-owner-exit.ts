@@ -2,10 +2,12 @@ import { KIND_SLAB, PAGE_KINDS } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
 import { GUARD_COUNT, GUARD_NONE } from '../borrows.ts'
+import type { Since } from '../finding.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
-import type { ObjectEntry } from '../objects.ts'
+import { grouped } from '../grouped.ts'
 import { overlaps, type PageRange } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { ATTACHED, sinceDevice, sinceListed } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 const KIND_VMALLOC = PAGE_KINDS.indexOf('vmalloc')
@@ -56,8 +58,8 @@ ts,event,id,call,mm,segs,backing,len
       const kind = audit.lane.memory.pages.kindOf(page)
       if (kind === KIND_SLAB || kind === KIND_VMALLOC) return
       // A lock on the page keeps its contents, not the page.
-      const takenRow = borrowedIn(audit, page, offsetBytes, offsetBytes + bytes, true)
-      tell(audit, page, takenRow || workedOnIn(audit, { page, offsetBytes, bytes }), 'its creator frees it')
+      const since = borrowedSince(audit, page, offsetBytes, offsetBytes + bytes, true)
+      tell(audit, page, since ?? workedOnSince(audit, { page, offsetBytes, bytes }), 'its creator frees it')
     },
     migrate: ({ page }) => leave(audit, page, 'it moves to another place'),
     reclaim: ({ page }) => {
@@ -72,21 +74,18 @@ ts,event,id,call,mm,segs,backing,len
       if (borrows.open === 0 || audit.bus.operation !== 0) return
       ledger.eachRun(token, (first, count) => {
         for (let page = first; page < first + count; page++) {
-          const takenRow = borrowedIn(audit, page, 0, PAGE_SIZE, false)
-          if (takenRow !== 0 && !isKept(audit, page, token)) tell(audit, page, takenRow, 'its creator puts it')
+          const since = borrowedSince(audit, page, 0, PAGE_SIZE, false)
+          if (since !== null && !isKept(audit, page, token)) tell(audit, page, since, 'its creator puts it')
         }
       })
     },
   }),
 })
 
-function tell(audit: Audit, page: number, takenRow: number, what: string): void {
-  if (takenRow === 0) return
-  audit.find(h44, {
-    page,
-    takenRow,
-    detail: `${what} while row ${takenRow} has it in flight, and nothing else keeps it`,
-  })
+function tell(audit: Audit, page: number, since: Since | null, what: string): void {
+  if (since === null) return
+  const detail = `${what} while row ${grouped(since.row)} has it in flight, and nothing else keeps it`
+  audit.find(h44, { page, since, detail })
 }
 
 /** The kernel takes the page away: nothing that it looks at says that somebody works on it. */
@@ -95,30 +94,32 @@ function leave(audit: Audit, page: number, what: string): void {
   if (devices.atWork().length === 0 && lane.borrows.open === 0 && objects.inFlight().length === 0) return
   if (folios.isBusy(page) || folios.has(page, FOLIO_LOCKED | FOLIO_WRITEBACK)) return
   const whole = { page, offsetBytes: 0, bytes: PAGE_SIZE }
-  tell(audit, page, borrowedIn(audit, page, 0, PAGE_SIZE, false) || workedOnIn(audit, whole), what)
+  tell(audit, page, borrowedSince(audit, page, 0, PAGE_SIZE, false) ?? workedOnSince(audit, whole), what)
 }
 
-/** Row of an object in flight that lists some of the bytes bare, or of a device at work in them; 0 where there is none, or a token keeps the page. */
-function workedOnIn(audit: Audit, range: PageRange): number {
+/** Since when an object in flight lists some of the bytes bare, or a device is at work in them; null: neither, or a token keeps the page. */
+function workedOnSince(audit: Audit, range: PageRange): Since | null {
   const { devices, objects } = audit
-  const isListed = (entry: ObjectEntry): boolean => entry.token === 0 && overlaps(entry, range)
-  const row =
-    objects.inFlight().find(({ entries }) => entries.some(isListed))?.row ??
-    devices.atWork().find((access) => overlaps(access, range))?.row ??
-    0
-  return row !== 0 && isKept(audit, range.page, 0) ? 0 : row
+  const entry = objects
+    .inFlight()
+    .flatMap(({ entries }) => entries)
+    .find((one) => one.token === 0 && overlaps(one, range))
+  const access = entry === undefined ? devices.atWork().find((one) => overlaps(one, range)) : undefined
+  if ((entry === undefined && access === undefined) || isKept(audit, range.page, 0)) return null
+  if (entry !== undefined) return { row: entry.row, what: ATTACHED }
+  return access === undefined ? null : sinceDevice(access)
 }
 
-/** Row of an operation in flight that names some of the bytes and has no reference on the page, 0 where none does. */
-function borrowedIn(audit: Audit, page: number, from: number, end: number, evenLocked: boolean): number {
+/** Since when an operation in flight names some of the bytes and has no reference on the page, null where none does. */
+function borrowedSince(audit: Audit, page: number, from: number, end: number, evenLocked: boolean): Since | null {
   const { borrows } = audit.lane
-  if (borrows.open === 0) return 0
+  if (borrows.open === 0) return null
   for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
     const guard = borrows.guard[slot]
     if (guard === GUARD_COUNT || (guard !== GUARD_NONE && !evenLocked)) continue
-    if (borrows.offsetBytes[slot] < end && borrows.endBytes[slot] > from) return borrows.row[slot]
+    if (borrows.offsetBytes[slot] < end && borrows.endBytes[slot] > from) return sinceListed(borrows.row[slot])
   }
-  return 0
+  return null
 }
 
 /** A token other than `but` is on the page. */

@@ -1,9 +1,12 @@
 import type { Audit } from '../audit.ts'
 import { GUARD_LOCK } from '../borrows.ts'
+import type { Since } from '../finding.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
+import { grouped } from '../grouped.ts'
 import { folioOf } from '../handed-locks.ts'
 import { covers, endPageOf } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { ATTACHED, sinceDevice, sinceListed } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 export const h45 = defineRule({
@@ -55,20 +58,20 @@ ts,event,id,mm,op,segs,backing,file,offset,len
         const isLocked = folios.has(page, FOLIO_LOCKED) && !folios.has(page, FOLIO_WRITEBACK)
         const folio = folioOf(audit, page)
         for (let at = head; at < endPageOf(folio); at++) {
-          const takenRow = storeOf(audit, at) || (isLocked ? listOf(audit, at) : 0)
-          if (takenRow === 0) continue
+          const since = storeOf(audit, at) ?? (isLocked ? listOf(audit, at) : null)
+          if (since === null) continue
           told.row = bus.row
           told.head = head
-          const detail = `it is unlocked while row ${takenRow} is at work in it, and nothing else keeps others out`
-          audit.find(h45, { page: at, takenRow, detail })
+          const detail = `it is unlocked while row ${grouped(since.row)} is at work in it, and nothing else keeps others out`
+          audit.find(h45, { page: at, since, detail })
         }
       },
       violation: ({ detail, row, pages }) => {
         if (detail !== 'modified-in-use') return
         audit.find(h45, {
-          takenRow: row,
+          since: sinceListed(row),
           pages,
-          detail: `what row ${row} has in flight changes: neither lock nor writeback forbids it`,
+          detail: `what row ${grouped(row)} has in flight changes: neither lock nor writeback forbids it`,
         })
       },
     }
@@ -79,16 +82,16 @@ function isAnyInFlight({ devices, lane, objects }: Audit): boolean {
   return lane.borrows.open > 0 || devices.atWork().length > 0 || objects.inFlight().length > 0
 }
 
-/** Row of a store that is under way to a page that is locked, and not held for it; 0 where there is none. */
-function storeOf(audit: Audit, page: number): number {
+/** Since when a store is under way to a page that is locked, and not held for it; null where there is none. */
+function storeOf(audit: Audit, page: number): Since | null {
   const { borrows } = audit.lane
   for (let slot = borrows.first(page); slot !== 0; slot = borrows.nextOfPage[slot]) {
     if (borrows.guard[slot] !== GUARD_LOCK || borrows.isSource[slot] === 1) continue
-    if (!isUnlockedByItself(audit, borrows.row[slot])) return borrows.row[slot]
+    if (!isUnlockedByItself(audit, borrows.row[slot])) return sinceListed(borrows.row[slot])
   }
   const access = audit.devices.atWork().find((one) => one.isStore && covers(one, page))
   // Who only reads the page keeps it, and lets nobody store to it.
-  return access === undefined || audit.tokens.writerOn(page) !== 0 ? 0 : access.row
+  return access === undefined || audit.tokens.writerOn(page) !== 0 ? null : sinceDevice(access)
 }
 
 /** The operation of that row is completed or given up: it unlocks its own pages before its list is given back. */
@@ -96,10 +99,11 @@ function isUnlockedByItself({ bus, references }: Audit, row: number): boolean {
   return row === bus.row && (references.phase === 'complete' || references.phase === 'abort')
 }
 
-/** Row of an object in flight that lists a locked page without a reference. */
-function listOf(audit: Audit, page: number): number {
-  for (const { entries, row } of audit.objects.inFlight()) {
-    if (entries.some((entry) => entry.token === 0 && covers(entry, page))) return row
+/** Since when an object in flight lists a locked page without a reference. */
+function listOf(audit: Audit, page: number): Since | null {
+  for (const { entries } of audit.objects.inFlight()) {
+    const entry = entries.find((one) => one.token === 0 && covers(one, page))
+    if (entry !== undefined) return { row: entry.row, what: ATTACHED }
   }
-  return 0
+  return null
 }

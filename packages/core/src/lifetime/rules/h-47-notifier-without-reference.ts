@@ -1,5 +1,7 @@
+import { grouped } from '../grouped.ts'
 import type { LifetimeEvent } from '../lifetime-event.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { sinceAllocated } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 export const h47 = defineRule({
@@ -45,7 +47,7 @@ ts,event,id,mm,call
       const { kind, row, isFreed, unreferenced } = audit.objects.of(object)
       if (!isFreed || unreferenced > 0) return
       audit.find(h47, {
-        takenRow: row,
+        since: sinceAllocated(row),
         detail: `the ${kind} is used after it was freed: whoever does so had no reference`,
       })
     }
@@ -56,10 +58,10 @@ ts,event,id,mm,call
       // A reference that was taken before a copy may have been another's: then there is one name more than references.
       const isLate = isFreed && references <= 0 && unreferenced === 0 && prepaid > 0
       if (!isLate && (isFreed || references !== 1 || unreferenced === 0)) return
-      const copies = unreferenced > 1 ? `${unreferenced} copied descriptors` : 'a copied descriptor'
+      const copies = unreferenced > 1 ? `${grouped(unreferenced)} copied descriptors` : 'a copied descriptor'
       audit.find(h47, {
         ...(isLate ? { row: freedRow, line: freedLine } : {}),
-        takenRow: row,
+        since: sinceAllocated(row),
         detail: `the last reference on the ${kind} is dropped while ${copies} still names it`,
       })
     }

@@ -1,4 +1,5 @@
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { sinceAllocated } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 export const h48 = defineRule({
@@ -42,14 +43,14 @@ ts,event,id,mm,call
       const { kind, row, isFreed, references, unreferenced } = audit.objects.of(object)
       if (!isFreed || unreferenced === 0 || references <= 0) return
       audit.find(h48, {
-        takenRow: row,
+        since: sinceAllocated(row),
         detail: `the ${kind} of two descriptors is used by one after the other freed it`,
       })
     },
     object_free: ({ object }) => {
       const { kind, row, isFreed, unreferenced } = audit.objects.of(object)
       if (!isFreed || unreferenced === 0) return
-      audit.find(h48, { takenRow: row, detail: `the ${kind} of two descriptors is freed by both` })
+      audit.find(h48, { since: sinceAllocated(row), detail: `the ${kind} of two descriptors is freed by both` })
     },
   }),
 })

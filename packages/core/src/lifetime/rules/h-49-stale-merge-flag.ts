@@ -1,4 +1,6 @@
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { IN_RING } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 export const h49 = defineRule({
@@ -57,8 +59,8 @@ ts,event,id,mm,op,segs,backing,flags
       append: ({ object, page }) => {
         const row = stale.get(object)?.get(page)
         if (row === undefined) return
-        const detail = `row ${row} filled the slot and left its flags: what was in it before says that bytes may be appended`
-        audit.find(h49, { page, takenRow: row, detail })
+        const detail = `row ${grouped(row)} filled the slot and left its flags: what was in it before says that bytes may be appended`
+        audit.find(h49, { page, since: { row, what: IN_RING }, detail })
       },
     }
 

@@ -1,6 +1,7 @@
 import { RETAIN_PIN } from '../../extract/retention.ts'
 import { AccountCover } from '../account-cover.ts'
 import type { Audit } from '../audit.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -84,7 +85,7 @@ ts,event,id,mm,op,segs,flags,len
         const letGo = unpinned.get(object) ?? 0
         unpinned.set(object, Math.max(letGo - amount, 0))
         if (after < 0) {
-          const detail = `${amount} pages are taken off an account that has ${before}: they were added to another, or taken off before`
+          const detail = `${grouped(amount)} pages are taken off an account that has ${grouped(before)}: they were added to another, or taken off before`
           audit.find(h50, { detail })
           return
         }
@@ -93,7 +94,7 @@ ts,event,id,mm,op,segs,flags,len
         if (letGo >= amount || before < held || after >= held) return
         audit.find(h50, {
           pages: held - after,
-          detail: `${held} pages are still pinned for long, and ${after} accounted`,
+          detail: `${grouped(held)} pages are still pinned for long, and ${grouped(after)} accounted`,
         })
       },
       over: () => {
@@ -102,7 +103,8 @@ ts,event,id,mm,op,segs,flags,len
         for (const mm of tasks.accounts().keys()) {
           if (pinnedPages(mm) > 0) continue
           standing.each(mm, ({ row, line, pages }) => {
-            audit.find(h50, { row, line, pages, detail: `${pages} pages stay accounted, and none of them is pinned` })
+            const detail = `${grouped(pages)} pages stay accounted, and none of them is pinned`
+            audit.find(h50, { row, line, pages, detail })
           })
         }
       },
@@ -163,7 +165,7 @@ class StandingAccounts {
 }
 
 function tooFew(taken: number, accounted: number): string {
-  return `${taken} pages of a user are taken, and ${accounted} accounted`
+  return `${grouped(taken)} pages of a user are taken, and ${grouped(accounted)} accounted`
 }
 
 /** What the row at work takes of user memory, and accounts for it: judged when another row comes. */

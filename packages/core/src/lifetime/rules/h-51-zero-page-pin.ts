@@ -1,12 +1,12 @@
 import { RETAIN_REF } from '../../extract/retention.ts'
-import { GUP_PIN_COUNTING_BIAS } from '../../memory/maybe-dma-pinned.ts'
 import { ZERO_PAGE } from '../../memory/page-store.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 import { zeroPagesOf } from '../zero-pages.ts'
 
-/** Pins that fit on a page: the counter has 31 bits. */
-const PINS_MAX = 2 ** 31 / GUP_PIN_COUNTING_BIAS
+/** The counter has 31 bits: a pin takes 1,024 of it, a reference 1. */
+const COUNT_MAX = 2 ** 31
 
 const PIN_PUT = 'a pin counts nothing on it, and put_page takes one: its counter goes down with every such pair'
 const GET_UNPINNED = 'unpin drops nothing of it, and the reference stays: its counter goes up with every such pair'
@@ -70,8 +70,8 @@ ts,event,mm,op,iter,segs,backing,flags
       over: () => {
         const { by, row, line } = raised
         if (by <= 0) return
-        const detail = `its counter stays ${by} higher: ${PINS_MAX} pins that nobody drops make it overflow`
-        audit.find(h51, { page: ZERO_PAGE, row, line, takenRow: row, detail })
+        const detail = `its counter stays ${grouped(by)} higher than it was: at ${grouped(COUNT_MAX)} it overflows`
+        audit.find(h51, { page: ZERO_PAGE, row, line, detail })
       },
     }
   },

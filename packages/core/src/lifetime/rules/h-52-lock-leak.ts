@@ -1,6 +1,7 @@
 import { PAGE_SIZE } from '../../units.ts'
 import { folioOf, isInFlight } from '../handed-locks.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { FILE_LOCKED, LOCKED } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 
 const FILE = 'the file system locked the file to map a range of it, and nothing lets go of that lock'
@@ -63,12 +64,12 @@ ts,event,id,call,mm,segs,backing,file,offset,len
       audit.tasks.eachLock(({ page, row, line }) => {
         if (isInFlight(audit, folioOf(audit, page))) return
         const detail = 'it is still locked, and nothing is in flight that would unlock it'
-        audit.find(h52, { page, row, line, takenRow: row, detail })
+        audit.find(h52, { page, row, line, since: { row, what: LOCKED }, detail })
       })
       audit.tasks.files.each(({ positionBytes, lengthBytes, row, line }) => {
         const end = Math.ceil((positionBytes + lengthBytes) / PAGE_SIZE)
         const pages = end - Math.floor(positionBytes / PAGE_SIZE)
-        audit.find(h52, { pages, row, line, takenRow: row, detail: FILE })
+        audit.find(h52, { pages, row, line, since: { row, what: FILE_LOCKED }, detail: FILE })
       })
     },
   }),

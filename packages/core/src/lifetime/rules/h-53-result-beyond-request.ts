@@ -1,3 +1,4 @@
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -39,12 +40,14 @@ ts,event,id,call,mm,len,result
     complete: ({ object, result }) => {
       const { bytes, kind } = audit.objects.of(object)
       if (bytes > 0 && result > bytes)
-        audit.find(h53, { detail: `${kind}: ${result} bytes done of ${bytes} submitted` })
+        audit.find(h53, { detail: `${kind}: ${grouped(result)} bytes done of ${grouped(bytes)} submitted` })
     },
     return: ({ object, result }) => {
       const { countBytes } = audit.iterators.of(object)
       if (result > countBytes)
-        audit.find(h53, { detail: `the call returns ${result} for an iterator of ${countBytes} bytes` })
+        audit.find(h53, {
+          detail: `the call returns ${grouped(result)} for an iterator of ${grouped(countBytes)} bytes`,
+        })
     },
   }),
 })

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit.ts'
+import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -80,7 +81,7 @@ class Growth {
     const lost = grown - (position + written)
     if (lost <= 0 || grown > position + length) return
     this.audit.find(h54, {
-      detail: `the file grew by ${lost} bytes more than the write returns: who tries again appends them a second time`,
+      detail: `the file grew by ${grouped(lost)} bytes more than the write returns: who tries again appends them a second time`,
     })
   }
 }
