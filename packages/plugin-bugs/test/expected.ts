@@ -163,7 +163,7 @@ export const EXPECTED: Readonly<Record<string, Expected | undefined>> = {
     ],
   },
   'smbdirect-folioq': { before: [['H-27', 2, 7]] },
-  'io-uring-coalesce': { before: [['H-28', 2, 3]] },
+  'io-uring-coalesce': { before: [['H-28', 8, 3]] },
   // 1 MiB in four bios of 256 KiB, none of which moves it: three are found by the next one, the last by the return.
   'zone-append-advance': {
     before: [

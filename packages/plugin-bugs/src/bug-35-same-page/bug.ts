@@ -1,14 +1,14 @@
 import {
   type Consumer,
   EFAULT,
+  FOLL_LONGTERM,
+  FOLL_WRITE,
   HOLD_NONE,
   type Hold,
-  isHold,
-  isUserBacked,
   type Operation,
   PAGE_SIZE,
   type PageStore,
-  RETAIN_PIN,
+  pagesSpanned,
 } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
 
@@ -29,11 +29,15 @@ class RegisterBuffer implements Consumer {
   register(io: Operation): number {
     const pages: number[] = []
     let hold: Hold = HOLD_NONE
-    for (let bytes = io.extract(1, PAGE_SIZE); bytes > 0; bytes = io.extract(1, PAGE_SIZE)) {
+    const { table: segments, segment, mm, countBytes } = io.iter
+    const count = pagesSpanned(segments.addressBytes[segment] % PAGE_SIZE, countBytes)
+    for (let i = 0; i < count; i++) {
+      if (io.pinPages(mm, segments.addressBytes, segment, i * PAGE_SIZE, 1, FOLL_WRITE | FOLL_LONGTERM) <= 0) {
+        io.ledger.letGo(hold)
+        return EFAULT
+      }
       pages.push(io.list.page[0])
-      const pinned = isUserBacked(io.iter.type) ? io.hold : this.pinListed(io)
-      if (!isHold(pinned)) return EFAULT
-      hold = io.ledger.join(hold, pinned)
+      hold = io.ledger.join(hold, io.hold)
     }
     const table = io.audit?.objects.alloc('io_mapped_ubuf') ?? 0
     this.tables.set(io.registration, table)
@@ -45,12 +49,6 @@ class RegisterBuffer implements Consumer {
     }
     io.hold = hold
     return 0
-  }
-
-  /** A trace that names the pages of the memory by frame; the kernel pins them through the page table all the same. */
-  private pinListed({ list, ledger }: Operation): Hold | number {
-    list.retention = RETAIN_PIN
-    return ledger.acquire(list)
   }
 
   unregister(io: Operation): void {
@@ -90,8 +88,8 @@ export const bug35 = defineBug({
       cve: 'CVE-2023-2598',
       trace: 'trace.csv',
       rules: ['H-28'],
-      row: 2,
-      accepts: ['ubuf', 'bvec'],
+      row: 8,
+      accepts: ['ubuf'],
       policy: () => 'extract',
       create: (_environment, isFixed) => new RegisterBuffer(isFixed),
     },

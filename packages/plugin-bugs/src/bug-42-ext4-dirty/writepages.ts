@@ -46,15 +46,20 @@ export class Writepages implements Consumer {
     const pinned = this.pins.get(io.number)
     if (pinned === undefined) return
     this.pins.delete(io.number)
-    const { audit, memory, iter } = io
-    const { table, segment, mm, countBytes } = iter
-    const first = table.addressBytes[segment]
-    for (let at = first; at < first + countBytes; at += PAGE_SIZE - (at % PAGE_SIZE)) {
-      const page = memory.spaces.pageAt(mm, Math.floor(at / PAGE_SIZE))
-      const bytes = Math.min(PAGE_SIZE - (at % PAGE_SIZE), first + countBytes - at)
-      audit?.folios.store(page, at % PAGE_SIZE, bytes, BY_KERNEL)
-      audit?.tokens.markWritten(audit.tokens.writerOn(page))
-    }
+    const { audit, iter } = io
+    const { table, segment, countBytes } = iter
+    // The pages that were pinned: others may be mapped there by now.
+    let offset = table.addressBytes[segment] % PAGE_SIZE
+    let left = countBytes
+    this.ledger.eachRun(this.ledger.holds.find(pinned), (first, count) => {
+      for (let page = first; page < first + count; page++) {
+        const bytes = Math.min(PAGE_SIZE - offset, left)
+        audit?.folios.store(page, offset, bytes, BY_KERNEL)
+        audit?.tokens.markWritten(audit.tokens.writerOn(page))
+        offset = 0
+        left -= bytes
+      }
+    })
     this.ledger.unpinDirty(pinned)
   }
 
