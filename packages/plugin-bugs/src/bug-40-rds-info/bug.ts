@@ -4,6 +4,7 @@ import {
   EAGAIN,
   HOLD_NONE,
   type Hold,
+  ITER_SOURCE,
   isPinned,
   type Ledger,
   type Operation,
@@ -15,8 +16,8 @@ const PAGES_MAX = 256
 
 /**
  * getsockopt(RDS_INFO_*): the buffer is pinned as a whole, filled through the kernel's mapping of its pages while spinlocks
- * are held, and unpinned.
- * @kernel net/rds/info.c: rds_info_getsockopt, rds_info_copy
+ * are held, and unpinned. What comes out of memory is a setsockopt() of the same socket, whose value is copied.
+ * @kernel net/rds/info.c: rds_info_getsockopt, rds_info_copy; net/rds/af_rds.c: rds_setsockopt
  */
 class RdsInfo implements Consumer {
   private readonly ledger: Ledger
@@ -29,6 +30,7 @@ class RdsInfo implements Consumer {
 
   submit(io: Operation): number {
     const wanted = io.iter.countBytes
+    if (io.iter.direction === ITER_SOURCE) return io.copy(wanted)
     let hold: Hold = HOLD_NONE
     let pinned = 0
     while (pinned < wanted) {
