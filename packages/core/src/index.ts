@@ -16,7 +16,15 @@ export { BioVecs } from './consumer/bio/bio-vecs.ts'
 export { fillUserBio } from './consumer/bio/user-bio.ts'
 export * from './consumer/consumer.ts'
 export { flagOption, numberOption, wordOption } from './consumer/consumer-option.ts'
-export { FAULT_ALLOC, FAULT_COPY, FAULT_NAMES, FAULT_PAGE, type FaultName, Faults } from './consumer/faults.ts'
+export {
+  FAULT_ALLOC,
+  FAULT_COPY,
+  FAULT_LIMIT,
+  FAULT_NAMES,
+  FAULT_PAGE,
+  type FaultName,
+  Faults,
+} from './consumer/faults.ts'
 export { type NetfsSizes, netfsSizes } from './consumer/netfs-sizes.ts'
 export type { Operation } from './consumer/operation.ts'
 export { PageEvent } from './consumer/page-event.ts'

@@ -32,6 +32,8 @@ export class SgViolations implements SgReport {
   sgViolation(rule: SgRule): void {
     if (rule === 'unpin-unpinned') {
       this.ledger.violate('unknown-release', 0, RETAIN_NONE, RETAIN_PIN, 1, DETAILS[rule])
+    } else if (rule === 'past-table' || rule === 'entry-overwritten') {
+      this.ledger.violate('beyond-table', 0, RETAIN_NONE, RETAIN_NONE, 0, DETAILS[rule])
     } else {
       this.ledger.violate('wrong-data', 0, RETAIN_NONE, RETAIN_NONE, 0, DETAILS[rule])
     }

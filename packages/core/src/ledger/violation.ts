@@ -12,6 +12,7 @@ export type ViolationRule =
   | 'registration-in-use'
   | 'registration-outlives-owner'
   | 'beyond-page'
+  | 'beyond-table'
   | 'dma-map-leak'
   | 'dma-unmap-unmapped'
   | 'use-after-free'

@@ -45,6 +45,7 @@ export const violationSchema = z
       'registration-in-use',
       'registration-outlives-owner',
       'beyond-page',
+      'beyond-table',
       'dma-map-leak',
       'dma-unmap-unmapped',
       'use-after-free',

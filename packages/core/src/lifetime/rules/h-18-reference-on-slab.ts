@@ -4,6 +4,8 @@ import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
 const UNCOUNTED = 'a reference is taken on a page whose count is 0: the put that follows frees it'
+const ON_SLAB =
+  'a reference is taken on slab memory: it keeps the page, and not the object in it, which kfree() gives to others'
 
 export const h18 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -46,8 +48,18 @@ ts,event,id,mm,op,iter,segs,backing
   },
   watch: (audit) => {
     let taken = 0
+    /** Pages that the row at work was told of: a page is one, however many references are taken on it. */
+    const told = new Set<number>()
+    let toldRow = 0
+    const tellSlab = (page: number, token: number): void => {
+      if (toldRow !== audit.bus.row) told.clear()
+      toldRow = audit.bus.row
+      if (told.has(page)) return
+      told.add(page)
+      audit.find(h18, { page, token, detail: ON_SLAB })
+    }
     const lookAt = (first: number, count: number): void => {
-      for (let page = first; page < first + count; page++) if (isSlab(audit, page)) tellSlab(audit, page, taken)
+      for (let page = first; page < first + count; page++) if (isSlab(audit, page)) tellSlab(page, taken)
     }
     return {
       acquire: ({ token }) => {
@@ -58,19 +70,19 @@ ts,event,id,mm,op,iter,segs,backing
       },
       get: ({ page }) => {
         const { pages } = audit.lane.memory
-        if (isSlab(audit, page)) tellSlab(audit, page, 0)
+        if (isSlab(audit, page)) tellSlab(page, 0)
         else if (pages.refcountOf(page) <= 0) audit.find(h18, { page, detail: UNCOUNTED })
       },
       raw: ({ page, amount }) => {
-        if (amount > 0 && isSlab(audit, page)) tellSlab(audit, page, 0)
+        if (amount > 0 && isSlab(audit, page)) tellSlab(page, 0)
       },
       attach: ({ object, token, page }) => {
         if (page < 0 || !isSlab(audit, page)) return
         // A list that takes nothing and drops nothing may name slab memory.
-        if (token !== 0 || audit.objects.of(object).putsPages) tellSlab(audit, page, token)
+        if (token !== 0 || audit.objects.of(object).putsPages) tellSlab(page, token)
       },
       slot: ({ page }) => {
-        if (page >= 0 && isSlab(audit, page)) tellSlab(audit, page, 0)
+        if (page >= 0 && isSlab(audit, page)) tellSlab(page, 0)
       },
     }
   },
@@ -80,13 +92,4 @@ ts,event,id,mm,op,iter,segs,backing
 function isSlab(audit: Audit, page: number): boolean {
   const { pages, spaces } = audit.lane.memory
   return pages.kindOf(page) === KIND_SLAB && spaces.declaredKernel(KIND_SLAB).length > 0
-}
-
-function tellSlab(audit: Audit, page: number, token: number): void {
-  audit.find(h18, {
-    page,
-    token,
-    detail:
-      'a reference is taken on slab memory: it keeps the page, and not the object in it, which kfree() gives to others',
-  })
 }

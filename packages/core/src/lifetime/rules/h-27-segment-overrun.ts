@@ -12,13 +12,13 @@ export const h27 = defineRule({
   id: 'H-27',
   name: 'segment overrun',
   precondition: 'the list of an object has room for a number of entries',
-  event: 'one more is put in, or an entry reaches beyond its page',
+  event: 'one more is put in, one that is in use is overwritten, or an entry reaches beyond its page',
   verdict: 'CORRUPT',
   severity: severityOf('CORRUPT'),
   advice:
     'Look at the room that is left before each entry and stop at either limit: as long as there is room AND something left, not OR; cut an entry at the end of its page.',
   kernel:
-    'fs/smb/client/smbdirect.c: smb_extract_folioq_to_rdma (SMBDIRECT_MAX_SEND_SGE); net/sunrpc/xdr.c: xdr_buf_to_bvec; crypto/af_alg.c: af_alg_pull_tsgl; lib/scatterlist.c: extract_kvec_to_sg; a379a8a2a003, 42f5b80dda6b, 31d00156e50e, 52a0a9854934, 0ef37eef83fa, 07b7d66e65d9',
+    'fs/smb/client/smbdirect.c: smb_extract_folioq_to_rdma (SMBDIRECT_MAX_SEND_SGE); net/sunrpc/xdr.c: xdr_buf_to_bvec; crypto/af_alg.c: af_alg_pull_tsgl; lib/scatterlist.c: extract_kvec_to_sg, extract_user_to_sg; a379a8a2a003, 42f5b80dda6b, 31d00156e50e, 52a0a9854934, 0ef37eef83fa, 07b7d66e65d9, 118cf3f55975',
   diagram: `
   folio queue   [f0][f1][f2][f3][f4][f5][f6][f7]
                   |   |   |   |   |   |   |
@@ -65,11 +65,13 @@ ts,event,id,mm,op,segs,len
     },
     violation: ({ detail, pages }) => {
       if (detail === 'beyond-page') audit.find(h27, { pages, detail: BEYOND_PAGE })
+      if (detail === 'beyond-table') audit.find(h27, { detail: BEYOND_TABLE })
     },
   }),
 })
 
 const BEYOND_PAGE = 'an entry of a list reaches beyond its page, into whatever lies behind it in memory'
+const BEYOND_TABLE = 'it is built outside the entries that are free: over those in use, or behind the end of its table'
 
 /** Of `pages` pages from one in vmalloc'ed memory on, which lies anywhere: those that do not follow it. */
 function notAdjacent(audit: Audit, first: number, pages: number): number {

@@ -1,9 +1,12 @@
+import { PAGE_KINDS } from '../../memory/page-store.ts'
 import type { Audit } from '../audit.ts'
 import { grouped } from '../grouped.ts'
 import type { LifetimeEvent } from '../lifetime-event.ts'
 import { endPageOf, firstPageOf, type PageRange } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
+
+const KIND_VMALLOC = PAGE_KINDS.indexOf('vmalloc')
 
 export const h28 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -17,7 +20,7 @@ export const h28 = defineRule({
   advice:
     'Count what the segments hold, and make one entry of several pages only where page i is page 0 plus i: the same folio is not enough, and neither is a run of addresses.',
   kernel:
-    'include/linux/uio.h: iov_iter.count; io_uring/rsrc.c: io_sqe_buffer_register, io_check_coalesce_buffer; c18646248fed, 776617db78c6',
+    'include/linux/uio.h: iov_iter.count; io_uring/rsrc.c: io_sqe_buffer_register, io_check_coalesce_buffer; lib/scatterlist.c: extract_kvec_to_sg; c18646248fed, 776617db78c6, 07b7d66e65d9',
   diagram: `
   frames        0x500      0x501      0x502      0x503
                    |
@@ -46,10 +49,11 @@ ts,event,id,call,mm,op,iter,segs
   },
   watch: (audit) => {
     const move = ({ object, amount, bytes }: LifetimeEvent): void => {
-      const { countBytes, positionBytes, consumedBytes } = audit.iterators.of(object)
+      const { countBytes, positionBytes, consumedBytes, skippedBytes } = audit.iterators.of(object)
+      const isWhereUsed = positionBytes === consumedBytes || positionBytes === consumedBytes + skippedBytes
       const end = positionBytes + amount + bytes
       // Of one whose begin nobody told, nobody knows the length; one that stands elsewhere than it should is H-25.
-      if (countBytes === 0 || end <= countBytes || positionBytes !== consumedBytes) return
+      if (countBytes === 0 || end <= countBytes || !isWhereUsed) return
       audit.find(h28, { detail: `it is moved to byte ${grouped(end)}, and has ${grouped(countBytes)}` })
     }
     return {
@@ -97,11 +101,15 @@ function notListed(audit: Audit, entry: PageRange): number {
   return folios.has(lane.memory.pages.headOf(firstPageOf(entry))) ? outside(audit, entry, folios) : 0
 }
 
-/** Pages of an entry in none of these folios. */
+/** Pages of an entry in none of these folios; behind a page of vmalloc'ed memory lies whatever follows it in physical memory. */
 function outside({ lane }: Audit, entry: PageRange, folios: ReadonlySet<number>): number {
+  const { pages } = lane.memory
+  const first = firstPageOf(entry)
+  const isScattered = pages.kindOf(first) === KIND_VMALLOC
   let foreign = 0
-  for (let at = firstPageOf(entry); at < endPageOf(entry); at++) {
-    if (!folios.has(lane.memory.pages.headOf(at))) foreign++
+  for (let at = first; at < endPageOf(entry); at++) {
+    const isNamed = !isScattered || pages.frameOf(at) === pages.frameOf(first) + at - first
+    if (!isNamed || !folios.has(pages.headOf(at))) foreign++
   }
   return foreign
 }

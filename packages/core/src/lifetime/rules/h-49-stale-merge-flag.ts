@@ -7,7 +7,7 @@ export const h49 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-49',
   name: 'stale merge flag',
-  precondition: "a slot of a ring took a page that is not the ring's own, and its flags were left as they were",
+  precondition: 'a slot of a ring took a page, and its flags were left as they were',
   event: 'bytes are appended to what the slot has',
   verdict: 'CORRUPT',
   severity: severityOf('CORRUPT'),
@@ -50,18 +50,29 @@ ts,event,id,mm,op,segs,backing,flags
   watch: (audit) => {
     /** By ring and page: the row that put it into a slot without setting the flags. */
     const stale = new Map<number, Map<number, number>>()
+    /** The same of pages that the ring has allocated itself. */
+    const staleOwn = new Map<number, Map<number, number>>()
     return {
       slot: ({ object, page, amount }) => {
-        const ofRing = stale.get(object) ?? new Map<number, number>()
-        if (amount === 1) ofRing.delete(page)
-        else if (page >= 0 && isAnothers(page)) stale.set(object, ofRing.set(page, audit.bus.row))
+        stale.get(object)?.delete(page)
+        staleOwn.get(object)?.delete(page)
+        if (amount === 1 || page < 0) return
+        const rings = isAnothers(page) ? stale : staleOwn
+        const ofRing = rings.get(object) ?? new Map<number, number>()
+        rings.set(object, ofRing.set(page, audit.bus.row))
       },
       append: ({ object, page }) => {
+        const ownRow = staleOwn.get(object)?.get(page)
+        if (ownRow !== undefined) audit.find(h49, { page, verdict: 'CONTRACT', detail: ownDetail(ownRow) })
         const row = stale.get(object)?.get(page)
         if (row === undefined) return
         const detail = `row ${grouped(row)} filled the slot and left its flags: what was in it before says that bytes may be appended`
         audit.find(h49, { page, since: { row, what: IN_RING }, detail })
       },
+    }
+
+    function ownDetail(row: number): string {
+      return `row ${row} filled the slot and left its flags: bytes are appended, and only because the page is the ring's own is nobody harmed`
     }
 
     /** A page of the page cache, or one that a reference was taken on: the ring allocated it not itself. */
