@@ -1,4 +1,10 @@
-import { CONSUMER_API_VERSION, type Consumer, type ConsumerDefinition, type ConsumerEnvironment } from '@pinscope/core'
+import {
+  CONSUMER_API_VERSION,
+  type Consumer,
+  type ConsumerDefinition,
+  type ConsumerEnvironment,
+  type ConsumerOption,
+} from '@pinscope/core'
 
 /** One place that a fix mended: the code before and after it, and the trace that shows the difference. */
 export interface BugCase {
@@ -26,6 +32,8 @@ export interface BugCase {
   readonly policy: ConsumerDefinition['kernelPolicy']
   /** Entries of its list at most. */
   readonly entriesMax?: number
+  /** Settings of its consumers. */
+  readonly options?: readonly ConsumerOption[]
   /** Pages of a data destination are made dirty before they are let go; left out: it does not matter here. */
   readonly dirtiesDest?: (isFixed: boolean) => boolean
   /** The code, before the fix or after it. */
@@ -65,6 +73,7 @@ export function consumerOf(bug: Bug, bugCase: BugCase, isFixed: boolean): Consum
     accepts: bugCase.accepts,
     entriesMax: bugCase.entriesMax ?? 1024,
     avoided: 'nothing: it shows a bug.',
+    ...(bugCase.options === undefined ? {} : { options: bugCase.options }),
     ...(dirties === undefined ? {} : { dirtiesDest: dirties(isFixed) }),
     kernelPolicy: bugCase.policy,
     create: (environment) => bugCase.create(environment, isFixed),

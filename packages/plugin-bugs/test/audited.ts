@@ -21,6 +21,7 @@ export interface Instead {
   readonly text?: string
   readonly faults?: string | undefined
   readonly kernel?: KernelVersion
+  readonly options?: Readonly<Record<string, number>>
 }
 
 /** What an audit finds where all rows go to the code of a case. */
@@ -32,6 +33,7 @@ export function audit(bug: Bug, bugCase: BugCase, isFixed: boolean, instead: Ins
     consumers: [definition],
     consumer: definition.name,
     ...(fault === undefined ? {} : { inject: { fault: fault as FaultName, at: Number(at) } }),
+    ...(instead.options === undefined ? {} : { options: instead.options }),
     ...(instead.kernel === undefined ? {} : { kernel: instead.kernel }),
   })
 }

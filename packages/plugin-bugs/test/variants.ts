@@ -7,12 +7,13 @@ export interface Variant {
   readonly what: string
   readonly trace: string
   readonly faults?: string
+  readonly options?: Readonly<Record<string, number>>
   /** Before the fix; left out: nothing, since what the bug needs does not happen. */
   readonly before?: readonly Found[]
 }
 
 /** A trace of rows, whose times and ends are in them. */
-function trace(kernel: KernelVersion, columns: string, ...rows: readonly string[]): string {
+export function trace(kernel: KernelVersion, columns: string, ...rows: readonly string[]): string {
   const width = columns.split(',').length
   const filled = rows.map((row) => `${row}${','.repeat(width - row.split(',').length)}`)
   return `${['# pinscope-trace 1', `# kernel ${kernel}`, columns, ...filled].join('\n')}\n`

@@ -51,7 +51,7 @@ export const bug13 = defineBug({
   number: 13,
   title: 'each duplicate of a notification leaves a reference on its page',
   summary:
-    'tee(2) puts the buffer of a notification into another pipe with a reference on the page of the notes. What releases such buffers only set a bit: the references were never dropped.',
+    'tee(2), or a splice of a part, puts the buffer of a notification into another pipe, and the count of the page of the notes goes up by one. What releases such buffers only marked the note as free: one reference stayed for each duplicate.',
   cases: [
     {
       name: 'watch-queue',

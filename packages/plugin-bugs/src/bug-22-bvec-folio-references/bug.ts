@@ -52,7 +52,7 @@ export const bug22 = defineBug({
   number: 22,
   title: 'references of a bvec are all taken on its first folio',
   summary:
-    'Where a bvec went over several folios, iov_iter_get_pages2() took the references of all its pages on the first folio. 9p put every page, and the other folios were freed under the page cache.',
+    'Where one bvec went over several folios, which lie behind each other in memory, iov_iter_get_pages2() counted as if all its pages were of the first. 9p put every page: of N folios N - 1 lost a reference that they did not have, and were freed under the page cache (erofs: still locked); the first kept theirs.',
   cases: [
     {
       name: 'bvec-folio-references',

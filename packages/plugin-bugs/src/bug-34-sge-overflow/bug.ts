@@ -1,97 +1,103 @@
-import { type Consumer, HOLD_NONE, type Operation } from '@pinscope/core'
+import { type ConsumerOption, flagOption, numberOption } from '@pinscope/core'
 import { defineBug } from '../bug.ts'
+import { AlgPull } from './alg-pull.ts'
+import { PduBvecs } from './pdu-bvecs.ts'
+import { SendFolios } from './send-folios.ts'
+import { UserBvecs } from './user-bvecs.ts'
+import { XdrBvecs } from './xdr-bvecs.ts'
 
-const SLOTS = 31
-/** @kernel fs/smb/client/smbdirect.h: SMBDIRECT_MAX_SEND_SGE */
-const SGES_MAX = 6
-/** The header of a packet, which has the first entry. @kernel struct smbdirect_data_transfer */
-const HEADER_BYTES = 24
-
-/**
- * A payload out of a queue of folios is sent in packets, each with an array of six entries: one for its header, one for
- * each folio. @kernel fs/smb/client/smbdirect.c: smbd_post_send_iter, smb_extract_folioq_to_rdma
- */
-class SendFolios implements Consumer {
-  private readonly isFixed: boolean
-
-  constructor(isFixed: boolean) {
-    this.isFixed = isFixed
-  }
-
-  submit(io: Operation): number {
-    let left = io.lengthBytes
-    while (left > 0) left -= this.sendPacket(io, left)
-    return io.lengthBytes
-  }
-
-  abort(): void {}
-
-  complete(): void {}
-
-  counters(): Readonly<Record<string, number>> {
-    return {}
-  }
-
-  private sendPacket(io: Operation, payloadBytes: number): number {
-    const { audit } = io
-    const request = audit?.objects.alloc('smbd_request', SGES_MAX) ?? 0
-    audit?.objects.attach(request, HOLD_NONE, -1, 0, HEADER_BYTES)
-    const bytes = this.extract(io, request, payloadBytes)
-    io.iter.advance(bytes)
-    audit?.objects.submit(request, bytes)
-    audit?.objects.complete(request, bytes)
-    audit?.objects.free(request)
-    return bytes
-  }
-
-  private extract(io: Operation, request: number, bytesMax: number): number {
-    const { queue } = io.iter
-    let at = io.iter.queueSegment * SLOTS + io.iter.slot
-    let offset = io.iter.iovOffsetBytes
-    let sges = 1
-    let done = 0
-    do {
-      const size = queue.sizeBytes(Math.floor(at / SLOTS), at % SLOTS)
-      if (offset < size) {
-        // Before the fix `maxsize` never fell: what is left of it was asked of each folio.
-        const part = Math.min(this.isFixed ? bytesMax - done : bytesMax, size - offset)
-        io.audit?.objects.attach(request, HOLD_NONE, queue.folioAt(Math.floor(at / SLOTS), at % SLOTS), offset, part)
-        sges++
-        offset += part
-        done += part
-      }
-      if (offset >= size) {
-        offset = 0
-        at++
-      }
-    } while (at < queue.count && this.goesOn(sges, bytesMax - done))
-    return done
-  }
-
-  /** Before the fix `maxsize > 0` was enough: the walk ended with the queue, wherever the data did. */
-  private goesOn(sges: number, left: number): boolean {
-    return !this.isFixed || (sges < SGES_MAX && left > 0)
-  }
-}
+/** @kernel fs/smb/client/smbdirect.h: SMBDIRECT_MAX_SEND_SGE; struct smb_extract_to_rdma: max_sge */
+const folioOptions = (sges: number, header: 0 | 1): readonly ConsumerOption[] => [
+  numberOption('max-sge', 'entries of an array', 'entries', sges, 1, 256),
+  flagOption('header', 'the first entry is of the header of the packet', header),
+]
 
 export const bug34 = defineBug({
   number: 34,
-  title: 'more scatter-gather entries than the request has room for',
+  title: 'more entries than the list has room for',
   summary:
-    'The walk of a folio queue went on while there was room or something to send, instead of room and something left: it ended with the queue, and entries were written behind the array.',
+    'The walk of a folio queue went on while there was room or something to send, instead of room and something left: it ended with the queue, and entries were written behind the array. The same in others: a look at the room after the store, an entry too many, a length that the peer names.',
   cases: [
     {
       name: 'smbdirect-folioq',
-      kernel: 'fs/smb/client/smbdirect.c: smb_extract_folioq_to_rdma',
+      kernel:
+        'fs/smb/client/smbdirect.c: smb_extract_folioq_to_rdma, for smbd_post_send_iter (6 entries, one for the header)',
       commit: 'a379a8a2a003',
       cve: 'CVE-2025-38179',
       trace: 'trace.csv',
       rules: ['H-27'],
       row: 2,
       accepts: ['folioq'],
-      entriesMax: SGES_MAX,
+      entriesMax: 6,
+      options: folioOptions(6, 1),
       policy: () => 'extract',
-      create: (_environment, isFixed) => new SendFolios(isFixed),
+      create: (environment, isFixed) => new SendFolios(environment, isFixed),
+    },
+    {
+      name: 'extract-folioq',
+      kernel: 'fs/smb/client/smbdirect.c: smb_extract_folioq_to_rdma, by itself (max_sge 8)',
+      commit: 'a379a8a2a003',
+      cve: 'CVE-2025-38179',
+      trace: 'limit-8.csv',
+      rules: ['H-27'],
+      row: 2,
+      accepts: ['folioq'],
+      entriesMax: 8,
+      options: folioOptions(8, 0),
+      policy: () => 'extract',
+      create: (environment, isFixed) => new SendFolios(environment, isFixed),
+    },
+    {
+      name: 'xdr-bvecs',
+      kernel: 'net/sunrpc/xdr.c: xdr_buf_to_bvec',
+      commit: '42f5b80dda6b',
+      cve: 'CVE-2026-72217',
+      trace: 'xdr.csv',
+      rules: ['H-27'],
+      row: 2,
+      accepts: ['bvec', 'folioq', 'xarray'],
+      entriesMax: 6,
+      policy: () => 'extract',
+      create: (_environment, isFixed) => new XdrBvecs(isFixed),
+    },
+    {
+      name: 'alg-pull-tsgl',
+      kernel: 'crypto/af_alg.c: af_alg_pull_tsgl',
+      commit: '31d00156e50e',
+      cve: 'CVE-2026-43078',
+      trace: 'tsgl.csv',
+      rules: ['H-27', 'H-17'],
+      row: 2,
+      accepts: ['bvec', 'xarray'],
+      entriesMax: 16,
+      policy: () => 'extract',
+      create: (_environment, isFixed) => new AlgPull(isFixed),
+    },
+    {
+      name: 'nvmet-pdu',
+      kernel: 'drivers/nvme/target/tcp.c: nvmet_tcp_build_pdu_iovec',
+      commit: '52a0a9854934',
+      cve: 'CVE-2026-23112',
+      trace: 'pdu.csv',
+      rules: ['H-27', 'H-28'],
+      row: 2,
+      accepts: ['bvec'],
+      policy: () => 'extract',
+      create: (_environment, isFixed) => new PduBvecs(isFixed),
+    },
+    {
+      name: 'netfs-extract-user',
+      kernel: 'fs/netfs/iterator.c: netfs_extract_user_iter',
+      commit: '0ef37eef83fa',
+      cve: 'CVE-2026-64217',
+      trace: 'user.csv',
+      rules: ['H-27'],
+      row: 3,
+      faults: 'limit@2',
+      accepts: ['ubuf', 'iovec'],
+      entriesMax: 4,
+      policy: () => 'extract',
+      create: (_environment, isFixed) => new UserBvecs(isFixed),
     },
   ],
 })

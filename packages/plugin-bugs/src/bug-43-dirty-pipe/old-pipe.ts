@@ -2,6 +2,7 @@ import {
   BY_KERNEL,
   type Consumer,
   ENOMEM,
+  ITER_PIPE,
   ITER_SOURCE,
   ITER_XARRAY,
   type Ledger,
@@ -55,9 +56,9 @@ export class OldPipes implements Consumer {
 }
 
 /**
- * A pipe as it was from 5.8 to 5.16: written to, read, and spliced into from a file. Slots are used in turn, and what is
- * not set keeps what it was.
- * @kernel fs/pipe.c: pipe_write, pipe_read; lib/iov_iter.c: copy_page_to_iter_pipe
+ * A pipe as it was from 5.8 to 5.16: written to, read, spliced into from a file, and read into by direct I/O. Slots are
+ * used in turn, and what is not set keeps what it was.
+ * @kernel fs/pipe.c: pipe_write, pipe_read; lib/iov_iter.c: copy_page_to_iter_pipe, push_pipe
  */
 class OldPipe {
   private readonly ledger: Ledger
@@ -82,6 +83,7 @@ class OldPipe {
   submit(io: Operation): number {
     if (this.ring === 0) this.ring = io.audit?.objects.alloc('pipe_inode_info', SLOTS) ?? 0
     if (io.iter.type === ITER_XARRAY) return this.splice(io)
+    if (io.iter.type === ITER_PIPE) return this.push(io)
     return io.iter.direction === ITER_SOURCE ? this.write(io) : this.read(io)
   }
 
@@ -106,6 +108,24 @@ class OldPipe {
       io.audit?.objects.fillSlot(this.ring, page, this.isFixed)
     }
     return bytes
+  }
+
+  /** Pages of the pipe's own for a direct read, which fills them. @kernel lib/iov_iter.c: push_pipe, pipe_get_pages */
+  private push(io: Operation): number {
+    let done = 0
+    while (done < io.lengthBytes && this.room() > 0) {
+      const page = io.owned.alloc()
+      if (page < 0) return done > 0 ? done : ENOMEM
+      const slot = this.slotAt(this.head++)
+      slot.page = page
+      slot.offsetBytes = 0
+      slot.bytes = Math.min(io.lengthBytes - done, PAGE_SIZE)
+      slot.isOwn = true
+      if (this.isFixed) slot.flags = 0
+      io.audit?.objects.fillSlot(this.ring, page, this.isFixed)
+      done += slot.bytes
+    }
+    return done
   }
 
   /** What does not fill a page may go behind what the last slot has. @kernel fs/pipe.c: pipe_write */
