@@ -4,7 +4,8 @@ import type { DeviceAccess } from '../devices.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
 import { grouped } from '../grouped.ts'
 import type { KernelObject } from '../kernel-object.ts'
-import { covers, endPageOf, firstPageOf } from '../page-range.ts'
+import type { LifetimeEvent } from '../lifetime-event.ts'
+import { covers, endPageOf, firstPageOf, type PageRange } from '../page-range.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -19,7 +20,8 @@ export const h43 = defineRule({
   id: 'H-43',
   name: 'early unpin',
   precondition: 'an object or a request is in flight and names a page, or a device is at work in it',
-  event: 'the last reference that keeps the page for it is dropped, or the call that lent the page is over',
+  event:
+    'the last reference that keeps the page for it is dropped, before it is over or before it was sent, or the call that lent the page is over',
   verdict: 'UAF',
   severity: severityOf('UAF'),
   advice:
@@ -58,11 +60,23 @@ ts,event,id,call,mm,op,segs,len
   },
   watch: (audit) => {
     const lent = new LentPages(audit)
+    const unsent = new UnsentPages(audit)
     return {
-      submit: ({ object }) => lent.submitted(object),
-      complete: ({ object }) => lent.over(object),
-      object_free: ({ object }) => lent.over(object),
+      attach: (event) => unsent.attached(event),
+      submit: ({ object }) => {
+        lent.submitted(object)
+        unsent.submitted(object)
+      },
+      complete: ({ object }) => {
+        lent.over(object)
+        unsent.over(object)
+      },
+      object_free: ({ object }) => {
+        lent.over(object)
+        unsent.over(object)
+      },
       release: ({ token, page, pages, as }) => {
+        unsent.released(token, pages)
         if (as !== audit.tokens.retention(token) || isListedInFlight(audit, token, pages)) return
         if (isNamedInFlight(audit, token, page)) {
           const detail = `it is let go while the operation of row ${grouped(audit.tokens.rowOf(token))} is in flight`
@@ -167,6 +181,68 @@ function isNamedInFlight(audit: Audit, token: number, page: number): boolean {
     if (borrows.guard[slot] === GUARD_COUNT && borrows.row[slot] === audit.tokens.rowOf(token)) return true
   }
   return false
+}
+
+/** An entry of an object that is not on its way, and the rows that let go of pages of it. */
+interface UnsentEntry extends PageRange {
+  readonly token: number
+  readonly dropped: { readonly first: number; readonly end: number; readonly row: number }[]
+}
+
+/** User pages that objects name which are not on their way yet: who lets go of them first sends what is another's. */
+class UnsentPages {
+  private readonly audit: Audit
+  private readonly byObject = new Map<number, UnsentEntry[]>()
+  private readonly byToken = new Map<number, Set<UnsentEntry>>()
+
+  constructor(audit: Audit) {
+    this.audit = audit
+  }
+
+  attached({ object, token, page, offsetBytes, bytes }: LifetimeEvent): void {
+    if (token === 0 || page < 0 || this.audit.tokens.isUser[token] === 0) return
+    const entry: UnsentEntry = { token, page, offsetBytes, bytes, dropped: [] }
+    const ofObject = this.byObject.get(object) ?? []
+    ofObject.push(entry)
+    this.byObject.set(object, ofObject)
+    const ofToken = this.byToken.get(token) ?? new Set()
+    this.byToken.set(token, ofToken.add(entry))
+  }
+
+  released(token: number, pages: number): void {
+    const entries = this.byToken.get(token)
+    if (entries === undefined) return
+    const { row } = this.audit.bus
+    eachReleased(this.audit, token, pages, (first, end) => {
+      for (const entry of entries) {
+        const from = Math.max(first, firstPageOf(entry))
+        const to = Math.min(end, endPageOf(entry))
+        if (from < to) entry.dropped.push({ first: from, end: to, row })
+      }
+    })
+  }
+
+  submitted(object: number): void {
+    const { audit } = this
+    const { kind } = audit.objects.of(object)
+    for (const { dropped } of this.byObject.get(object) ?? []) {
+      for (const { first, end, row } of dropped) {
+        const detail = `row ${grouped(row)} let go of it: the ${kind} is sent with what nobody keeps for it`
+        for (let page = first; page < end; page++) if (isLast(audit, 0, page)) audit.find(h43, { page, detail })
+      }
+    }
+    // From now on it is in flight.
+    this.over(object)
+  }
+
+  over(object: number): void {
+    for (const entry of this.byObject.get(object) ?? []) {
+      const ofToken = this.byToken.get(entry.token)
+      ofToken?.delete(entry)
+      if (ofToken?.size === 0) this.byToken.delete(entry.token)
+    }
+    this.byObject.delete(object)
+  }
 }
 
 /**
