@@ -1,6 +1,7 @@
 import type { BlockRun } from './block-runs.ts'
 import type { FileSpace } from './file-space.ts'
 import type { Since } from './finding.ts'
+import { sinceBlock } from './since.ts'
 
 /** How many of the `blocks` blocks of a run that lie in a range of bytes of a file are of the kind that is counted. */
 export type CountRun = (
@@ -40,7 +41,7 @@ export class BlockCount {
 
   /** Of the last range: the row that made the first of them what it is; null: it had none, or no row is known. */
   get since(): Since | null {
-    return this.first === null || this.first.row === 0 ? null : { row: this.first.row, what: this.first.what }
+    return this.first === null ? null : sinceBlock(this.first)
   }
 
   private add(run: BlockRun, blocks: number): void {

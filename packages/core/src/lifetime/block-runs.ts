@@ -16,8 +16,10 @@ export interface FileBlock {
   readonly state: number
   /** It reads as what it should: its page cache was written or zeroed. */
   readonly isWritten: boolean
-  /** Data was copied into its page cache, which is dirty. */
+  /** Data was copied into its page cache: it was dirty. */
   readonly isCopied: boolean
+  /** The same, and no writeback of a range with it has begun since. */
+  readonly isDirty: boolean
   /** Row that reserved, allocated or punched it, or wrote it since; 0: none, or rows that differ. */
   readonly row: number
   /** What that row did to it: `reserved`. */
@@ -37,6 +39,7 @@ export const UNKNOWN_BLOCK: FileBlock = {
   state: BLOCK_UNKNOWN,
   isWritten: false,
   isCopied: false,
+  isDirty: false,
   row: 0,
   what: '',
   write: 0,
@@ -60,8 +63,8 @@ export class BlockRuns {
     }
   }
 
-  /** Sets each block of [first, end) to what `change` makes of it. `write`: number of the write under way. */
-  change(first: number, end: number, write: number, change: (block: FileBlock) => FileBlock): void {
+  /** Sets each block of [first, end) to what `change` makes of it; `isOver` tells of a write by its number. */
+  change(first: number, end: number, isOver: IsOver, change: (block: FileBlock) => FileBlock): void {
     if (end <= first) return
     const from = this.indexOf(first)
     const changed: BlockRun[] = []
@@ -77,16 +80,17 @@ export class BlockRuns {
     }
     if (at < end) changed.push({ ...change(UNKNOWN_BLOCK), first: at, end })
     this.runs.splice(from, to - from, ...changed)
-    this.join(Math.max(from - 2, 0), from + changed.length, write)
+    this.join(Math.max(from - 2, 0), from + changed.length, isOver)
   }
 
-  /** Nothing is known of the blocks from `first` on. */
-  forget(first: number): void {
+  /** As {@link change}, but for blocks that no event was about: these stay so. */
+  changeKnown(first: number, end: number, isOver: IsOver, change: (block: FileBlock) => FileBlock): void {
+    const last = this.runs.at(-1)?.end ?? 0
     const from = this.indexOf(first)
-    if (from === this.runs.length) return
-    const run = this.runs[from]
-    const rest = run.first < first ? [{ ...run, end: first }] : []
-    this.runs.splice(from, this.runs.length - from, ...rest)
+    if (from === this.runs.length || this.runs[from].first >= end) return
+    this.change(Math.max(first, this.runs[from].first), Math.min(end, last), isOver, (block) =>
+      block === UNKNOWN_BLOCK ? block : change(block),
+    )
   }
 
   /** Index of the first run that ends behind block `index`. */
@@ -102,21 +106,25 @@ export class BlockRuns {
   }
 
   /** Joins neighbours among the runs from index `from` to `to` of which the same is known. */
-  private join(from: number, to: number, write: number): void {
+  private join(from: number, to: number, isOver: IsOver): void {
     for (let at = Math.min(to, this.runs.length - 1); at > from; at--) {
       const before = this.runs[at - 1]
       const run = this.runs[at]
-      if (before.end !== run.first || !isAlike(before, run, write)) continue
+      if (before.end !== run.first || !isAlike(before, run, isOver)) continue
       const row = before.row === run.row ? run.row : 0
       this.runs.splice(at - 1, 2, { ...run, first: before.first, row })
     }
   }
 }
 
+/** The write with this number is over. */
+type IsOver = (write: number) => boolean
+
 /** Two runs may be one: who wrote what is written does not matter when that write is over. */
-function isAlike(a: BlockRun, b: BlockRun, write: number): boolean {
-  if (a.state !== b.state || a.isWritten !== b.isWritten || a.isCopied !== b.isCopied) return false
+function isAlike(a: BlockRun, b: BlockRun, isOver: IsOver): boolean {
+  if (a.state !== b.state || a.isWritten !== b.isWritten) return false
+  if (a.isCopied !== b.isCopied || a.isDirty !== b.isDirty) return false
   return (
-    (a.row === b.row && a.what === b.what && a.write === b.write) || (a.isWritten && a.write < write && b.write < write)
+    (a.row === b.row && a.what === b.what && a.write === b.write) || (a.isWritten && isOver(a.write) && isOver(b.write))
   )
 }

@@ -1,4 +1,5 @@
 import { PAGE_SIZE } from '../units.ts'
+import { type BlockChange, cleaned, nothing, written } from './block-changes.ts'
 import {
   BLOCK_ALLOCATED,
   BLOCK_HOLE,
@@ -7,9 +8,11 @@ import {
   type BlockRun,
   BlockRuns,
   type FileBlock,
+  UNKNOWN_BLOCK,
 } from './block-runs.ts'
 import type { EventBus } from './event-bus.ts'
 import { eventCode } from './lifetime-event.ts'
+import { WritesOfFiles } from './writes-of-file.ts'
 
 export { BLOCK_ALLOCATED, BLOCK_HOLE, BLOCK_RESERVED, BLOCK_UNKNOWN, type BlockRun, type FileBlock }
 
@@ -17,8 +20,6 @@ export { BLOCK_ALLOCATED, BLOCK_HOLE, BLOCK_RESERVED, BLOCK_UNKNOWN, type BlockR
 interface SpaceOfFile {
   readonly blocks: BlockRuns
   sizeBytes: number | undefined
-  /** Writes that are over. */
-  writes: number
 }
 
 /**
@@ -27,11 +28,15 @@ interface SpaceOfFile {
  * @kernel include/linux/iomap.h: struct iomap; mm/filemap.c: generic_perform_write; fs/iomap/buffered-io.c
  */
 export class FileSpace {
+  /** Whose rows these are. */
+  readonly writes: WritesOfFiles
   private readonly files = new Map<number, SpaceOfFile>()
   private readonly bus: EventBus
+  private readonly isOver = (write: number): boolean => this.writes.isOver(write)
 
   constructor(bus: EventBus) {
     this.bus = bus
+    this.writes = new WritesOfFiles(bus)
   }
 
   /** A block that an event was about, else undefined. */
@@ -50,25 +55,45 @@ export class FileSpace {
     this.files.get(file)?.blocks.each(Math.floor(positionBytes / PAGE_SIZE), end, tell)
   }
 
+  /** Some block of a range is allocated, or no event told what it is. */
+  mayHaveBlocks(file: number, positionBytes: number, lengthBytes: number): boolean {
+    const first = Math.floor(positionBytes / PAGE_SIZE)
+    let others = Math.ceil((positionBytes + lengthBytes) / PAGE_SIZE) - first
+    this.eachRun(file, positionBytes, lengthBytes, ({ state }, blocks) => {
+      if (state === BLOCK_HOLE || state === BLOCK_RESERVED) others -= blocks
+    })
+    return others > 0
+  }
+
+  /** No event was about any file. */
+  get isEmpty(): boolean {
+    return this.files.size === 0
+  }
+
+  /** Tells of each file that an event was about. */
+  eachFile(tell: (file: number) => void): void {
+    for (const file of this.files.keys()) tell(file)
+  }
+
   /** Size of the file, undefined where no event told it. */
   sizeBytes(file: number): number | undefined {
     return this.files.get(file)?.sizeBytes
   }
 
-  /** Number of the write of a file that is under way, or comes next: a block with this number was last changed by it. */
+  /** Number of the write of a file at work, which begins where none is under way: a block with this number was last changed by it. */
   writeNumber(file: number): number {
-    return (this.files.get(file)?.writes ?? 0) + 1
+    return this.writes.of(file).number
   }
 
   /** The range is a hole: for who sets a scene. */
   hole(file: number, positionBytes: number, lengthBytes: number): void {
-    this.each(file, positionBytes, lengthBytes, (_block, row, write) => nothing(row, 'a hole', write, false))
+    this.each(file, positionBytes, lengthBytes, (_block, row, write) => nothing(UNKNOWN_BLOCK, row, 'a hole', write))
   }
 
   /** The range has blocks that read as they should, data or unwritten ones: for who sets a scene. */
   data(file: number, positionBytes: number, lengthBytes: number): void {
     this.each(file, positionBytes, lengthBytes, (_block, row, write) => {
-      return { state: BLOCK_ALLOCATED, isWritten: true, isCopied: false, row, what: 'data', write }
+      return { state: BLOCK_ALLOCATED, isWritten: true, isCopied: false, isDirty: false, row, what: 'data', write }
     })
   }
 
@@ -85,13 +110,14 @@ export class FileSpace {
   unreserve(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('unreserve', file, positionBytes, lengthBytes)
     this.eachWhole(file, positionBytes, lengthBytes, (block, row, write) =>
-      block.state === BLOCK_RESERVED ? nothing(row, 'given back', write, hasDataOf(block, write)) : block,
+      block.state === BLOCK_RESERVED ? nothing(block, row, 'given back', write) : block,
     )
   }
 
   /** @kernel fs/xfs/libxfs/xfs_bmap.c: xfs_bmapi_write; fs/ext4/inode.c: ext4_map_blocks */
   allocate(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('allocate', file, positionBytes, lengthBytes)
+    this.writes.allocated(file, positionBytes, lengthBytes)
     this.each(file, positionBytes, lengthBytes, (block, row, write) => {
       if (block.state === BLOCK_ALLOCATED) return block
       if (block.state === BLOCK_RESERVED || block.isWritten) return { ...block, state: BLOCK_ALLOCATED }
@@ -103,7 +129,7 @@ export class FileSpace {
   copyIn(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('copy_in', file, positionBytes, lengthBytes)
     this.each(file, positionBytes, lengthBytes, ({ state }, row, write) => {
-      return { state, isWritten: true, isCopied: true, row, what: 'copied into', write }
+      return { state, isWritten: true, isCopied: true, isDirty: true, row, what: 'copied into', write }
     })
   }
 
@@ -122,9 +148,7 @@ export class FileSpace {
    */
   punch(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('punch', file, positionBytes, lengthBytes)
-    this.eachWhole(file, positionBytes, lengthBytes, (block, row, write) =>
-      nothing(row, 'punched', write, hasDataOf(block, write)),
-    )
+    this.eachWhole(file, positionBytes, lengthBytes, (block, row, write) => nothing(block, row, 'punched', write))
   }
 
   /** The file ends at `sizeBytes` now. @kernel include/linux/fs.h: i_size_write */
@@ -142,19 +166,50 @@ export class FileSpace {
     this.tell('expose', file, positionBytes, lengthBytes)
   }
 
+  /** The range is read, of which a reader gets what is inside the file. @kernel mm/filemap.c: filemap_read; fs/iomap/direct-io.c */
+  read(file: number, positionBytes: number, lengthBytes: number): void {
+    if (this.files.has(file)) this.tell('file_read', file, positionBytes, lengthBytes)
+  }
+
+  /** The range was written past the page cache, or by a write of which nothing else is told: its blocks have data. */
+  written(file: number, positionBytes: number, lengthBytes: number): void {
+    this.changeKnown(file, positionBytes, lengthBytes, written)
+  }
+
   /**
    * Writeback of the range begins, whatever of it is in memory: what is known of its pages is told page by page.
    * @kernel mm/page-writeback.c: do_writepages
    */
   writeback(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('file_writeback', file, positionBytes, lengthBytes)
+    this.changeKnown(file, positionBytes, lengthBytes, cleaned)
   }
 
-  /** The file was cut at `sizeBytes`: of what lies behind nothing is said. @kernel mm/truncate.c: truncate_setsize */
+  /**
+   * Pages of the range of which nothing else is known were made dirty through a mapping; `asked`: the file system was asked
+   * first, and has given holes their space. @kernel fs/iomap/buffered-io.c: iomap_page_mkwrite
+   */
+  dirty(file: number, positionBytes: number, lengthBytes: number, asked: boolean): void {
+    this.changeKnown(file, positionBytes, lengthBytes, (block) =>
+      asked && block.state === BLOCK_HOLE ? block : { ...block, isWritten: true, isDirty: true },
+    )
+  }
+
+  /**
+   * The file was cut at `sizeBytes`: what is known of blocks behind that is that they are gone, reserved or allocated. Where
+   * it is longer than before it has grown, with what lies there.
+   * @kernel mm/truncate.c: truncate_setsize; fs/xfs/xfs_iops.c: xfs_setattr_size
+   */
   truncate(file: number, sizeBytes: number): void {
     const space = this.of(file)
+    if (space.sizeBytes !== undefined && sizeBytes > space.sizeBytes) this.tell('extend', file, sizeBytes, 0)
     space.sizeBytes = sizeBytes
-    space.blocks.forget(Math.ceil(sizeBytes / PAGE_SIZE))
+    const { row } = this.bus
+    const first = Math.ceil(sizeBytes / PAGE_SIZE) * PAGE_SIZE
+    // Of data alone, without a word about its space, no hole is left to know of.
+    this.changeKnown(file, first, Number.MAX_SAFE_INTEGER - first, ({ state }) =>
+      state === BLOCK_UNKNOWN ? UNKNOWN_BLOCK : nothing(UNKNOWN_BLOCK, row, 'cut off', 0),
+    )
   }
 
   /**
@@ -164,24 +219,24 @@ export class FileSpace {
    */
   writeEnd(file: number, positionBytes: number, lengthBytes: number, result: number): void {
     this.tell('write_end', file, positionBytes, lengthBytes, result)
-    this.of(file).writes++
+    this.writes.end(file)
   }
 
   private of(file: number): SpaceOfFile {
     const known = this.files.get(file)
     if (known !== undefined) return known
-    const space: SpaceOfFile = { blocks: new BlockRuns(), sizeBytes: undefined, writes: 0 }
+    const space: SpaceOfFile = { blocks: new BlockRuns(), sizeBytes: undefined }
     this.files.set(file, space)
     return space
   }
 
-  private each(file: number, position: number, length: number, change: Change): void {
+  private each(file: number, position: number, length: number, change: BlockChange): void {
     if (length > 0)
       this.change(file, Math.floor(position / PAGE_SIZE), Math.ceil((position + length) / PAGE_SIZE), change)
   }
 
   /** As {@link each}, but for blocks that the ends of the range cut and of which the rest is in use, or not known. */
-  private eachWhole(file: number, position: number, length: number, change: Change): void {
+  private eachWhole(file: number, position: number, length: number, change: BlockChange): void {
     if (length <= 0) return
     const end = position + length
     const first = Math.floor(position / PAGE_SIZE)
@@ -196,10 +251,17 @@ export class FileSpace {
     return block === undefined || block.state === BLOCK_UNKNOWN || block.isWritten
   }
 
-  private change(file: number, first: number, end: number, change: Change): void {
+  /** Of blocks that no event was about nothing is known afterwards. */
+  private changeKnown(file: number, position: number, length: number, change: (block: FileBlock) => FileBlock): void {
+    if (length <= 0) return
+    const end = Math.ceil((position + length) / PAGE_SIZE)
+    this.files.get(file)?.blocks.changeKnown(Math.floor(position / PAGE_SIZE), end, this.isOver, change)
+  }
+
+  private change(file: number, first: number, end: number, change: BlockChange): void {
     const { row } = this.bus
     const write = this.writeNumber(file)
-    this.of(file).blocks.change(first, end, write, (block) => change(block, row, write))
+    this.of(file).blocks.change(first, end, this.isOver, (block) => change(block, row, write))
   }
 
   private tell(name: SpaceEvent, file: number, positionBytes: number, lengthBytes: number, result = 0): void {
@@ -226,18 +288,6 @@ type SpaceEvent =
   | 'punch'
   | 'extend'
   | 'expose'
+  | 'file_read'
   | 'file_writeback'
   | 'write_end'
-
-/** What becomes of a block; `row` and `write` are those at work. */
-type Change = (block: FileBlock, row: number, write: number) => FileBlock
-
-/** The write under way copied data into it. */
-function hasDataOf(block: FileBlock, write: number): boolean {
-  return block.isCopied && block.write === write
-}
-
-/** A hole; `hasData`: with dirty data above it. */
-function nothing(row: number, what: string, write: number, hasData: boolean): FileBlock {
-  return { state: BLOCK_HOLE, isWritten: hasData, isCopied: hasData, row, what, write }
-}

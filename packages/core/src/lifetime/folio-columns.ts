@@ -3,7 +3,7 @@ import type { MappingReferences } from '../ledger/mapping-references.ts'
 import { KIND_FILE, KIND_SHMEM, type PageStore } from '../memory/page-store.ts'
 import { checkPage } from './check-page.ts'
 import { FolioContents } from './folio-contents.ts'
-import { FOLIO_DETACHED, FOLIO_PROTECTED } from './folio-flags.ts'
+import { FOLIO_DETACHED, FOLIO_PASSED, FOLIO_PROTECTED, FOLIO_WRITEBACK } from './folio-flags.ts'
 import { PageHistory } from './page-history.ts'
 
 /** What is known of folios: by page, of which the head has it all. {@link Folios} changes it. */
@@ -87,6 +87,13 @@ export class FolioColumns {
   /** Somebody besides mappings and the page cache has a reference: it can be neither moved nor freed. */
   isBusy(page: number): boolean {
     return this.mapped.hasOthers(this.pages.headOf(page))
+  }
+
+  /** The writeback that ends had passed the folio over: nothing of it ends here. */
+  protected endPassedOver(page: number): boolean {
+    if (!this.has(page, FOLIO_PASSED) || this.has(page, FOLIO_WRITEBACK)) return false
+    this.set(page, 0, FOLIO_PASSED)
+    return true
   }
 
   /** Adds and drops flags of a page's folio; returns its head. */

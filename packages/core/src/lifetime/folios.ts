@@ -112,7 +112,9 @@ export class Folios extends FolioColumns {
    * @kernel mm/filemap.c: generic_perform_write (write_begin, write_end); fs/iomap/buffered-io.c: iomap_write_end
    */
   copyIn(page: number): void {
-    this.contents.store(this.pages.headOf(page))
+    const head = this.pages.headOf(page)
+    this.contents.store(head)
+    this.note('store', head)
     this.dirty(page, true)
   }
 
@@ -146,9 +148,7 @@ export class Folios extends FolioColumns {
    * @kernel mm/filemap.c: folio_end_writeback, mapping_set_error
    */
   writebackEnd(page: number, result = 0): void {
-    const isPassed = this.has(page, FOLIO_PASSED) && !this.has(page, FOLIO_WRITEBACK)
-    if (isPassed) this.set(page, 0, FOLIO_PASSED)
-    if (isPassed) return
+    if (this.endPassedOver(page)) return
     this.tell(WRITEBACK_END, page, 0, PAGE_SIZE)
     const isAwaited = this.has(page, FOLIO_WAITING)
     const head = this.set(page, 0, FOLIO_WRITEBACK | FOLIO_WAITING | FOLIO_FAULTED | FOLIO_PASSED)

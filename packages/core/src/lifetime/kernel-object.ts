@@ -45,6 +45,6 @@ export interface KernelObject {
   /** Row and line that freed it. */
   freedRow: number
   freedLine: number
-  /** Bytes submitted. */
+  /** Bytes submitted; -1: nobody told. */
   bytes: number
 }

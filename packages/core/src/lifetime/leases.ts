@@ -43,6 +43,11 @@ export class Leases {
     return this.over.filter((lease) => lease.file === file)
   }
 
+  /** Files that somebody has, or had, a lease on. */
+  files(): ReadonlySet<number> {
+    return new Set([...this.open, ...this.over].map(({ file }) => file))
+  }
+
   /** @kernel fs/nfsd/nfs4layouts.c: nfsd4_layout_setlease */
   take(file: number): void {
     this.tell('lease', file)

@@ -70,6 +70,7 @@ export const LIFETIME_EVENTS = {
   use: 'it is walked by the task and context at work; `amount`: mask of the iterator types that its code has a case for',
   copy: 'bytes are copied into it (`amount` 1) or out of it (0), or a device does',
   return: 'the call that was given it returns: `result`; `amount` 0: nobody told it',
+  overrun: 'the row at work, an operation of `lengthBytes` bytes, was recorded with a `result` above that',
   // File space: `file`, `positionBytes`, `lengthBytes`.
   reserve: 'space was reserved for the range (delayed allocation)',
   unreserve: 'a reservation is given back',
@@ -79,6 +80,7 @@ export const LIFETIME_EVENTS = {
   punch: 'blocks or reservations of the range are given back',
   extend: 'the file ends at `positionBytes` now',
   expose: 'the page cache of the range is uptodate, and some of it nobody has written or zeroed',
+  file_read: 'the range is read: what of it is inside the file',
   file_writeback: 'writeback of the range begins; of the pages that are in memory `writeback` follows',
   write_end: 'the write is over: `result`',
   // Leases and layouts: `file`.

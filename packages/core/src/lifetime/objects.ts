@@ -30,6 +30,9 @@ const PUTS_PAGES: readonly string[] = [
   ...['pipe', 'pipe_inode_info', 'pipe_buffer', 'af_alg_tsgl'],
 ]
 
+/** Nobody told how many bytes were submitted: 0 is a number. */
+const BYTES_UNKNOWN = -1
+
 /** The objects that consumers and traces tell of, and what happens to them. From 1. */
 export class Objects {
   private readonly all: KernelObject[] = []
@@ -80,7 +83,7 @@ export class Objects {
       isFreed: false,
       freedRow: 0,
       freedLine: 0,
-      bytes: 0,
+      bytes: BYTES_UNKNOWN,
     }
     this.all.push(object)
     this.tell(ALLOC, id)
@@ -140,8 +143,8 @@ export class Objects {
   }
 
   /** `bytes` bytes of it are on their way. @kernel block/blk-core.c: submit_bio */
-  submit(id: number, bytes = 0): void {
-    this.tell(SUBMIT, id, bytes)
+  submit(id: number, bytes = BYTES_UNKNOWN): void {
+    this.tell(SUBMIT, id, Math.max(bytes, 0))
     const object = this.of(id)
     if (!object.isInFlight) this.flying.push(object)
     object.isInFlight = true

@@ -1,3 +1,4 @@
+import type { FileBlock } from './block-runs.ts'
 import type { DeviceAccess } from './devices.ts'
 import type { Since } from './finding.ts'
 
@@ -24,4 +25,9 @@ export function sinceAllocated(row: number): Since {
 /** A device began to store into the page, or to load from it. */
 export function sinceDevice({ row, isStore }: DeviceAccess): Since {
   return { row, what: isStore ? 'a device began to store' : 'a device began to load' }
+}
+
+/** What made the block what it is; null where no row is known. */
+export function sinceBlock({ row, what }: FileBlock): Since | null {
+  return row === 0 ? null : { row, what }
 }

@@ -8,6 +8,7 @@ import { destinationFile, namesDestination, type RowPages } from './row-pages.ts
 /** An event about a range of a file. */
 function ofRange(tell: (audit: Audit, file: number, position: number, length: number, result: number) => void): Apply {
   return ({ audit }, batch, row) => {
+    audit.space.writes.name(batch.id[row])
     const position = Math.max(batch.offsetBytes[row], 0)
     const result = batch.resultBytes[row]
     const length = Math.max(batch.lengthBytes[row], 0)
@@ -31,13 +32,38 @@ function changeLayout({ audit, pages }: AuditRows, batch: OpBatch, row: number):
 
 /** The layout of both files changes: of the one whose blocks are shared, and of the one that gets them. */
 function changeLayouts(rows: AuditRows, batch: OpBatch, row: number): void {
-  changeLayout(rows, batch, row)
-  if (!namesDestination(batch, row)) return
+  if (batch.file[row] !== NONE) changeLayout(rows, batch, row)
+  if (batch.segmentCount[row] === 0) return
+  const { audit, pages } = rows
   const all: number[] = []
-  rows.pages.visitDestination(batch, row, (page) => all.push(page))
+  if (namesDestination(batch, row)) pages.visitDestination(batch, row, (page) => all.push(page))
+  else pages.visit(batch, row, (page) => all.push(page))
   const { addressBytes, lengthBytes } = batch.segments
   const at = batch.segmentFirst[row]
-  rows.audit.leases.changeLayout(destinationFile(batch, row), addressBytes[at], lengthBytes[at], all)
+  const named = destinationFile(batch, row)
+  const file = named === NONE ? leasedFileOf(audit, all) : named
+  audit.leases.changeLayout(file, named === NONE ? 0 : addressBytes[at], lengthBytes[at], all)
+}
+
+/** The file of pages that are named by address, where it is one that somebody leased; else nobody asks which it is. */
+function leasedFileOf(audit: Audit, all: readonly number[]): number {
+  let found: number = NONE
+  for (const file of audit.leases.files()) {
+    audit.lane.visitFile(file, 0, Number.POSITIVE_INFINITY, (page) => {
+      if (all.includes(page)) found = file
+    })
+  }
+  return found
+}
+
+/** Reservations are no layout: a write gives back its own. Blocks are, and what nobody told of may be blocks. */
+function punch(rows: AuditRows, batch: OpBatch, row: number): void {
+  const { space } = rows.audit
+  const position = Math.max(batch.offsetBytes[row], 0)
+  const length = batch.lengthBytes[row]
+  space.writes.name(batch.id[row])
+  if (space.mayHaveBlocks(batch.file[row], position, length)) changeLayout(rows, batch, row)
+  space.punch(batch.file[row], position, length)
 }
 
 function truncate(rows: AuditRows, batch: OpBatch, row: number): void {
@@ -80,20 +106,21 @@ export const FILE_ROWS: ApplyByEvent = {
   },
   dedupe: (rows, batch, row) => {
     const { audit, pages } = rows
-    if (batch.file[row] !== NONE) changeLayouts(rows, batch, row)
+    changeLayouts(rows, batch, row)
     pages.visit(batch, row, (page) => audit.folios.dedupe(page))
     pages.visitDestination(batch, row, (page) => audit.folios.dedupe(page, true))
   },
   reserve: ofRange((audit, file, position, length) => audit.space.reserve(file, position, length)),
   unreserve: ofRange((audit, file, position, length) => audit.space.unreserve(file, position, length)),
   allocate: (rows, batch, row) => {
+    rows.audit.space.writes.name(batch.id[row])
     changeLayout(rows, batch, row)
     const length = Math.max(batch.lengthBytes[row], 0)
     rows.audit.space.allocate(batch.file[row], Math.max(batch.offsetBytes[row], 0), length)
   },
   copy_in: copyIn,
   zero: ofRange((audit, file, position, length) => audit.space.zero(file, position, length)),
-  punch: ofRange((audit, file, position, length) => audit.space.punch(file, position, length)),
+  punch,
   extend: ofRange((audit, file, position) => audit.space.extend(file, position)),
   write_end: ofRange((audit, file, position, length, result) => audit.space.writeEnd(file, position, length, result)),
   lease: ({ audit }, batch, row) => audit.leases.take(batch.file[row]),

@@ -104,7 +104,7 @@ export const OBJECT_ROWS: ApplyByEvent = {
     rows.makeObject(batch, row, Math.max(batch.lengthBytes[row], 0))
   },
   attach,
-  submit: ofObject((audit, object, bytes) => audit.objects.submit(object, bytes)),
+  submit: (rows, batch, row) => rows.audit.objects.submit(rows.object(batch, row), batch.lengthBytes[row]),
   complete: (rows, batch, row) => {
     const { audit } = rows
     const object = rows.object(batch, row)

@@ -44,6 +44,21 @@ function unlock({ audit, pages }: AuditRows, batch: OpBatch, row: number): void 
   }
 }
 
+/** Pages are made dirty; of a range of a file that is not in memory as a trace tells of it, its blocks are. */
+function makeDirty(tell: (audit: Audit, head: number) => void, asked: boolean): Apply {
+  return ({ audit, pages }, batch, row) => {
+    let isOfNone = batch.segmentCount[row] === 0 && !audit.space.isEmpty
+    pages.visitFolios(batch, row, (head) => {
+      isOfNone = false
+      tell(audit, head)
+    })
+    if (!isOfNone) return
+    const position = Math.max(batch.offsetBytes[row], 0)
+    const length = batch.lengthBytes[row] < 0 ? Number.MAX_SAFE_INTEGER - position : batch.lengthBytes[row]
+    audit.space.dirty(batch.file[row], position, length, asked)
+  }
+}
+
 function store({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
   const by = (batch.flags[row] & FLAG_KERNEL) === 0 ? BY_CPU : BY_KERNEL
   const waits = (batch.flags[row] & FLAG_NOWAIT) === 0
@@ -108,6 +123,11 @@ export const PAGE_ROWS: ApplyByEvent = {
   store,
   load: ({ audit, pages }, batch, row) => {
     const by = (batch.flags[row] & FLAG_KERNEL) === 0 ? BY_CPU : BY_KERNEL
+    if (batch.segmentCount[row] === 0) {
+      const position = Math.max(batch.offsetBytes[row], 0)
+      const length = batch.lengthBytes[row] < 0 ? Number.MAX_SAFE_INTEGER - position : batch.lengthBytes[row]
+      audit.space.read(batch.file[row], position, length)
+    }
     pages.visit(batch, row, (page, from, end) => audit.folios.load(page, from, end - from, by))
   },
   dma,
@@ -115,11 +135,11 @@ export const PAGE_ROWS: ApplyByEvent = {
     if (audit.devices.end(batch.id[row])) return
     audit.doubts.add(batch.line[row], 'dma_end', 'of an access that no dma row with its id began: nothing is stored')
   },
-  dirty: eachFolio((audit, head) => audit.folios.dirty(head)),
+  dirty: makeDirty((audit, head) => audit.folios.dirty(head), false),
   clean: eachFolio((audit, head) => audit.folios.clean(head)),
   writeback,
   writeback_end: writebackEnd,
-  mkwrite: eachFolio((audit, head) => audit.folios.mkwrite(head)),
+  mkwrite: makeDirty((audit, head) => audit.folios.mkwrite(head), true),
   stable: eachFolio((audit, head) => audit.folios.stable(head)),
   invalidate: leaving((audit, head) => audit.folios.invalidate(head)),
   reclaim: leaving((audit, head) => audit.folios.reclaim(head)),

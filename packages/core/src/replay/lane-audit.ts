@@ -19,6 +19,7 @@ import { bytesMoved, OperationPieces } from './operation-pieces.ts'
 const FORK = eventCode('fork')
 const END = eventCode('end')
 const OVER = eventCode('over')
+const OVERRUN = eventCode('overrun')
 
 /** What a lane tells its audit: which row is at work, what operations take, when devices store, when calls return. */
 export class LaneAudit {
@@ -119,12 +120,37 @@ export class LaneAudit {
 
   /** The call has returned; what goes on is in flight. */
   returned(io: Operation, result: number, batch: OpBatch, row: number): void {
+    if (batch.resultBytes[row] > batch.lengthBytes[row]) this.tellOverrun(batch, row)
+    if (!this.audit.space.isEmpty) this.ofFile(batch, row, result)
     if (result < 0) {
       this.audit.tokens.failed(result, io.number)
       return
     }
     if (io.hasEnd) this.pieces.borrow(io, batch, row)
     this.iterators(io)
+  }
+
+  /** Its file's space, of which rows tell, was read or written. */
+  private ofFile(batch: OpBatch, row: number, result: number): void {
+    const { space } = this.audit
+    const file = batch.file[row]
+    const position = batch.offsetBytes[row]
+    if (file < 0 || position < 0 || result <= 0) return
+    if (batch.direction[row] === ITER_DEST) space.read(file, position, result)
+    else space.written(file, position, result)
+  }
+
+  /**
+   * More was recorded than was asked for. Other recorders lose a segment now and then; and of a datagram that did not fit,
+   * recvmsg(2) returns the whole length (MSG_TRUNC).
+   */
+  private tellOverrun(batch: OpBatch, row: number): void {
+    if (this.audit.lane.isImported) return
+    if (batch.direction[row] === ITER_DEST && this.rows.call(batch, row).includes('recv')) return
+    const event = this.audit.bus.next()
+    event.lengthBytes = batch.lengthBytes[row]
+    event.result = batch.resultBytes[row]
+    this.audit.bus.tell(OVERRUN)
   }
 
   /**

@@ -60,3 +60,16 @@ it('H-36, H-37: a large folio that is dirty by the write says nothing of its blo
   const kept = [...written, writeEnd(0, 4, 4096)]
   expect(found(await auditRows(kept, ['# folio-order 2']))).toEqual([['H-37', kept.length, 3]])
 })
+
+it('H-35: a truncation drops what was reserved: a copy behind the new end needs a reservation of its own', async () => {
+  const cut = { event: 'truncate', file: 'f', offset: 4096 }
+  const rows = [size(4), blocks('reserve', 0, 4), cut]
+  expect(found(await auditRows([...rows, blocks('copy_in', 0, 3)]))).toEqual([['H-35', 4, 2]])
+  const again = [blocks('reserve', 1, 3), blocks('copy_in', 0, 4), writeEnd(0, 4, 16_384)]
+  expect(await auditRows([...rows, ...again])).toEqual([])
+})
+
+it('H-35: of a file of which a trace tells copies only, a truncation leaves no hole to know of', async () => {
+  const cut = { event: 'truncate', file: 'f', offset: 0 }
+  expect(await auditRows([blocks('copy_in', 0, 2), writeEnd(0, 2, 8192), cut, blocks('copy_in', 0, 2)])).toEqual([])
+})

@@ -44,3 +44,16 @@ it('is silent for the pins of a task that changes the layout itself: it keeps it
   const rows = `${LEASE}1,lease,,2,,,,a,,\n${PIN}3,lease_break,,1,,,,a,,\n4,reflink,,1,,,,a,0,16384\n${UNPIN}`
   expect(await rowsOf(rows)).toEqual([])
 })
+
+it('is silent for a pin that was taken before its task was granted the lease', async () => {
+  const before = `0,pin,p,1,read,0x11000+8192,,,,\n${LEASE}`
+  expect(await rowsOf(`${before}3,unlease,,1,,,,a,,\n4,truncate,,3,,,,a,0,\n${UNPIN}`)).toEqual([])
+  expect(await rowsOf(`${before}3,lease_break,,3,,,,a,,\n4,truncate,,3,,,,a,0,\n${UNPIN}`)).toEqual([])
+})
+
+it.each([
+  ['a hole that is punched', '4,punch,,3,,,,a,4096,4096\n'],
+  ['blocks that are replaced (reflink)', '4,reflink,,1,,0x11000+4096,,b,0,4096\n'],
+])('tells %s', async (_, change) => {
+  expect(await rowsOf(`${LEASE}${PIN}3,unlease,,1,,,,a,,\n${change}${UNPIN}`)).toEqual([[6, 4, 1]])
+})

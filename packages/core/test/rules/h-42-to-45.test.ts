@@ -75,6 +75,37 @@ describe('H-42, blocks of a DAX file', () => {
   })
 })
 
+describe('H-42, the pages of a file leave the cache with their blocks', () => {
+  const pin = '1,,pin,buffer,,1,read,,0x10000+8192,,,,,,'
+  const store = '2,,dma,nic,,1,read,,0x10000+8192,,,,,,'
+  const end = ['4,,dma_end,nic,,1,,,,,,,,,', '5,,unpin,buffer,,1,,,,,,,,,dirty']
+  const of = (event: string, offset: number, length: number, file = 'data') =>
+    `3,,${event},,,2,,,,,${file},${offset},${length},,`
+  const pagesOf = async (text: string) => (await auditText(text, [h42])).map(({ row, pages }) => [row, pages])
+
+  it('which are punched: those wholly in the range', async () => {
+    expect(await pagesOf(rows(MAP, pin, store, of('punch', 0, 8192), ...end))).toEqual([[4, 2]])
+    expect(await pagesOf(rows(MAP, pin, store, of('punch', 100, 8092), ...end))).toEqual([[4, 1]])
+    expect(await pagesOf(rows(MAP, pin, store, of('punch', 8192, 4096), ...end))).toEqual([])
+  })
+
+  it('but not with what a write reserved and gives back: the cache stays', async () => {
+    const reserved = of('reserve', 0, 4096).replace('3,', '2,')
+    expect(await pagesOf(rows(MAP, pin, store, reserved, of('punch', 0, 8192), ...end))).toEqual([[5, 1]])
+  })
+
+  it('which are replaced by those of another file: reflink', async () => {
+    const onto = '3,,reflink,,,2,,xarray,data:0+4096,,other,0,4096,,'
+    expect(await pagesOf(rows(MAP, pin, store, onto, ...end))).toEqual([[4, 1]])
+    expect(await pagesOf(rows(MAP, pin, store, of('reflink', 0, 4096), ...end))).toEqual([])
+  })
+
+  it('when no device stores into them any more', async () => {
+    const [over, unpin] = end
+    expect(await pagesOf(rows(MAP, pin, store, over.replace('4,', '3,'), of('punch', 0, 8192), unpin))).toEqual([])
+  })
+})
+
 describe('H-44, what is listed without a reference', () => {
   it.each(['read', 'write'])('is the page cache of a file that is truncated: %s', async (op) => {
     expect(await foundWith(GUARD_NONE, rows(fill(op), truncateCached))).toEqual([['H-44', 2]])

@@ -180,6 +180,33 @@ describe('H-53, a result', () => {
     expect(await found(call(1001))).toContainEqual(['H-53', 2])
   })
 
+  it('of nothing that was asked for', async () => {
+    const none = rows('0,init,call,,1,write,ubuf,0x10000+4096,,0,,', '1,return,call,,1,,,,,,10,')
+    expect(await found(none)).toContainEqual(['H-53', 2])
+    const object = (bytes: string) =>
+      rows('0,alloc,a,request,1,,,,,,,', `1,submit,a,,1,,,,,${bytes},,`, '2,complete,a,,1,,,,,,10,')
+    expect(await found(object('0'))).toEqual([['H-53', 3]])
+    expect(await found(object('10'))).toEqual([])
+  })
+
+  it('of a call whose iterator nobody told', async () => {
+    expect(await found(rows('1,return,call,,1,,,,,,10,'))).toEqual([])
+  })
+
+  it('of a write to a file, or of an operation, beyond its length', async () => {
+    const head = '# pinscope-trace 1\nts,event,call,mm,op,segs,backing,file,offset,len,result,flags\n'
+    const write = (result: number) => `${head}0,write_end,,1,,,,f,0,4096,${result},\n`
+    expect(await found(write(4097))).toEqual([['H-53', 1]])
+    expect(await found(write(4096))).toEqual([])
+    const io = (result: number, op = 'write', call = '') =>
+      `${head}0,map,,1,,0x10000+4096,anon,,,,,\n1,io,${call},1,${op},0x10000+4096,,f,0,1000,${result},direct\n`
+    expect(await found(io(1001))).toEqual([['H-53', 2]])
+    expect(await found(io(1001, 'read'))).toEqual([['H-53', 2]])
+    for (const result of [1000, 0, -5]) expect(await found(io(result))).toEqual([])
+    // MSG_TRUNC: the length of the datagram, of which a part was copied.
+    expect(await found(io(1001, 'read', 'recvmsg'))).toEqual([])
+  })
+
   it('of an object whose bytes were not told', async () => {
     expect(
       await found(rows('0,alloc,a,request,1,,,,,,,', '1,submit,a,,1,,,,,,,', '2,complete,a,,1,,,,,,4096,')),

@@ -1,6 +1,6 @@
 import { BlockCount } from '../block-count.ts'
 import { BLOCK_ALLOCATED, BLOCK_RESERVED } from '../block-runs.ts'
-import { dirtyPages } from '../dirty-pages.ts'
+import { pagesWithData } from '../dirty-pages.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -45,7 +45,7 @@ ts,event,mm,file,offset,len,result
     const unusedIn = (state: number) =>
       new BlockCount(space, (run, blocks, file, position, length) => {
         if (run.state !== state || run.isWritten || run.write !== space.writeNumber(file)) return 0
-        return blocks - dirtyPages(audit, file, position, length, run)
+        return blocks - pagesWithData(audit, file, position, length, run)
       })
     const allocated = unusedIn(BLOCK_ALLOCATED)
     const reserved = unusedIn(BLOCK_RESERVED)
@@ -54,7 +54,11 @@ ts,event,mm,file,offset,len,result
         if (result >= lengthBytes) return
         // What a short write reserved too much is H-37's.
         const kept = result < 0 ? reserved.in(file, positionBytes, lengthBytes) : 0
-        const pages = allocated.in(file, positionBytes, lengthBytes) + kept
+        // What it allocated may reach beyond its range: a cluster, an extent.
+        const write = space.writes.of(file)
+        const from = Math.min(positionBytes, write.firstBytes)
+        const end = Math.max(positionBytes + lengthBytes, write.endBytes)
+        const pages = allocated.in(file, from, end - from) + kept
         if (pages > 0) audit.find(h31, { pages, since: allocated.since ?? reserved.since, detail: DETAIL })
       },
     }

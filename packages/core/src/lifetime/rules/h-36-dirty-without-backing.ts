@@ -1,9 +1,9 @@
-import { PAGE_SIZE } from '../../units.ts'
 import { BlockCount } from '../block-count.ts'
 import { BLOCK_HOLE, BLOCK_RESERVED } from '../block-runs.ts'
+import { DirtyOverHoles } from '../dirty-over-holes.ts'
 import { dirtyPages } from '../dirty-pages.ts'
-import type { Since } from '../finding.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
+import { sinceBlock } from '../since.ts'
 import { severityOf } from '../verdict.ts'
 import { WritesUnderWay } from '../writes-under-way.ts'
 
@@ -12,6 +12,10 @@ const AT_END =
 const NOT_ALLOCATED =
   'the write is over: it allocated blocks for a part of what it copied, and none for the rest, whose reservation goes with it'
 const AT_WRITEBACK = 'writeback of data that a write under way copied in begins before a block is allocated for it'
+const OVER_HOLE = 'writeback of dirty data begins over a hole: there is neither a block nor a reservation for it'
+
+/** Whoever made a page dirty. */
+const ANY = (): boolean => true
 
 export const h36 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -19,7 +23,7 @@ export const h36 = defineRule({
   name: 'dirty data without a block',
   precondition: 'data is dirty in the page cache over a hole: never reserved, or punched out under it',
   event:
-    'the write ends; or writeback begins where the write under way has not allocated yet; or the write allocates by itself (ALLOCATE), and less than it copied',
+    'the write ends; or writeback of it begins, whoever made it dirty, or of what a write under way copied and has not allocated yet; or the write allocates by itself (ALLOCATE), and less than it copied',
   verdict: 'LOST',
   severity: severityOf('LOST'),
   advice:
@@ -52,22 +56,32 @@ ts,event,mm,file,offset,len,result
     const writes = new WritesUnderWay(audit)
     const lost = new BlockCount(audit.space, (run, blocks, file, position, length) => {
       if (run.state !== BLOCK_HOLE) return 0
-      return run.isCopied ? blocks : dirtyPages(audit, file, position, length, run)
+      return run.isCopied || run.isDirty ? blocks : dirtyPages(audit, file, position, length, run, ANY)
     })
     /** Reserved by the write that ends, which copied data in. */
     const unallocated = new BlockCount(audit.space, (run, blocks, file) => {
       const isOwn = run.isCopied && run.write === audit.space.writeNumber(file)
       return isOwn && run.state === BLOCK_RESERVED ? blocks : 0
     })
-    const tell = (pages: number, since: Since | null): void => audit.find(h36, { pages, since, detail: AT_WRITEBACK })
+    const holes = new DirtyOverHoles(audit, writes)
     return {
       reserve: ({ file }) => writes.begin(file),
       allocate: ({ file }) => writes.allocate(file),
-      lock: ({ page, file, positionBytes }) => writes.lock(page, file, positionBytes / PAGE_SIZE),
-      file_writeback: ({ file, positionBytes, lengthBytes }) =>
-        writes.fileWriteback(file, positionBytes, lengthBytes, tell),
-      writeback: ({ page }) =>
-        writes.writeback(page, (since) => audit.find(h36, { page, since, detail: AT_WRITEBACK })),
+      file_writeback: ({ file, positionBytes, lengthBytes }) => {
+        const early = holes.pendingIn(file, positionBytes, lengthBytes)
+        if (early > 0) audit.find(h36, { pages: early, since: holes.since, detail: AT_WRITEBACK })
+        const pages = holes.lostIn(file, positionBytes, lengthBytes)
+        if (pages > 0) audit.find(h36, { pages, since: holes.since, detail: OVER_HOLE })
+        writes.writeback(file)
+      },
+      clean: ({ page }) => holes.clean(page),
+      writeback: ({ page }) => {
+        const block = holes.under(page)
+        if (block === undefined) return
+        const detail = writes.isUnallocated(block) ? AT_WRITEBACK : OVER_HOLE
+        audit.find(h36, { page, since: sinceBlock(block), detail })
+      },
+      writeback_end: ({ page }) => holes.cleaned(page),
       write_end: ({ file, positionBytes, lengthBytes }) => {
         const allocates = writes.end(file)
         const pages = lost.in(file, positionBytes, lengthBytes)

@@ -1,7 +1,7 @@
 import type { Audit } from '../audit.ts'
 import { BlockCount } from '../block-count.ts'
 import { BLOCK_RESERVED } from '../block-runs.ts'
-import { dirtyPages } from '../dirty-pages.ts'
+import { pagesWithData } from '../dirty-pages.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
@@ -43,22 +43,26 @@ ts,event,mm,file,offset,len,result
   },
   watch: (audit) => {
     const { space } = audit
-    /** Reservations of the write that ends, without data: space under another's dirty data is kept. */
+    /** Number of the write whose reservations are counted. */
+    const counted = { write: 0 }
+    /** Its reservations without data: space under another's dirty data is kept. */
     const unused = new BlockCount(space, (run, blocks, file, position, length) => {
-      if (run.state !== BLOCK_RESERVED || run.isWritten || run.write !== space.writeNumber(file)) return 0
-      return blocks - dirtyPages(audit, file, position, length, run)
+      if (run.state !== BLOCK_RESERVED || run.isWritten || run.write !== counted.write) return 0
+      return blocks - pagesWithData(audit, file, position, length, run)
     })
     const outside = new OutsideOfWrites(audit)
     return {
       reserve: ({ file, positionBytes, lengthBytes }) => outside.reserve(file, positionBytes, lengthBytes),
-      copy_in: ({ file }) => outside.copyIn(file),
+      copy_in: ({ file }) => outside.copyIn(space.writeNumber(file)),
       over: () =>
-        outside.each(({ file, positionBytes, lengthBytes, row, line }) => {
+        outside.each(({ file, write, positionBytes, lengthBytes, row, line }) => {
+          counted.write = write
           const pages = unused.in(file, positionBytes, lengthBytes)
           if (pages > 0) audit.find(h37, { pages, row, line, since: { row, what: 'reserved' }, detail: NO_END })
         }),
       write_end: ({ file, positionBytes, lengthBytes, result }) => {
-        outside.writeEnd(file)
+        counted.write = space.writeNumber(file)
+        outside.writeEnd(counted.write)
         // Of a write that failed altogether H-31 tells.
         if (result < 0) return
         const pages = unused.in(file, positionBytes, lengthBytes)
@@ -70,15 +74,19 @@ ts,event,mm,file,offset,len,result
 
 interface Reservation {
   readonly file: number
+  /** Number of the write that took it. */
+  readonly write: number
   readonly positionBytes: number
   readonly lengthBytes: number
   readonly row: number
   readonly line: number
 }
 
-/** What was reserved since the last write of a file ended, until data is copied into that file: lifetime.md 13.3, I5. */
+/** What was reserved since the last write of its task ended, until that task copies data into the file: lifetime.md 13.3, I5. */
 class OutsideOfWrites {
+  /** By write: those that have copied nothing. */
   private readonly reservations = new Map<number, Reservation[]>()
+  /** Writes that have copied. */
   private readonly copying = new Set<number>()
   private readonly audit: Audit
 
@@ -87,21 +95,22 @@ class OutsideOfWrites {
   }
 
   reserve(file: number, positionBytes: number, lengthBytes: number): void {
-    if (this.copying.has(file)) return
+    const write = this.audit.space.writeNumber(file)
+    if (this.copying.has(write)) return
     const { row, line } = this.audit.bus
-    const known = this.reservations.get(file) ?? []
-    known.push({ file, positionBytes, lengthBytes, row, line })
-    this.reservations.set(file, known)
+    const known = this.reservations.get(write) ?? []
+    known.push({ file, write, positionBytes, lengthBytes, row, line })
+    this.reservations.set(write, known)
   }
 
-  copyIn(file: number): void {
-    this.copying.add(file)
-    this.reservations.delete(file)
+  copyIn(write: number): void {
+    this.copying.add(write)
+    this.reservations.delete(write)
   }
 
-  writeEnd(file: number): void {
-    this.copying.delete(file)
-    this.reservations.delete(file)
+  writeEnd(write: number): void {
+    this.copying.delete(write)
+    this.reservations.delete(write)
   }
 
   each(tell: (reservation: Reservation) => void): void {

@@ -1,6 +1,7 @@
 import { PAGE_KINDS } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
+import { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_UNKNOWN } from '../block-runs.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
 import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
@@ -18,13 +19,13 @@ export const h42 = defineRule({
   name: 'truncate under DMA',
   precondition: "a device, or an operation in flight, is to store into a file's page",
   event:
-    'the file is truncated, or a clean page invalidated: it is no longer of the file; with DAX (CORRUPT) any change of the layout',
+    'the file is truncated or punched, its blocks are replaced (reflink), or a clean page is invalidated: it is no longer of the file; with DAX (CORRUPT) any change of the layout',
   verdict: 'LOST',
   severity: severityOf('LOST'),
   advice:
     'The reference keeps the page, and nothing more: wait for the I/O, or expect to find none of its data. With DAX that is corruption: the file system has to unmap the page and wait until it is idle before it truncates, punches or shares.',
   kernel:
-    'mm/truncate.c: truncate_inode_folio, invalidate_complete_folio2; fs/dax.c: dax_break_layout (6.12: dax_layout_busy_page; a page is idle at count 1, since 6.15 at 0); fs/xfs/xfs_file.c: xfs_break_dax_layouts',
+    'mm/truncate.c: truncate_inode_folio, invalidate_complete_folio2, truncate_pagecache_range; fs/xfs/xfs_reflink.c: xfs_reflink_remap_prep (xfs_flush_unmap_range); fs/dax.c: dax_break_layout (6.12: dax_layout_busy_page; a page is idle at count 1, since 6.15 at 0); fs/xfs/xfs_file.c: xfs_break_dax_layouts',
   diagram: `
   device               file
   store begins  ---->  page 0 (pinned)
@@ -68,15 +69,29 @@ ts,event,id,mm,op,segs,backing,file,offset
     layout: () => {
       for (const page of audit.leases.changing) if (isDax(audit, page)) tellDax(audit, page)
     },
-    punch: ({ file, positionBytes, lengthBytes }) => {
-      const first = Math.floor(positionBytes / PAGE_SIZE)
-      const end = Math.ceil((positionBytes + lengthBytes) / PAGE_SIZE)
-      audit.lane.visitFile(file, first, end, (page) => {
-        if (isDax(audit, page)) tellDax(audit, page)
-      })
+    punch: ({ file, positionBytes, lengthBytes }) => punch(audit, file, positionBytes, lengthBytes),
+    // What gets blocks of another file is flushed, and its pages leave the cache: truncate_pagecache_range.
+    reflink: ({ page, amount }) => {
+      if (amount === 1 && !isDax(audit, page)) tell(audit, page)
     },
   }),
 })
+
+/** Pages wholly in the range leave the cache with their blocks; what a write gives back of its reservations takes out none. */
+function punch(audit: Audit, file: number, position: number, length: number): void {
+  const { lane, leases, space, bus } = audit
+  const end = position + length
+  const isTold = leases.changedRow === bus.row
+  lane.visitFile(file, Math.floor(position / PAGE_SIZE), Math.ceil(end / PAGE_SIZE), (page, index) => {
+    if (isDax(audit, page)) {
+      if (!isTold) tellDax(audit, page)
+      return
+    }
+    const isWhole = index * PAGE_SIZE >= position && (index + 1) * PAGE_SIZE <= end
+    const state = space.block(file, index)?.state ?? BLOCK_UNKNOWN
+    if (isWhole && state !== BLOCK_HOLE && state !== BLOCK_RESERVED) tell(audit, page)
+  })
+}
 
 function isDax(audit: Audit, page: number): boolean {
   return audit.lane.memory.pages.kindOf(page) === KIND_FSDAX

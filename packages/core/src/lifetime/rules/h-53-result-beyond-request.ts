@@ -6,7 +6,8 @@ export const h53 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-53',
   name: 'result > request',
-  precondition: 'bytes of an object are on their way, or a call was given an iterator of so many',
+  precondition:
+    'bytes of an object are on their way, a write or an operation is of so many, or a call was given an iterator of them',
   event: 'more than these are reported as done',
   verdict: 'CORRUPT',
   severity: severityOf('CORRUPT'),
@@ -39,15 +40,20 @@ ts,event,id,call,mm,len,result
   watch: (audit) => ({
     complete: ({ object, result }) => {
       const { bytes, kind } = audit.objects.of(object)
-      if (bytes > 0 && result > bytes)
+      if (bytes >= 0 && result > bytes)
         audit.find(h53, { detail: `${kind}: ${grouped(result)} bytes done of ${grouped(bytes)} submitted` })
     },
     return: ({ object, result }) => {
-      const { countBytes } = audit.iterators.of(object)
-      if (result > countBytes)
-        audit.find(h53, {
-          detail: `the call returns ${grouped(result)} for an iterator of ${grouped(countBytes)} bytes`,
-        })
+      const { countBytes, type } = audit.iterators.of(object)
+      // Of an iterator that no row began nobody told the length.
+      if (result <= countBytes || (type < 0 && countBytes === 0)) return
+      audit.find(h53, { detail: `the call returns ${grouped(result)} for an iterator of ${grouped(countBytes)} bytes` })
     },
+    write_end: ({ lengthBytes, result }) => {
+      if (result > lengthBytes)
+        audit.find(h53, { detail: `a write of ${grouped(lengthBytes)} bytes has written ${grouped(result)}` })
+    },
+    overrun: ({ lengthBytes, result }) =>
+      audit.find(h53, { detail: `an operation of ${grouped(lengthBytes)} bytes returns ${grouped(result)}` }),
   }),
 })

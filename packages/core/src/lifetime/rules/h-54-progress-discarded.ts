@@ -1,4 +1,5 @@
 import type { Audit } from '../audit.ts'
+import { CallGrowth } from '../call-growth.ts'
 import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
@@ -8,7 +9,8 @@ export const h54 = defineRule({
   id: 'H-54',
   name: 'size moved, progress discarded',
   precondition: 'a write copied data in and the file grew over it',
-  event: 'it returns fewer bytes than that, or an error: its caller writes them again, behind the new end',
+  event:
+    'it, or the call that it is of, returns fewer bytes than that, or an error: its caller writes them again, behind the new end',
   verdict: 'CORRUPT',
   severity: severityOf('CORRUPT'),
   advice:
@@ -42,16 +44,33 @@ ts,event,mm,file,offset,len,result
   },
   watch: (audit) => {
     const growth = new Growth(audit)
+    const calls = new CallGrowth(audit)
     return {
-      copy_in: ({ file, positionBytes, lengthBytes }) => growth.copied(file, positionBytes + lengthBytes),
-      extend: ({ file, positionBytes }) => growth.extended(file, positionBytes),
-      write_end: ({ file, positionBytes, lengthBytes, result }) =>
-        growth.ended(file, positionBytes, lengthBytes, Math.max(result, 0)),
+      init: ({ object }) => calls.began(object),
+      copy_in: ({ file, positionBytes, lengthBytes }) => {
+        growth.copied(file, positionBytes + lengthBytes)
+        calls.copied(file, positionBytes)
+      },
+      extend: ({ file, positionBytes }) => {
+        if (growth.extended(file, positionBytes)) calls.grew(file, positionBytes)
+      },
+      write_end: ({ file, positionBytes, lengthBytes, result }) => {
+        if (growth.ended(file, positionBytes, lengthBytes, Math.max(result, 0))) calls.told()
+      },
+      // Each write of it may be sound, and the call forget what they committed.
+      return: ({ object, result, amount }) => {
+        const lost = calls.returned(object, Math.max(result, 0))
+        if (lost > 0 && amount !== 0) audit.find(h54, { detail: detailOf(lost, 'call') })
+      },
     }
   },
 })
 
-/** How far the write under way of each file has copied, and how far the file grew over that. Bytes. */
+function detailOf(lost: number, what: 'write' | 'call'): string {
+  return `the file grew by ${grouped(lost)} bytes more than the ${what} returns: who tries again appends them a second time`
+}
+
+/** How far each write under way has copied, and how far its file grew over that: by number of the write. Bytes. */
 class Growth {
   private readonly copiedEnd = new Map<number, number>()
   private readonly grownEnd = new Map<number, number>()
@@ -62,26 +81,32 @@ class Growth {
   }
 
   copied(file: number, end: number): void {
-    this.copiedEnd.set(file, Math.max(end, this.copiedEnd.get(file) ?? 0))
+    const write = this.audit.space.writeNumber(file)
+    this.copiedEnd.set(write, Math.max(end, this.copiedEnd.get(write) ?? 0))
   }
 
   /** The size moves behind what was copied, not on its own: else it is another's doing. */
-  extended(file: number, size: number): void {
-    const copied = this.copiedEnd.get(file)
-    if (copied === undefined || size > copied || size <= (this.audit.space.sizeBytes(file) ?? 0)) return
-    this.grownEnd.set(file, size)
+  extended(file: number, size: number): boolean {
+    const { space } = this.audit
+    const write = space.writeNumber(file)
+    const copied = this.copiedEnd.get(write)
+    if (copied === undefined || size > copied || size <= (space.sizeBytes(file) ?? 0)) return false
+    this.grownEnd.set(write, size)
+    return true
   }
 
-  ended(file: number, position: number, length: number, written: number): void {
-    const grown = this.grownEnd.get(file)
-    this.copiedEnd.delete(file)
-    this.grownEnd.delete(file)
+  /** True: it was told of. */
+  ended(file: number, position: number, length: number, written: number): boolean {
+    const { space } = this.audit
+    const write = space.writeNumber(file)
+    const grown = this.grownEnd.get(write)
+    this.copiedEnd.delete(write)
+    this.grownEnd.delete(write)
     // A size that was taken back is no progress.
-    if (grown === undefined || grown > (this.audit.space.sizeBytes(file) ?? 0)) return
+    if (grown === undefined || grown > (space.sizeBytes(file) ?? 0)) return false
     const lost = grown - (position + written)
-    if (lost <= 0 || grown > position + length) return
-    this.audit.find(h54, {
-      detail: `the file grew by ${grouped(lost)} bytes more than the write returns: who tries again appends them a second time`,
-    })
+    if (lost <= 0 || grown > position + length) return false
+    this.audit.find(h54, { detail: detailOf(lost, 'write') })
+    return true
   }
 }

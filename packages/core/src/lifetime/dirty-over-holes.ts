@@ -1,0 +1,143 @@
+import type { Audit } from './audit.ts'
+import { BlockCount } from './block-count.ts'
+import { BLOCK_HOLE, type FileBlock } from './block-runs.ts'
+import { dirtyPages, isCopiedInto } from './dirty-pages.ts'
+import type { Since } from './finding.ts'
+import { FOLIO_NOTIFIED } from './folio-flags.ts'
+import type { WritesUnderWay } from './writes-under-way.ts'
+
+/** Nobody asked the file system before the folio was made dirty. */
+const UNASKED = -1
+/** Somebody did, in a row that nobody knows: a fault for a pin. */
+const ASKED_SOME_TIME = 0
+
+/** A page of a file. */
+interface Place {
+  readonly file: number
+  readonly index: number
+}
+
+/**
+ * Dirty data that writeback meets over holes, whoever made it dirty. Who asked the file system when there was a hole already got
+ * space for it (page_mkwrite), whether or not the trace tells of that.
+ * @kernel fs/iomap/buffered-io.c: iomap_page_mkwrite; fs/xfs/xfs_aops.c: xfs_map_blocks
+ */
+export class DirtyOverHoles {
+  /** Of the last range: what made the first of its holes. */
+  since: Since | null = null
+  /** Of the last row about a range of a file: its pages, told one by one, were counted with the range. */
+  private rangeRow = 0
+  /** By head page of a folio that was dirty when it was cleaned: row in which the file system was asked. */
+  private readonly askedRows = new Map<number, number>()
+  /** Pages over holes whose data was told of: the row that copied it, or made the hole. */
+  private readonly told = new Map<number, number>()
+  /** Where the pages of files are, as far as a row found them. */
+  private readonly places = new Map<number, Place>()
+  private placesRow = 0
+  private readonly audit: Audit
+  private readonly writes: WritesUnderWay
+  private readonly pending: BlockCount
+  private readonly lost: BlockCount
+
+  constructor(audit: Audit, writes: WritesUnderWay) {
+    this.audit = audit
+    this.writes = writes
+    const { space } = audit
+    this.pending = new BlockCount(space, (run, blocks) => (this.isPending(run) ? blocks : 0))
+    this.lost = new BlockCount(space, (run, blocks, file, position, length) => {
+      if (run.state !== BLOCK_HOLE) return 0
+      if (run.isDirty) return writes.isUnallocated(run) ? 0 : blocks
+      return dirtyPages(audit, file, position, length, run, (page) => isLost(this.askedRowOf(page), run.row))
+    })
+  }
+
+  /** Blocks of a range that a write under way copied in, and has not allocated. */
+  pendingIn(file: number, positionBytes: number, lengthBytes: number): number {
+    this.rangeRow = this.audit.bus.row
+    return this.count(this.pending, file, positionBytes, lengthBytes)
+  }
+
+  /** Other blocks of it that are holes under dirty data. */
+  lostIn(file: number, positionBytes: number, lengthBytes: number): number {
+    return this.count(this.lost, file, positionBytes, lengthBytes)
+  }
+
+  /** The folio is cleaned for its writeback: a dirty one is remembered. */
+  clean(page: number): void {
+    const { folios, space } = this.audit
+    if (space.isEmpty || !folios.isDirty(page)) return
+    this.askedRows.set(folios.headOf(page), this.askedRowOf(page))
+  }
+
+  /** Its writeback is over. */
+  cleaned(page: number): void {
+    if (this.askedRows.size > 0) this.askedRows.delete(this.audit.folios.headOf(page))
+  }
+
+  /** The block under a page whose writeback begins, where that is a hole under dirty data, or not allocated yet; told once. */
+  under(page: number): FileBlock | undefined {
+    const { bus, space } = this.audit
+    if (space.isEmpty || bus.row === this.rangeRow) return undefined
+    const place = this.placeOf(page)
+    const block = place === undefined ? undefined : space.block(place.file, place.index)
+    if (place === undefined || block === undefined) return undefined
+    if (this.writes.isOfOne(block)) this.writes.writeback(place.file)
+    if (!this.isPending(block) && !this.isHoleUnder(block, place, page)) return undefined
+    if (this.told.get(page) === block.row && !this.isRemembered(page)) return undefined
+    this.told.set(page, block.row)
+    return block
+  }
+
+  private isPending(block: FileBlock): boolean {
+    return block.isDirty && this.writes.isUnallocated(block)
+  }
+
+  private isHoleUnder(block: FileBlock, { file, index }: Place, page: number): boolean {
+    if (block.state !== BLOCK_HOLE) return false
+    if (block.isDirty) return true
+    const asked = this.askedRows.get(this.audit.folios.headOf(page))
+    return asked !== undefined && isLost(asked, block.row) && !isCopiedInto(this.audit, file, page, index)
+  }
+
+  private isRemembered(page: number): boolean {
+    return this.askedRows.has(this.audit.folios.headOf(page))
+  }
+
+  private count(count: BlockCount, file: number, positionBytes: number, lengthBytes: number): number {
+    const blocks = count.in(file, positionBytes, lengthBytes)
+    this.since = count.since
+    return blocks
+  }
+
+  /** Row in which the file system was asked before the folio of a page became dirty. */
+  private askedRowOf(page: number): number {
+    const { folios } = this.audit
+    if (!folios.has(page, FOLIO_NOTIFIED)) return UNASKED
+    const head = folios.headOf(page)
+    const row = Math.max(folios.history.rowOf('mkwrite', head), folios.history.rowOf('store', head))
+    return row === 0 ? ASKED_SOME_TIME : row
+  }
+
+  /** File and index of a page: looked for once a row, over holes and under writes that go on. */
+  private placeOf(page: number): Place | undefined {
+    if (this.placesRow !== this.audit.bus.row) this.findPlaces()
+    return this.places.get(page)
+  }
+
+  private findPlaces(): void {
+    const { space, lane, bus } = this.audit
+    this.placesRow = bus.row
+    this.places.clear()
+    space.eachFile((file) => {
+      space.eachRun(file, 0, Number.MAX_SAFE_INTEGER, (run) => {
+        if (run.state !== BLOCK_HOLE && !this.writes.isOfOne(run)) return
+        lane.visitFile(file, run.first, run.end, (page, index) => this.places.set(page, { file, index }))
+      })
+    })
+  }
+}
+
+/** Dirty data over a hole that was made in a row: the file system was not asked, or before that. */
+function isLost(askedRow: number, holeRow: number): boolean {
+  return askedRow === UNASKED || (askedRow !== ASKED_SOME_TIME && askedRow < holeRow)
+}
