@@ -36,6 +36,8 @@ export class AccountCover {
   private readonly accounts = new Map<number, Account>()
   /** By token: how many of its pages count against which account. */
   private readonly covered = new Map<number, { account: Account; pages: number }>()
+  /** Tokens that a row took when nothing was free: what it accounts after that is for them. */
+  private readonly uncovered = { row: 0, tokens: [] as number[] }
 
   constructor(audit: Audit, tell: TellShort) {
     this.audit = audit
@@ -46,9 +48,11 @@ export class AccountCover {
     // The row of the hold table was another's: what was split off that one counts no more.
     this.uncover(token, Number.POSITIVE_INFINITY)
     const account = this.accountOf(token)
-    if (account === undefined) return
-    const free = account.pages - account.used
-    if (free <= 0) return
+    const free = account === undefined ? 0 : account.pages - account.used
+    if (account === undefined || free <= 0) {
+      this.remember(token)
+      return
+    }
     const pages = this.pagesToAccount(token)
     this.cover(account, token, Math.min(free, pages))
     const { row, line } = this.audit.bus
@@ -57,12 +61,18 @@ export class AccountCover {
     account.shorts.push({ token, row, line, page, pages, missing: pages - free })
   }
 
-  /** Pages of a token are let go: what it lacks now nobody accounts any more. */
+  /**
+   * Pages of a token are let go: what it lacks now nobody accounts any more. A registration that takes pages and lets go of
+   * them again has failed, and comes to no account.
+   */
   letGo(token: number, pages: number): void {
+    const ofRow = this.uncovered.tokens.indexOf(token)
+    if (ofRow >= 0 && pages >= this.audit.tokens.pagesOf(token)) this.uncovered.tokens.splice(ofRow, 1)
     const account = this.accountOf(token)
     if (account === undefined) return
     const at = account.shorts.findIndex((one) => one.token === token)
-    if (at >= 0) for (const short of account.shorts.splice(at, 1)) this.tell(short)
+    const isUndone = at >= 0 && account.shorts[at].row === this.audit.bus.row && !this.isOfOperation(token)
+    if (at >= 0) for (const short of account.shorts.splice(at, 1)) if (!isUndone) this.tell(short)
     this.uncover(this.covered.has(token) ? token : this.audit.tokens.splitFrom[token], pages)
   }
 
@@ -79,6 +89,11 @@ export class AccountCover {
       this.cover(account, short.token, paid)
     }
     while (account.shorts[0]?.missing === 0) account.shorts.shift()
+    if (this.uncovered.row !== account.row) return
+    for (const token of this.uncovered.tokens) {
+      if (this.covered.has(token) || this.accountOf(token) !== account) continue
+      this.cover(account, token, Math.min(Math.max(account.pages - account.used, 0), this.pagesToAccount(token)))
+    }
   }
 
   unaccount(mm: number, pages: number): void {
@@ -94,11 +109,22 @@ export class AccountCover {
   }
 
   private accountOf(token: number): Account | undefined {
-    const { lane, tokens } = this.audit
-    const isOfOperation = lane.ledger.holds.operation[token] !== 0
+    const { tokens } = this.audit
+    const isOfOperation = this.isOfOperation(token)
     const isLong = tokens.isLongTerm[token] === 1 && tokens.retention(token) === RETAIN_PIN
     if (isOfOperation ? tokens.isUser[token] === 0 : !isLong) return undefined
     return this.accounts.get(keyOf(tokens.mm[token], isOfOperation))
+  }
+
+  private remember(token: number): void {
+    const { uncovered } = this
+    if (uncovered.row !== this.audit.bus.row) uncovered.tokens.length = 0
+    uncovered.row = this.audit.bus.row
+    uncovered.tokens.push(token)
+  }
+
+  private isOfOperation(token: number): boolean {
+    return this.audit.lane.ledger.holds.operation[token] !== 0
   }
 
   /** A large folio is accounted once: not for who has it besides another. */

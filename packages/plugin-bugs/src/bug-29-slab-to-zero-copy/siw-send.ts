@@ -35,13 +35,13 @@ export class SiwSend implements Consumer {
     let bytes = 0
     while (io.iter.countBytes > 0) {
       const part = io.extract(1, PAGE_SIZE)
-      if (part < 0) return part
+      if (part < 0) return this.refuse(io, sent, part)
       const { page, offsetBytes } = io.list
       const isSendable = io.pages.kindOf(page[0]) !== KIND_SLAB && io.pages.refcountOf(page[0]) >= 1
       if (!isSendable && !this.isFixed && this.isRefused) {
         // WARN_ON_ONCE(!sendpage_ok(page)): it came as far as the zero-copy path.
         io.audit?.objects.attach(skb, HOLD_NONE, page[0], offsetBytes[0], part)
-        return this.refuse(io, sent)
+        return this.refuse(io, sent, EIO)
       }
       bytes += part
       if (!isSendable && this.isFixed) {
@@ -76,8 +76,8 @@ export class SiwSend implements Consumer {
   }
 
   /** What was queued before it is dropped with the connection. */
-  private refuse(io: Operation, sent: readonly number[]): number {
+  private refuse(io: Operation, sent: readonly number[], errno: number): number {
     for (const page of sent) io.ledger.putPage(page)
-    return EIO
+    return errno
   }
 }
