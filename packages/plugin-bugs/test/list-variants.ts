@@ -15,8 +15,33 @@ const bvecs = (...rows: readonly string[]) => trace(V6_18, 'ts,event,op,iter,seg
 const pipe = (...rows: readonly string[]) =>
   trace(V6_1, 'ts,event,mm,op,iter,segs,backing,file,len,flags', '0,map,1,,,0x10000+65536,anon', ...rows)
 
-/** Lists that are full, of which there are many sizes: bugs 30, 32, 34 and 43. */
+/** Lists that are full, of which there are many sizes (bugs 30, 32, 34 and 43), and steps that fail. */
 export const LIST_VARIANTS: readonly Variant[] = [
+  ...['alloc@3', 'alloc@4', 'page@6', 'page@10'].map((faults) => ({
+    bugCase: 'uring-imu',
+    what: `a second buffer, which fails (${faults}), is accounted no page, and needs none`,
+    trace: trace(
+      V6_12,
+      'ts,event,id,mm,iter,segs,backing,result',
+      '0,map,,1,,0x800000+524288,anon',
+      '1,register,a,1,ubuf,0x800f00+512,,0',
+      '2,register,b,1,ubuf,0x810000+32768,,-12',
+      '3,unregister,a,1',
+    ),
+    faults,
+    ...(faults === 'alloc@4' ? { before: [['H-12', 3, 8]] as const } : {}),
+  })),
+  {
+    bugCase: 'siw-sendpages',
+    what: 'the second page of a payload in vmalloc’ed memory cannot be had: the first is put',
+    trace: trace(
+      V6_12,
+      'ts,end,event,mm,op,iter,segs,backing',
+      '0,,map,1,,kvec,0xf1000000000+16384,vmalloc',
+      '1,40,io,1,write,kvec,0xf1000000000+8192',
+    ),
+    faults: 'page@2',
+  },
   {
     bugCase: 'virtiofs-kernel-io',
     what: 'no memory for the copy of 64 KiB: tried again, and no fault of the type',
