@@ -121,7 +121,7 @@ export class PageFaults {
     const { pages, tables, context } = this
     if (mapping.under !== NO_TABLE || mapping.file !== NO_FILE) return false
     const isWritten = (foll & (FOLL_WRITE | FOLL_NOFAULT)) === FOLL_WRITE && context.bytes === null
-    if ((mapping.flags & MAPPING_UNTOUCHED) !== 0 && !isWritten) return false
+    if ((mapping.flags & MAPPING_UNTOUCHED) !== 0 && !(isWritten && isAnonymous(mapping.kind))) return false
     if (mapping.order >= PMD_ORDER && tables.isFresh(leaf)) {
       this.addFolio(mapping, tables.firstPageOf(leaf) + place)
       return tables.firstRow[leaf] !== EMPTY
@@ -142,6 +142,15 @@ export class PageFaults {
       this.tables.setEntry(mapping.id, page, readOnlyEntry(ZERO_PAGE))
       return readOnlyEntry(ZERO_PAGE)
     }
+    const entry = this.map(mapping, page)
+    // The fault of a shared mapping makes dirty by itself; of memory that was touched nobody knows what happened since.
+    const isShared = (mapping.flags & MAPPING_COW) === 0 && !isAnonymous(mapping.kind)
+    if (write && isShared && (mapping.flags & MAPPING_UNTOUCHED) !== 0) this.pages.setDirty(rowOf(entry), true)
+    return entry
+  }
+
+  /** @kernel mm/memory.c: do_read_fault, do_shared_fault, fault_dirty_shared_page */
+  private map(mapping: Mapping, page: number): number {
     if (mapping.file !== NO_FILE) return this.cached.map(mapping, page)
     return mapping.under === NO_TABLE ? this.addFolio(mapping, page) : this.underlying.map(mapping, page)
   }

@@ -21,3 +21,23 @@ describe('H-06: two pages in one pin, of which the device writes one', () => {
     expect(await foundIn(COLUMNS, rows('', 'dirty'))).toEqual(['H-06@4'])
   })
 })
+
+describe('H-06: shared memory that nobody touched', () => {
+  // do_shared_fault ends in fault_dirty_shared_page: the page is dirty before the pin is there, until it is cleaned.
+  const rows = (flags: string, between = '') => `
+    map,,1,,0x10000+4096,shmem,${flags}
+    pin,a,1,read,0x10000+4096
+    ${between}
+    dma,,1,read,0x10000+4096
+    unpin,a,1
+    reclaim,,1,,0x10000+4096
+  `
+
+  it.each([
+    ['the fault of the pin makes it dirty', rows('untouched'), []],
+    ['memory that was touched may have been clean', rows(''), ['H-06@4']],
+    ['it was cleaned since', rows('untouched', 'clean,,1,,0x10000+4096'), ['H-06@5']],
+  ])('%s', async (_name, text, expected) => {
+    expect(await foundIn(COLUMNS, text)).toEqual(expected)
+  })
+})
