@@ -9,7 +9,7 @@ export const CACHE_VALUE = -2
 
 const LEAF = 1024
 
-/** A page of a file. */
+/** A page of a file. @kernel include/linux/mm_types.h: struct folio.mapping, struct folio.index */
 export interface FilePlace {
   readonly file: number
   /** Counts pages from the start of the file. */
