@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { AuditReport } from '@pinscope/core/audit'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { pinscope } from './run.ts'
 
 // What lanes cost beside what was found in them. The figures are counted by hand in docs/what-if.md's trace: eight dirty
@@ -60,4 +63,18 @@ it('one lane, and lanes without counters, have no such table; JSON has the count
   const { counters } = JSON.parse((await pinscope(['replay', TRACE, '-c', 'writeback-skip', '--json'])).stdout).lanes[0]
   expect(report.traces[0].lanes[0].counters).toEqual(counters)
   expect(counters.pagesSkipped).toBe(7)
+})
+
+it('of more findings than are listed, findings are counted and not the pages of the first 1,000', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pinscope-costs-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'leaks.csv')
+  const pins = Array.from(
+    { length: 1100 },
+    (_, at) => `${at + 1},pin,p${at},1,read,0x${(at + 16).toString(16)}000+4096,,,`,
+  )
+  const rows = ['0,map,,1,,0x9000000+4096,file,/f,0', ...pins, '2000,dirty,,,,,,/f,0', '2001,writeback,,,,,,/f,0']
+  writeFileSync(file, `# pinscope-trace 1\nts,event,id,mm,op,segs,backing,file,offset\n${rows.join('\n')}\n`)
+  const { stdout } = await pinscope(['audit', file, ...lanes('writeback-as-is', 'writeback-skip')])
+  expect(costsOf(stdout)?.find((line) => line.startsWith('H-10'))).toMatch(/^H-10 findings +1,100 +1,100$/)
 })

@@ -71,11 +71,11 @@ function cellOf(name: string, value: number | undefined): string {
   return name.endsWith('Ns') && value !== 0 ? duration(value) : grouped(value)
 }
 
-/** Pages of each rule's findings; the findings, of a rule that is about no page. The first 1,000 of a lane are listed. */
+/** Pages of each rule's findings; the findings, of a rule that is about no page, or that has more of them than are listed. */
 function findingLines(lanes: readonly AuditLaneReport[]): Line[] {
   const rules = [...new Set(lanes.flatMap(({ findingsByRule }) => Object.keys(findingsByRule)))].sort()
   const ofRules = rules.map((rule): Line => {
-    const isAboutPages = lanes.some((lane) => pagesOf(lane, rule) > 0)
+    const isAboutPages = lanes.every((lane) => isListed(lane, rule)) && lanes.some((lane) => pagesOf(lane, rule) > 0)
     const figure = (lane: AuditLaneReport) => (isAboutPages ? pagesOf(lane, rule) : (lane.findingsByRule[rule] ?? 0))
     return {
       label: `${rule} ${isAboutPages ? 'pages' : 'findings'}`,
@@ -87,6 +87,11 @@ function findingLines(lanes: readonly AuditLaneReport[]): Line[] {
 
 function pagesOf({ findings }: AuditLaneReport, rule: string): number {
   return findings.filter((one) => one.rule === rule).reduce((sum, { pages }) => sum + pages, 0)
+}
+
+/** All findings of a rule are in the report, so that their pages are known. */
+function isListed({ findings, findingsByRule }: AuditLaneReport, rule: string): boolean {
+  return findings.filter((one) => one.rule === rule).length === (findingsByRule[rule] ?? 0)
 }
 
 function isZero(value: number): boolean {

@@ -32,10 +32,12 @@ export function findingParagraphs(
     const worse = [...new Set(listed.map(({ verdict }) => verdict))].filter((verdict) => verdict !== rule.verdict)
     const apart = worse.map((verdict) => listed.filter((finding) => finding.verdict === verdict))
     const plain = listed.filter(({ verdict }) => verdict === rule.verdict)
-    // What is not listed is told with what the rule says, or with the only kind there is.
-    const rest = findingsByRule[rule.id] - listed.length
     const kinds = plain.length > 0 || apart.length === 0 ? [plain, ...apart] : apart
-    return kinds.map((alike, i) => ruleParagraph(terminal, rule, alike, alike.length + (i === 0 ? rest : 0)))
+    // As many of each verdict are listed as of any: what is not listed is of the one with the most.
+    const rest = findingsByRule[rule.id] - listed.length
+    const most = Math.max(...kinds.map(({ length }) => length))
+    const full = kinds.findIndex(({ length }) => length === most)
+    return kinds.map((alike, i) => ruleParagraph(terminal, rule, alike, alike.length + (i === full ? rest : 0)))
   })
 }
 

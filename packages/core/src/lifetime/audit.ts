@@ -126,7 +126,7 @@ export class Audit {
     this.refusedMapping = 0
   }
 
-  /** Findings with their detail: of each rule the first {@link FINDINGS_LISTED_MAX}. */
+  /** Findings with their detail: of each rule and verdict the first {@link FINDINGS_LISTED_MAX}. */
   get findings(): readonly Finding[] {
     return this.list.listed
   }
@@ -144,13 +144,13 @@ export class Audit {
     const { token = 0, page = -1, detail, since = null } = found
     const row = found.row ?? this.bus.row
     const pages = found.pages ?? (page < 0 ? 0 : 1)
-    if (!this.list.count(rule, row, detail, pages, this.bus.row)) return
+    const { verdict = rule.verdict } = found
+    if (!this.list.count({ rule, verdict, row, detail, pages }, this.bus.row)) return
     const takenRow = token === 0 ? (found.takenRow ?? 0) : this.tokens.rowOf(token)
     const holder = token === 0 ? (found.holder ?? null) : (this.tokens.holders[token] ?? null)
     const line = found.line ?? (row === this.bus.row ? this.bus.line : 0)
     const pageName = page < 0 ? null : this.lane.nameOf(page)
     const history = historyOf(this, found, takenRow, holder)
-    const { verdict = rule.verdict } = found
     const severity = found.verdict === undefined ? rule.severity : severityOf(verdict)
     const what = { rule, verdict, severity, detail }
     this.list.list({ ...what, row, line, page, pages, pageName, holder, takenRow, since, history })

@@ -1,14 +1,18 @@
 import { FINDINGS_LISTED_MAX, type Finding } from './finding.ts'
 import type { HazardRule } from './rule.ts'
 
+/** What tells a finding from others, and its pages. */
+export type CountedFinding = Pick<Finding, 'rule' | 'verdict' | 'row' | 'detail' | 'pages'>
+
 /**
- * The findings of a lane. All are counted; of each rule the first {@link FINDINGS_LISTED_MAX} are kept, so that a rule
- * that is broken everywhere hides no other. The same finding (rule, row and detail) is one, with the pages of all.
+ * The findings of a lane. All are counted; of each rule the first {@link FINDINGS_LISTED_MAX} of each verdict are kept, so
+ * that one that is broken everywhere hides no other, and mild findings no bad one of the same rule. The same finding (rule, row and detail) is one, with the pages of all.
  */
 export class FindingList {
   readonly listed: Finding[] = []
   /** Findings in all, listed or not, by rule. */
   readonly counts = new Map<HazardRule, number>()
+  private readonly countsByVerdict = new Map<string, number>()
   private readonly byKey = new Map<string, Finding>()
   /** Those that are only counted, as long as the same may come again: forgotten in a later row, when they are many. */
   private readonly unlisted = new Set<string>()
@@ -16,9 +20,9 @@ export class FindingList {
 
   /**
    * Counts a finding about `row`, told in row `rowAtWork`, or adds its pages to the one that it is the same as. True: it
-   * is new and among the first of its rule, and is to be {@link list}ed.
+   * is new and among the first of its rule and verdict, and is to be {@link list}ed.
    */
-  count(rule: HazardRule, row: number, detail: string, pages: number, rowAtWork: number): boolean {
+  count({ rule, verdict, row, detail, pages }: CountedFinding, rowAtWork: number): boolean {
     const key = keyOf(rule, row, detail)
     const same = this.byKey.get(key)
     if (same !== undefined) {
@@ -27,8 +31,10 @@ export class FindingList {
     }
     this.forget(rowAtWork)
     if (this.unlisted.has(key)) return false
-    const count = (this.counts.get(rule) ?? 0) + 1
-    this.counts.set(rule, count)
+    this.counts.set(rule, (this.counts.get(rule) ?? 0) + 1)
+    const kind = `${rule.id} ${verdict}`
+    const count = (this.countsByVerdict.get(kind) ?? 0) + 1
+    this.countsByVerdict.set(kind, count)
     if (count > FINDINGS_LISTED_MAX) this.unlisted.add(key)
     return count <= FINDINGS_LISTED_MAX
   }

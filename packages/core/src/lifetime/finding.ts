@@ -2,7 +2,7 @@ import type { HistoryStep } from './page-history.ts'
 import type { HazardRule } from './rule.ts'
 import type { Severity, Verdict } from './verdict.ts'
 
-/** Findings of one rule that a lane keeps with their detail, and refusals that it keeps; further ones are only counted. */
+/** Findings of one rule and verdict that a lane keeps with their detail, and refusals that it keeps; further ones are only counted. */
 export const FINDINGS_LISTED_MAX = 1000
 
 /** What a finding goes back to, where that is no reference: `locked` in row 3. */

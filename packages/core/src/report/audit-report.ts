@@ -94,7 +94,7 @@ export interface AuditLaneReport {
   /** The consumer's own counters: what it cost. */
   readonly counters: Readonly<Record<string, number>>
   readonly findingsTotal: number
-  /** Of these, how many of each rule; the first 1,000 of each are listed. */
+  /** Of these, how many of each rule; of each the first 1,000 of a verdict are listed. */
   readonly findingsByRule: Readonly<Record<string, number>>
   readonly findings: readonly FindingReport[]
   /** Steps that the kernel refused; the first 1,000 are listed. */

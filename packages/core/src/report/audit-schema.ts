@@ -119,7 +119,7 @@ export const auditLaneSchema = z
       .describe('the step that was made to fail'),
     operations: count.describe('io rows replayed in this lane'),
     counters: z.record(z.string(), count).describe("the consumer's own counters: what it cost"),
-    findingsTotal: count.describe('findings; `findings` lists the first 1,000 of each rule'),
+    findingsTotal: count.describe('findings; `findings` lists the first 1,000 of each rule and verdict'),
     findingsByRule: z.record(z.string(), count).describe('of all of them, by id of the rule'),
     findings: z.array(findingSchema),
     refusedTotal: count.describe('steps that the kernel refused; `refused` lists the first 1,000'),

@@ -4,12 +4,26 @@ import { FindingList } from '../../src/lifetime/finding-list.ts'
 import type { HazardRule } from '../../src/lifetime/rule.ts'
 import { h10 } from '../../src/lifetime/rules/h-10-pin-leak.ts'
 import { h24 } from '../../src/lifetime/rules/h-24-wrong-direction.ts'
+import { h42 } from '../../src/lifetime/rules/h-42-truncate-under-dma.ts'
+import { severityOf, type Verdict } from '../../src/lifetime/verdict.ts'
 
 /** Tells a finding of `pages` pages, as an audit does. */
 function find(list: FindingList, rule: HazardRule, row: number, detail = 'wrong', pages = 1, rowAtWork = row): void {
-  if (!list.count(rule, row, detail, pages, rowAtWork)) return
+  findAs(list, rule, rule.verdict, row, detail, pages, rowAtWork)
+}
+
+function findAs(
+  list: FindingList,
+  rule: HazardRule,
+  verdict: Verdict,
+  row: number,
+  detail = 'wrong',
+  pages = 1,
+  rowAtWork = row,
+): void {
+  if (!list.count({ rule, verdict, row, detail, pages }, rowAtWork)) return
   const nothing = { pageName: null, holder: null, takenRow: 0, since: null, history: [] }
-  const { verdict, severity } = rule
+  const severity = severityOf(verdict)
   const finding: Finding = { ...nothing, rule, verdict, severity, row, line: 0, page: -1, pages, detail }
   list.list(finding)
 }
@@ -26,6 +40,16 @@ describe('of each rule the first 1,000 findings are kept, and all are counted', 
       [h24, 1500],
       [h10, 1],
     ])
+  })
+
+  it('nor do mild findings hide one of the same rule that means more', () => {
+    const list = new FindingList()
+    for (let row = 1; row <= 1500; row++) findAs(list, h42, 'LOST', row)
+    findAs(list, h42, 'CORRUPT', 1501)
+    for (let row = 1502; row <= 1600; row++) findAs(list, h42, 'LOST', row)
+    expect(list.listed).toHaveLength(1001)
+    expect(list.listed.at(-1)).toMatchObject({ verdict: 'CORRUPT', row: 1501 })
+    expect(list.counts.get(h42)).toBe(1600)
   })
 })
 
