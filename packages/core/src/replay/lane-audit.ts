@@ -3,7 +3,15 @@ import type { Operation } from '../consumer/operation.ts'
 import { tellCopiedIn } from '../consumer/tell-copied-in.ts'
 import { pagesHeld, tellIterator } from '../consumer/tell-iterator.ts'
 import { RETAIN_PIN, RETAIN_REF } from '../extract/retention.ts'
-import { ITER_DEST, ITER_DISCARD, ITER_PIPE, ITER_SOURCE, ITER_TYPE_NAMES, isUserBacked } from '../iter/iter-type.ts'
+import {
+  ITER_BVEC,
+  ITER_DEST,
+  ITER_DISCARD,
+  ITER_PIPE,
+  ITER_SOURCE,
+  ITER_TYPE_NAMES,
+  isUserBacked,
+} from '../iter/iter-type.ts'
 import { FLAG_ATOMIC, FLAG_LONGTERM, FLAG_WORKER } from '../iter/row-flags.ts'
 import { REASON_IN_FLIGHT, REASON_LONG_TERM } from '../ledger/hold-table.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -94,7 +102,7 @@ export class LaneAudit {
     this.iterPages = isUserBacked(io.iter.type) ? 0 : pagesOf(io)
     audit.tokens.holder = this.definition.name
     const isUser = isUserBacked(io.iter.type) && !io.iter.fixed
-    this.purpose('submit', io.iter.direction === ITER_DEST, isUser, false, io.iter.mm)
+    this.purpose('submit', isDestination(io), isUser, false, io.iter.mm)
   }
 
   /** An operation of another lane: what it copies into the page cache of a file is there for everybody. */
@@ -162,9 +170,9 @@ export class LaneAudit {
     audit.at(io.row, line, io.number, io.hasEnd ? NO_TASK : audit.bus.task)
     audit.bus.context = io.hasEnd ? CONTEXT_WORKER : CONTEXT_PROCESS
     audit.tokens.holder = this.definition.name
-    this.purpose('complete', io.iter.direction === ITER_DEST, isUserBacked(io.iter.type), false, io.iter.mm)
+    this.purpose('complete', isDestination(io), isUserBacked(io.iter.type), false, io.iter.mm)
     const bytes = bytesMoved(io)
-    if (io.iter.direction !== ITER_DEST || bytes <= 0) return
+    if (!isDestination(io) || bytes <= 0) return
     stored.clear()
     const isTold = this.pieces.each(io, bytes, this.storePiece)
     const { holds } = this.ledger
@@ -246,13 +254,24 @@ export class LaneAudit {
     })
   }
 
-  /** The row's own iterator, and one that the consumer has made in place of it: which pages it names, and what keeps them. */
+  /**
+   * The row's own iterator, and one that the consumer has made in place of it, which is a bvec where the row's discards: which
+   * pages it names, and what keeps them.
+   */
   private iterators(io: Operation): void {
     if (io.isBounced || isUserBacked(io.iter.type)) return
     // One made of pages that were pinned names these; references on them come besides.
     const pages = this.iterPages || pagesHeld(io, RETAIN_PIN) || pagesHeld(io, RETAIN_REF)
-    if (pages > 0) tellIterator(io, ITER_TYPE_NAMES[io.iter.type], pages)
+    if (pages > 0) tellIterator(io, ITER_TYPE_NAMES[io.iter.type === ITER_DISCARD ? ITER_BVEC : io.iter.type], pages)
   }
+}
+
+/**
+ * Data arrives in the pages of the operation. Into a discard iterator none does: what its consumer takes meanwhile are pages
+ * that leave (of a pipe, for a socket). @kernel lib/iov_iter.c: iov_iter_discard; fs/splice.c: splice_to_socket
+ */
+function isDestination({ iter }: Operation): boolean {
+  return iter.direction === ITER_DEST && iter.type !== ITER_DISCARD
 }
 
 /** Pages that a kernel iterator names; one that has none, or a pipe's own, counts none. */
