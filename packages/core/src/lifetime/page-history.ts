@@ -6,7 +6,7 @@ const TOLD = {
   unlock: 'unlocked',
   store: 'stored to',
   dirty: 'marked dirty',
-  clean: 'cleaned, its mappings write-protected',
+  clean: 'cleaned and write-protected',
   writeback: 'writeback began',
   writeback_end: 'writeback ended',
   writeback_error: 'writeback failed',

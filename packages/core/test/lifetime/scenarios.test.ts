@@ -37,7 +37,7 @@ describe.each(KERNEL_VERSIONS)('under %s', (kernel) => {
       expect([dirtied?.verdict, dirtied?.holder, dirtied?.takenRow]).toEqual(['CONTRACT', 'pin row', 2])
       expect(dirtied?.history.map(({ row, what }) => `${row} ${what}`)).toEqual([
         '2 pinned by pin row',
-        '3 cleaned, its mappings write-protected',
+        '3 cleaned and write-protected',
         '3 writeback began',
         '4 writeback ended',
         '5 stored to',
