@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AuditReport } from '@pinscope/core/audit'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, it } from 'vitest'
-import { BIN, pinscope, plainEnv, ROOT, temporaryFolder } from './run.ts'
+import { BIN, ended, pinscope, plainEnv, ROOT, start, temporaryFolder } from './run.ts'
 
 const CLEAN = 'traces/fio-libaio-randrw.csv'
 const PLUGIN = 'packages/cli/test/fixtures/plugin-rules'
@@ -327,6 +327,21 @@ describe('output', () => {
       expect(readFileSync(file, 'utf8')).toBe(before)
     },
   )
+
+  it('-o refuses to write over a file that is standard input', async () => {
+    const file = trace('stdin-in.csv', '0,,pin,a,1,read,0x10000+4096,\n')
+    const before = readFileSync(file, 'utf8')
+    const input = openSync(file, 'r')
+    const { status, stderr } = await ended(
+      start(['audit', '-', '-o', file], { env: plainEnv(), stdio: [input, 'pipe', 'pipe'] }),
+    )
+    closeSync(input)
+    expect([status, stderr]).toEqual([
+      2,
+      `pinscope: cannot write ${file}: it is what is read (-)\nChoose another name for -o.\n`,
+    ])
+    expect(readFileSync(file, 'utf8')).toBe(before)
+  })
 
   it('-o - is standard output', async () => {
     const args = ['audit', LEAK, '--rule', 'H-10']

@@ -1,4 +1,14 @@
-import { closeSync, openSync, realpathSync, renameSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { UsageError } from '@pinscope/core'
 
@@ -51,11 +61,20 @@ function refuseInput(file: string, inputs: readonly string[]): void {
   const target = statOf(file)
   if (target === undefined) return
   const input = inputs.find((name) => {
-    const stat = name === '-' ? undefined : statSync(name, { throwIfNoEntry: false })
+    const stat = name === '-' ? stdinStat() : statSync(name, { throwIfNoEntry: false })
     return stat?.dev === target.dev && stat.ino === target.ino
   })
   if (input === undefined) return
   throw new UsageError(`cannot write ${file}: it is what is read (${input})`, 'Choose another name for -o.')
+}
+
+/** Standard input may be a file too (`- < trace.csv`); undefined: there is none. */
+function stdinStat(): Stats | undefined {
+  try {
+    return fstatSync(0)
+  } catch {
+    return undefined
+  }
 }
 
 /** What the system says of a file that is to be written; undefined: it is not there. */
