@@ -96,7 +96,7 @@ export class Objects {
    */
   attach(id: number, hold: Hold, page: number, offsetBytes: number, bytes: number): void {
     this.checkEntry(id, page, offsetBytes, bytes)
-    const token = slotOf(hold)
+    const token = this.tokenOf(hold)
     const event = this.bus.next()
     event.object = id
     event.token = token
@@ -116,7 +116,7 @@ export class Objects {
    */
   merge(id: number, hold: Hold, page = -1, offsetBytes = 0, bytes = 0): void {
     this.checkEntry(id, page, offsetBytes, bytes)
-    const token = slotOf(hold)
+    const token = this.tokenOf(hold)
     const event = this.bus.next()
     event.object = id
     event.token = token
@@ -134,7 +134,7 @@ export class Objects {
    * @kernel net/core/skbuff.c: __skb_zcopy_downgrade_managed
    */
   adopt(id: number, hold: Hold): void {
-    const token = slotOf(hold)
+    const token = this.tokenOf(hold)
     const { entries } = this.of(id)
     for (let i = 0; i < entries.length; i++) if (entries[i].token === 0) entries[i] = { ...entries[i], token }
     if (token === 0) return
@@ -144,6 +144,7 @@ export class Objects {
 
   /** `bytes` bytes of it are on their way. @kernel block/blk-core.c: submit_bio */
   submit(id: number, bytes = BYTES_UNKNOWN): void {
+    if (Number.isNaN(bytes)) throw new RangeError('audit.objects.submit: NaN bytes')
     this.tell(SUBMIT, id, Math.max(bytes, 0))
     const object = this.of(id)
     if (!object.isInFlight) this.flying.push(object)
@@ -242,6 +243,14 @@ export class Objects {
     if (page !== -1) checkPage(this.folios.pages, page)
     if (offsetBytes >= 0 && bytes >= 0) return
     throw new RangeError(`audit.objects: ${bytes} bytes from byte ${offsetBytes} on`)
+  }
+
+  /** Its token, 0 for `HOLD_NONE`. @throws RangeError where nothing was ever taken as that hold. */
+  private tokenOf(hold: Hold): number {
+    const token = slotOf(hold)
+    if (typeof hold !== 'number' || (token !== 0 && !(this.tokens.rowOf(token) > 0)))
+      throw new RangeError(`audit.objects: there is no hold ${hold}`)
+    return token
   }
 
   private land(id: number): void {

@@ -57,6 +57,12 @@ describe('a consumer that tells of what there is not', () => {
       ({ objects }, io) => objects.attach(objects.alloc('bio'), io.hold, io.list.page[0], 0, Number.NaN),
     ],
     ['audit: there is no page 77777777', ({ objects }, io) => objects.merge(objects.alloc('bio'), io.hold, 77777777)],
+    [
+      'audit.objects: there is no hold 77777777',
+      ({ objects }, io) => objects.attach(objects.alloc('bio'), any(77777777), io.list.page[0], 0, 1),
+    ],
+    ['audit.objects: there is no hold undefined', ({ objects }) => objects.merge(objects.alloc('bio'), any(undefined))],
+    ['audit.objects.submit: NaN bytes', ({ objects }) => objects.submit(objects.alloc('bio'), Number.NaN)],
     ['audit.iterators: there is no iterator 7', ({ iterators }) => iterators.advance(7, 100)],
     ['audit.iterators: there is no iterator 7', ({ iterators }) => iterators.return(7, 0)],
     ['audit: there is no page -5', ({ tasks }) => tasks.lock(-5)],
