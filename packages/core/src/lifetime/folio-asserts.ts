@@ -78,6 +78,8 @@ export class FolioAsserts {
   /** Row of the last one, and its folios. */
   private row = 0
   private readonly heads = new Set<number>()
+  /** Of each check the first {@link FINDINGS_LISTED_MAX} are listed, so that one that warns hides none that stops. */
+  private readonly listed = new Map<FolioCheck, number>()
 
   constructor(kernel: KernelVersion, filesystem: string | null) {
     this.kernel = kernel
@@ -101,7 +103,9 @@ export class FolioAsserts {
       last.folios++
       return
     }
-    if (this.told.length >= FINDINGS_LISTED_MAX) return
+    const listed = this.listed.get(check) ?? 0
+    if (listed >= FINDINGS_LISTED_MAX) return
+    this.listed.set(check, listed + 1)
     const outcome = assertOutcome(check, this.kernel, this.filesystem)
     this.told.push({ check, outcome, row, line, page: head, folios: 1 })
   }
