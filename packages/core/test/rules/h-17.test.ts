@@ -39,12 +39,12 @@ describe('scenario 13: a 2 MiB folio of which 512 pages are pinned', () => {
 describe('by pages that a row with an id names', () => {
   const small = async (rows: string) =>
     (await auditText(`# pinscope-trace 1\nts,event,id,mm,op,segs\n${rows}`, HAZARD_RULES)).map(
-      ({ rule, row, pages, detail }) => `${rule} ${row} ${pages} ${detail.split(' ')[0]}`,
+      ({ rule, row, pages, verdict, severity }) => `${rule} ${row} ${pages} ${verdict} ${severity}`,
     )
 
   it('more than were taken: the other direction', async () => {
-    expect(await small('0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+16384\n')).toEqual(['H-17 2 2 DOUBLE:'])
-    expect(await small('0,get,a,1,write,0x10000+100\n1,put,a,1,,0x10000+8192\n')).toEqual(['H-17 2 1 DOUBLE:'])
+    expect(await small('0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+16384\n')).toEqual(['H-17 2 2 DOUBLE critical'])
+    expect(await small('0,get,a,1,write,0x10000+100\n1,put,a,1,,0x10000+8192\n')).toEqual(['H-17 2 1 DOUBLE critical'])
     expect(await small('0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+8192\n')).toEqual([])
   })
 

@@ -7,8 +7,8 @@ import { defineRule, RULE_API_VERSION } from '../rule.ts'
 import { severityOf } from '../verdict.ts'
 
 // Too few let go is a leak, the rule's own verdict; too many is the other one.
-const SURPLUS = 'DOUBLE: more pages are let go than were taken: references of somebody else go'
-const SURPLUS_OF_FOLIO = 'DOUBLE: more references of this folio are put than were taken on it'
+const SURPLUS = 'more pages are let go than were taken: references of somebody else go'
+const SURPLUS_OF_FOLIO = 'more references of this folio are put than were taken on it'
 
 export const h17 = defineRule({
   apiVersion: RULE_API_VERSION,
@@ -54,7 +54,8 @@ ts,event,id,mm,op,segs,backing
       if (amount < 0 && page === audit.folios.headOf(page)) tellSurplus(audit, page)
     },
     violation: ({ detail, row, pages }) => {
-      if (detail === 'unknown-release' && row > 0) audit.find(h17, { takenRow: row, pages, detail: SURPLUS })
+      if (detail === 'unknown-release' && row > 0)
+        audit.find(h17, { verdict: 'DOUBLE', takenRow: row, pages, detail: SURPLUS })
     },
     end: ({ token, page, pages }) => {
       if (leakOf(audit, token) !== LEAK_SHORT) return
@@ -78,5 +79,6 @@ function tellSurplus(audit: Audit, page: number): void {
   const { folios, tokens } = audit
   if (tokens.plain.owed(folios.headOf(page)) > 0 || tokens.plain.ownOf(page) > 0) return
   // Where a list names it that took nothing it is H-16. The zero page is never freed.
-  if (page !== ZERO_PAGE && borrowedIn(audit, page) === null) audit.find(h17, { page, detail: SURPLUS_OF_FOLIO })
+  if (page !== ZERO_PAGE && borrowedIn(audit, page) === null)
+    audit.find(h17, { verdict: 'DOUBLE', page, detail: SURPLUS_OF_FOLIO })
 }
