@@ -16,8 +16,8 @@ const PAGES_END = 2 ** 41
  */
 export class MappingTable {
   private readonly byMm = new Map<number, Mapping[]>()
-  /** Files that a mapping shows, or showed. */
-  private readonly files = new Set<number>()
+  /** By file, the address spaces with a mapping that shows it, or showed it. */
+  private readonly files = new Map<number, Set<number>>()
   private ids = 0
 
   /** A table id that nothing has. */
@@ -55,7 +55,7 @@ export class MappingTable {
   put(mm: number, mapping: Mapping): void {
     const list = this.listOf(mm)
     const { firstPage, endPage } = mapping
-    if (mapping.file !== NO_FILE) this.files.add(mapping.file)
+    this.note(mm, mapping)
     const from = indexOf(list, firstPage)
     const to = indexOf(list, endPage - 1)
     const around: Mapping[] = []
@@ -68,6 +68,7 @@ export class MappingTable {
   /** Gives an address space all its mappings anew. */
   setAll(mm: number, mappings: readonly Mapping[]): void {
     this.byMm.set(mm, [...mappings])
+    for (const mapping of mappings) this.note(mm, mapping)
   }
 
   delete(mm: number): void {
@@ -89,9 +90,8 @@ export class MappingTable {
 
   /** Tells of every mapping of a file that shows a page of [index, end) of it. @kernel include/linux/fs.h: struct address_space.i_mmap */
   eachOfFile(file: number, index: number, end: number, tell: (mapping: Mapping, mm: number) => void): void {
-    if (!this.files.has(file)) return
-    for (const [mm, list] of this.byMm) {
-      for (const mapping of list) {
+    for (const mm of this.files.get(file) ?? []) {
+      for (const mapping of this.byMm.get(mm) ?? []) {
         const { fileShift, firstPage, endPage } = mapping
         if (mapping.file === file && firstPage + fileShift < end && endPage + fileShift > index) tell(mapping, mm)
       }
@@ -107,8 +107,14 @@ export class MappingTable {
   copy(from: MappingTable): void {
     invariant(this.byMm.size === 0, 'mappings are copied before any is made')
     this.ids = from.ids
-    for (const file of from.files) this.files.add(file)
+    for (const [file, mms] of from.files) this.files.set(file, new Set(mms))
     for (const [mm, mappings] of from.byMm) this.byMm.set(mm, [...mappings])
+  }
+
+  private note(mm: number, { file }: Mapping): void {
+    if (file === NO_FILE) return
+    const mms = this.files.get(file) ?? new Set<number>()
+    this.files.set(file, mms.add(mm))
   }
 
   private listOf(mm: number): Mapping[] {

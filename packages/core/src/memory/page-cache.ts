@@ -1,13 +1,13 @@
+import { holding } from '../grown.ts'
 import { invariant } from '../invariant.ts'
 import { PAGE_SIZE } from '../units.ts'
+import { CacheLeaves, LEAF } from './cache-leaves.ts'
 import { KIND_FILE, type PageStore } from './page-store.ts'
 
 /** Nothing at that index. @kernel lib/xarray.c: xas_load, NULL */
 export const CACHE_HOLE = -1
 /** A value entry: a shadow of an evicted folio, or an exceptional entry. @kernel include/linux/xarray.h: xa_is_value */
 export const CACHE_VALUE = -2
-
-const LEAF = 1024
 
 /** A page of a file. @kernel include/linux/mm_types.h: struct folio.mapping, struct folio.index */
 export interface FilePlace {
@@ -27,8 +27,11 @@ export class PageCache {
   /** What they are: shared memory where the file system is tmpfs. @kernel mm/shmem.c: shmem_mapping */
   kind = KIND_FILE
   private readonly pages: PageStore
-  /** By file and index / 1024: rows + 3, so that 0 is a hole; see {@link CACHE_VALUE}. */
-  private readonly leaves = new Map<number, Map<number, Int32Array>>()
+  /** By file: rows + 3, so that 0 is a hole; see {@link CACHE_VALUE}. */
+  private readonly files = new Map<number, CacheLeaves>()
+  /** Leaves of all files by their number, and by page row the number of the one that has it, or had it. */
+  private readonly leaves: Leaf[] = [{ file: -1, region: -1, entries: new Int32Array(0) }]
+  private leafOf = new Int32Array(1024)
 
   constructor(pages: PageStore) {
     this.pages = pages
@@ -36,8 +39,8 @@ export class PageCache {
 
   /** Page row at an index, {@link CACHE_HOLE} or {@link CACHE_VALUE}. @kernel lib/xarray.c: xas_load; folio_file_page */
   find(file: number, index: number): number {
-    const leaf = this.leaves.get(file)?.get(Math.floor(index / LEAF))
-    const entry = leaf === undefined ? 0 : leaf[index % LEAF]
+    const leaf = this.files.get(file)?.get(Math.floor(index / LEAF))
+    const entry = leaf === undefined ? 0 : this.leaves[leaf].entries[index % LEAF]
     return entry === 0 ? CACHE_HOLE : entry - 3
   }
 
@@ -78,44 +81,35 @@ export class PageCache {
 
   /** First index from `index` on where something is, or {@link CACHE_HOLE} when nothing is. @kernel lib/xarray.c: xas_find */
   next(file: number, index: number): number {
-    const leaves = this.leaves.get(file)
-    if (leaves === undefined) return CACHE_HOLE
-    let best = CACHE_HOLE
-    for (const [region, leaf] of leaves) {
+    for (const { region, entries } of this.leavesIn(file, index, Number.POSITIVE_INFINITY)) {
       const first = region * LEAF
-      if (first + LEAF <= index || (best !== CACHE_HOLE && first > best)) continue
-      for (let i = Math.max(index - first, 0); i < LEAF; i++) {
-        if (leaf[i] === 0) continue
-        if (best === CACHE_HOLE || first + i < best) best = first + i
-        break
-      }
+      for (let i = Math.max(index - first, 0); i < LEAF; i++) if (entries[i] !== 0) return first + i
     }
-    return best
+    return CACHE_HOLE
   }
 
   /** Something is in the file's cache, or was. */
   has(file: number): boolean {
-    return this.leaves.has(file)
+    return this.files.has(file)
   }
 
   /** Tells of each page present at [index, end), which may be infinite, by index. For events, once in a while. */
   visit(file: number, index: number, end: number, tell: (page: number, index: number) => void): void {
-    for (const [region, leaf] of this.leavesOf(file)) {
+    for (const { region, entries } of this.leavesIn(file, index, end)) {
       const first = region * LEAF
       const stop = Math.min(LEAF, end - first)
-      for (let i = Math.max(index - first, 0); i < stop; i++) if (leaf[i] >= 3) tell(leaf[i] - 3, first + i)
+      for (let i = Math.max(index - first, 0); i < stop; i++) {
+        if (entries[i] >= 3) tell(entries[i] - 3, first + i)
+      }
     }
   }
 
-  /** Where a page row is: its file and index; null: nowhere. Looks through all files. */
+  /** Where a page row is: its file and index; null: nowhere. */
   placeOf(row: number): FilePlace | null {
-    for (const [file, leaves] of this.leaves) {
-      for (const [region, leaf] of leaves) {
-        const at = leaf.indexOf(row + 3)
-        if (at >= 0) return { file, index: region * LEAF + at }
-      }
-    }
-    return null
+    if (row >= this.leafOf.length) return null
+    const { file, region, entries } = this.leaves[this.leafOf[row]]
+    const at = entries.indexOf(row + 3)
+    return at < 0 ? null : { file, index: region * LEAF + at }
   }
 
   /**
@@ -124,20 +118,23 @@ export class PageCache {
    * @kernel mm/truncate.c: truncate_inode_pages_range, truncate_inode_partial_folio
    */
   truncate(file: number, index: number, tell: (page: number) => void): void {
-    for (const [region, leaf] of this.leavesOf(file)) {
+    for (const { region, entries } of this.leavesIn(file, index, Number.POSITIVE_INFINITY)) {
       const first = region * LEAF
       for (let i = Math.max(index - first, 0); i < LEAF; i++) {
-        const page = leaf[i] - 3
+        const page = entries[i] - 3
         const head = page < 0 ? page : this.pages.headOf(page)
         if (page >= 0 && first + i - (page - head) < index) continue
-        leaf[i] = 0
+        entries[i] = 0
         if (page >= 0 && head === page) tell(page)
       }
     }
   }
 
-  private leavesOf(file: number): [number, Int32Array][] {
-    return [...(this.leaves.get(file) ?? [])].sort(([a], [b]) => a - b)
+  /** Leaves with an index of [index, end), by index. */
+  private *leavesIn(file: number, index: number, end: number): Generator<Leaf> {
+    const ofFile = this.files.get(file)
+    if (ofFile === undefined || index >= end) return
+    for (const leaf of ofFile.in(Math.floor(index / LEAF), Math.ceil(end / LEAF))) yield this.leaves[leaf]
   }
 
   private isEmpty(file: number, index: number, end: number): boolean {
@@ -146,17 +143,28 @@ export class PageCache {
   }
 
   private set(file: number, index: number, entry: number): void {
-    let leaves = this.leaves.get(file)
-    if (leaves === undefined) {
-      leaves = new Map()
-      this.leaves.set(file, leaves)
-    }
     const region = Math.floor(index / LEAF)
-    let leaf = leaves.get(region)
-    if (leaf === undefined) {
-      leaf = new Int32Array(LEAF)
-      leaves.set(region, leaf)
+    let ofFile = this.files.get(file)
+    if (ofFile === undefined) {
+      ofFile = new CacheLeaves()
+      this.files.set(file, ofFile)
     }
-    leaf[index % LEAF] = entry
+    let leaf = ofFile.get(region)
+    if (leaf === undefined) {
+      leaf = this.leaves.push({ file, region, entries: new Int32Array(LEAF) }) - 1
+      ofFile.add(region, leaf)
+    }
+    this.leaves[leaf].entries[index % LEAF] = entry
+    if (entry < 3) return
+    this.leafOf = holding(this.leafOf, entry - 3)
+    this.leafOf[entry - 3] = leaf
   }
+}
+
+/** Entries of {@link LEAF} indices of a file. */
+interface Leaf {
+  readonly file: number
+  /** Their first index / {@link LEAF}. */
+  readonly region: number
+  readonly entries: Int32Array
 }

@@ -117,10 +117,14 @@ export class RowPages {
   visitFolios(batch: OpBatch, row: number, tell: TellFolio): void {
     const { pages } = this.memory
     const told = new Set<number>()
+    // Of a range of a file the pages of a folio follow each other: a row may be about a million of them.
+    const isRange = batch.segmentCount[row] === 0 || namesDestination(batch, row)
+    let last = -1
     this.visit(batch, row, (page, _from, _end, file, index) => {
       const head = pages.headOf(page)
-      if (told.has(head)) return
-      told.add(head)
+      if (head === last || told.has(head)) return
+      last = head
+      if (!isRange) told.add(head)
       tell(head, file, index < 0 ? index : index - (page - head))
     })
   }
