@@ -27,6 +27,8 @@ export class DirtyOverHoles {
   since: Since | null = null
   /** Of the last row about a range of a file: its pages, told one by one, were counted with the range. */
   private rangeRow = 0
+  /** By head page: the row that last faulted a page of it in for writing, which asks the file system too. */
+  private readonly faultedRows = new Map<number, number>()
   /** By head page of a folio that was dirty when it was cleaned: row in which the file system was asked. */
   private readonly askedRows = new Map<number, number>()
   /** Pages over holes whose data was told of: the row that copied it, or made the hole. */
@@ -60,6 +62,13 @@ export class DirtyOverHoles {
   /** Other blocks of it that are holes under dirty data. */
   lostIn(file: number, positionBytes: number, lengthBytes: number): number {
     return this.count(this.lost, file, positionBytes, lengthBytes)
+  }
+
+  /** User memory is taken for writing: get_user_pages faults it in. */
+  acquired(token: number): void {
+    const { bus, folios, space, tokens } = this.audit
+    if (space.isEmpty || tokens.isDest[token] === 0 || tokens.isUser[token] === 0) return
+    tokens.eachFilePage(token, (page) => this.faultedRows.set(folios.headOf(page), bus.row))
   }
 
   /** The folio is cleaned for its writeback: a dirty one is remembered. */
@@ -114,7 +123,8 @@ export class DirtyOverHoles {
     const { folios } = this.audit
     if (!folios.has(page, FOLIO_NOTIFIED)) return UNASKED
     const head = folios.headOf(page)
-    const row = Math.max(folios.history.rowOf('mkwrite', head), folios.history.rowOf('store', head))
+    const { history } = folios
+    const row = Math.max(history.rowOf('mkwrite', head), history.rowOf('store', head), this.faultedRows.get(head) ?? 0)
     return row === 0 ? ASKED_SOME_TIME : row
   }
 

@@ -35,6 +35,23 @@ describe('H-36, dirty data meets its writeback over a hole', () => {
     expect(found(await auditRows(rows))).toEqual([['H-36', 8, 1]])
   })
 
+  it('that was punched before a pin for writing faulted the page in: it has a block again', async () => {
+    const write = [blocks('reserve', 0, 4), blocks('copy_in', 0, 4), blocks('allocate', 0, 4), writeEnd(0, 4, 16_384)]
+    const saved = [writeback(0, 4), { ...blocks('writeback_end', 0, 4), mm: 9 }]
+    const pin = (op: string): SpaceRow[] => {
+      return [
+        { ...sync('pin', 1), id: 'b', op },
+        { event: 'unpin', id: 'b', flags: op === 'read' ? 'dirty' : '' },
+      ]
+    }
+    const rows = (op: string): SpaceRow[] => [...inMemory(4), ...write, ...saved, blocks('punch', 1), ...pin(op)]
+    expect(found(await auditRows([...rows('read'), writeback(0, 4)]))).toEqual([])
+    expect(found(await auditRows([...rows('read'), sync('writeback', 0, 4)]))).toEqual([])
+    // One that only reads asks for nothing, and who marks the page dirty then does not either.
+    const dirtied = [...rows('write'), blocks('dirty', 1), writeback(0, 4)]
+    expect(found(await auditRows(dirtied))).toEqual([['H-36', 13, 1]])
+  })
+
   it('once: what was written back is clean until it is made dirty again', async () => {
     const end = { ...blocks('writeback_end', 0, 4), mm: 9 }
     const once = [...HOLE, blocks('dirty', 1), writeback(0, 4), end, writeback(0, 4), end, sync('writeback', 0, 4)]

@@ -5,11 +5,12 @@ import { auditText } from '../../src/testing/audit-text.ts'
 /** The rules about folio locks, the space of files and what a write returns: lifetime.md 18, H-30 to H-37 and H-54. */
 export const SPACE_RULES = HAZARD_RULES.filter(({ id }) => /^H-(3[0-7]|54)$/.test(id))
 
-const COLUMNS = 'ts,event,mm,op,call,iter,segs,backing,file,offset,len,result,consumer'
+const COLUMNS = 'ts,event,id,mm,op,call,iter,segs,backing,file,offset,len,result,consumer,flags'
 
 /** A row of a trace: the event, and its cells. Bytes. */
 export interface SpaceRow {
   readonly event: string
+  readonly id?: string
   readonly mm?: number
   readonly op?: string
   readonly call?: string
@@ -21,6 +22,7 @@ export interface SpaceRow {
   readonly len?: number
   readonly result?: number
   readonly consumer?: string
+  readonly flags?: string
 }
 
 /** Audits rows; `header`: further lines of it. */

@@ -74,6 +74,7 @@ ts,event,mm,file,offset,len,result
         if (pages > 0) audit.find(h36, { pages, since: holes.since, detail: OVER_HOLE })
         writes.writeback(file)
       },
+      acquire: ({ token }) => holes.acquired(token),
       clean: ({ page }) => holes.clean(page),
       writeback: ({ page }) => {
         const block = holes.under(page)
