@@ -13,6 +13,8 @@ export interface LedgerTap {
   releasingAs(slot: number, as: Retention): void
   /** The last entries of `from` have become the hold `to`. */
   split(from: number, to: number): void
+  /** The entries of another hold have come behind those of `to`. */
+  joined(to: number): void
   /** One plain reference on a page was taken, or is about to be dropped. */
   got(page: number): void
   putting(page: number): void

@@ -177,12 +177,12 @@ export class Ledger {
   join<Kind extends Hold>(a: Kind | Borrowed, b: Kind | Borrowed): Kind | Borrowed {
     if (retentionOf(a) === RETAIN_NONE) return b
     if (retentionOf(b) === RETAIN_NONE) return a
-    const { holds } = this
-    const to = holds.find(a)
-    const from = holds.find(b)
+    const to = this.holds.find(a)
+    const from = this.holds.find(b)
     invariant(to > 0 && from > 0 && to !== from, 'join: both holds must be open, and two')
     invariant(retentionOf(a) === retentionOf(b), 'join: references of two kinds never mix')
     this.held.append(to, from)
+    this.tap?.joined(to)
     return a
   }
 

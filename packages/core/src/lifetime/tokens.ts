@@ -10,6 +10,7 @@ import { eventCode } from './lifetime-event.ts'
 import { OpenCalls } from './open-calls.ts'
 import { PlainReferences } from './plain-references.ts'
 import { TokenColumns, type TokenPurpose } from './token-columns.ts'
+import { TokensByPage } from './tokens-by-page.ts'
 
 const ACQUIRE = eventCode('acquire')
 const RELEASE = eventCode('release')
@@ -40,6 +41,7 @@ export class Tokens extends TokenColumns implements LedgerTap {
   private readonly bus: EventBus
   private readonly ledger: Ledger
   private readonly folios: Folios
+  private readonly byPage: TokensByPage
   private isDirtying = false
   /** By object: rows and calls (iterators, from 1) whose references came into its list. */
   private readonly sources = new Map<number, { readonly rows: Set<number>; readonly calls: Set<number> }>()
@@ -51,23 +53,17 @@ export class Tokens extends TokenColumns implements LedgerTap {
     this.bus = bus
     this.ledger = ledger
     this.folios = folios
+    this.byPage = new TokensByPage(ledger)
   }
 
   /** Every open token. */
   eachOpen(tell: (token: number) => void): void {
-    const { holds } = this.ledger
-    for (let slot = 1; slot < holds.end; slot++) if (holds.open[slot] === 1) tell(slot)
+    for (let slot = 1; slot < this.ledger.holds.end; slot++) if (this.ledger.holds.open[slot] === 1) tell(slot)
   }
 
-  /** Every open token that has a page of the run `page … page + pages - 1`. Looks through all that are open. */
+  /** Every open token that has a page of the run `page … page + pages - 1`. */
   eachOn(page: number, pages: number, tell: (token: number) => void): void {
-    this.eachOpen((token) => {
-      let isOn = false
-      this.ledger.eachRun(token, (first, count) => {
-        if (first < page + pages && page < first + count) isOn = true
-      })
-      if (isOn) tell(token)
-    })
+    for (const token of this.byPage.on(page, pages)) if (this.ledger.holds.open[token] === 1) tell(token)
   }
 
   /** Every open token that has some page of the folio of `page`. */
@@ -160,6 +156,7 @@ export class Tokens extends TokenColumns implements LedgerTap {
   acquired(slot: number): void {
     const { purpose } = this
     this.begin(slot, purpose)
+    this.byPage.add(slot)
     this.takenAt[slot] = this.bus.serial
     this.holders[slot] = this.holder
     if (this.ledger.holds.operation[slot] === 0) this.call[slot] = this.calls.taking(purpose)
@@ -187,8 +184,7 @@ export class Tokens extends TokenColumns implements LedgerTap {
     const { holds } = this.ledger
     const whole = this.splitFrom[slot]
     if (pages < holds.counted[slot]) this.shortRow[slot] = this.bus.row
-    if (whole !== 0 && holds.open[whole] === 1 && holds.row[whole] === holds.row[slot])
-      this.shortRow[whole] = this.bus.row
+    if (whole !== 0 && this.isOpenSince(whole, this.rowOf(slot))) this.shortRow[whole] = this.bus.row
   }
 
   releasingAs(slot: number, as: Retention): void {
@@ -197,12 +193,17 @@ export class Tokens extends TokenColumns implements LedgerTap {
 
   split(from: number, to: number): void {
     this.copy(from, to)
+    this.byPage.add(to)
     this.attached[to] = Math.max(this.attached[from] - this.pagesOf(from), 0)
     this.attached[from] -= this.attached[to]
     this.splitFrom[to] = from
     this.holders[to] = this.holders[from]
     this.ofOperation.push(to)
     this.onSplit(from, to)
+  }
+
+  joined(to: number): void {
+    this.byPage.add(to)
   }
 
   got(page: number): void {
@@ -253,9 +254,8 @@ export class Tokens extends TokenColumns implements LedgerTap {
   /** A call returns an errno: what it took and still holds is remembered with it. */
   failed(errno: number, operation: number): void {
     const { holds } = this.ledger
-    for (const slot of this.ofOperation) {
+    for (const slot of this.ofOperation)
       if (holds.open[slot] === 1 && holds.operation[slot] === operation) this.errno[slot] = -errno
-    }
   }
 
   /** A call returns bytes or an errno; its rows begin with `row`, and are those of the task at work, or were taken in it. */
