@@ -50,13 +50,13 @@ describe('by pages that a row with an id names', () => {
 
   it('one page twice is a double release, and the other one is left: 770c8d55c428', async () => {
     const rows = '0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+4096\n2,unpin,a,1,,'
-    expect(await small(`${rows}0x10000+4096\n`)).toEqual(['H-17 2 1 fewer', 'H-14 3 1 these'])
+    expect(await small(`${rows}0x10000+4096\n`)).toEqual(['H-17 2 1 LEAK high', 'H-14 3 1 DOUBLE critical'])
     expect(await small(`${rows}0x11000+4096\n`)).toEqual([])
   })
 
   it('pages of another place were never taken', async () => {
     const rows = '0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x40000+4096\n2,unpin,a,1,,\n'
-    expect(await small(rows)).toEqual(['H-16 2 1 nothing'])
+    expect(await small(rows)).toEqual(['H-16 2 1 DOUBLE critical'])
   })
 })
 
