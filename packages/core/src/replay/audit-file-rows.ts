@@ -1,4 +1,5 @@
 import type { Audit } from '../lifetime/audit.ts'
+import type { FilePlace } from '../memory/page-cache.ts'
 import { mayEnterFileSystems } from '../trace/call-words.ts'
 import { NONE, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
@@ -58,12 +59,32 @@ function leasedFileOf(audit: Audit, all: readonly number[]): number {
 
 /** Reservations are no layout: a write gives back its own. Blocks are, and what nobody told of may be blocks. */
 function punch(rows: AuditRows, batch: OpBatch, row: number): void {
-  const { space } = rows.audit
+  const { audit, pages } = rows
+  const { space, folios } = audit
+  const file = batch.file[row]
   const position = Math.max(batch.offsetBytes[row], 0)
   const length = batch.lengthBytes[row]
   space.writes.name(batch.id[row])
-  if (space.mayHaveBlocks(batch.file[row], position, length)) changeLayout(rows, batch, row)
-  space.punch(batch.file[row], position, length)
+  const going: FilePlace[] = []
+  if (space.mayHaveBlocks(file, position, length)) {
+    changeLayout(rows, batch, row)
+    pages.visitFolios(batch, row, (head, _file, index) => {
+      const start = index * PAGE_SIZE
+      const bytes = folios.sizeOf(head) * PAGE_SIZE
+      const isWhole = start >= position && start + bytes <= position + length
+      if (isWhole && space.mayHaveBlocks(file, start, bytes)) going.push({ file, index })
+    })
+  }
+  space.punch(file, position, length)
+  for (const { index } of going) leaveCache(rows, file, index)
+}
+
+/** A folio goes with its blocks. @kernel mm/truncate.c: truncate_pagecache_range */
+function leaveCache({ audit, pages }: AuditRows, file: number, index: number): void {
+  const head = audit.lane.memory.cache.find(file, index)
+  if (audit.folios.isBusy(head)) pages.remember(head, file, index)
+  audit.folios.truncate(head)
+  pages.leave(file, index, (page) => audit.lane.ledger.mappingReferences.put(page))
 }
 
 function truncate(rows: AuditRows, batch: OpBatch, row: number): void {

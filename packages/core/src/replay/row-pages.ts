@@ -51,6 +51,7 @@ const codesOf = (names: readonly EventName[]): readonly number[] => names.map((n
 const EVENT_COPY_IN = EVENT_NAMES.indexOf('copy_in')
 const EVENT_DMA = EVENT_NAMES.indexOf('dma')
 const FINDING_EVENTS = codesOf(FINDING)
+const LOOKING_EVENTS = codesOf(LOOKING)
 /** A row of these about a file of which there is no page does nothing: its name may be a slip. */
 const PAGE_EVENTS = codesOf([...FINDING.filter((name) => name !== 'copy_in'), ...LOOKING])
 
@@ -89,6 +90,8 @@ export class RowPages {
   private virtualMm = KERNEL_MM
   /** The row tells what a device does. */
   private isOfDevice = false
+  /** The row looks at such pages as there are. */
+  private isLooking = false
   private readonly memory: Memory
   /** By head page, where folios were that left their file while somebody had them: for what is told to people. */
   private readonly former = new Map<number, FilePlace>()
@@ -101,6 +104,7 @@ export class RowPages {
   /** `foll`: FOLL_WRITE where the pages are faulted in for writing. */
   visit(batch: OpBatch, row: number, tell: TellPage, foll = 0): void {
     this.isOfDevice = batch.event[row] === EVENT_DMA
+    this.isLooking = LOOKING_EVENTS.includes(batch.event[row])
     if (batch.segmentCount[row] === 0 || namesDestination(batch, row)) this.visitFile(batch, row, tell)
     else this.visitSegments(batch, row, tell, foll)
   }
@@ -241,15 +245,26 @@ export class RowPages {
     }
   }
 
-  /** Lists pages of [page, end) in `found`. A device is at work in the page that it was given by its address, also when that has left its file. */
+  /**
+   * Lists pages of [page, end) in `found`. A device is at work in the page that it was given by its address, also when that
+   * has left its file; who looks for such pages as there are finds none there.
+   */
   private find(mm: number, page: number, end: number, foll: number): number {
     const { spaces } = this.memory
-    const last = this.isOfDevice ? spaces.files.lastAt(mm, page) : -1
+    const { files } = spaces
+    const asksForLost = (this.isOfDevice || this.isLooking) && files.hasLost
+    const last = asksForLost ? files.lastAt(mm, page) : -1
     if (last < 0) {
-      const pages = this.isOfDevice && spaces.files.hasLost ? 1 : PAGE_LIST_MAX
+      const pages = asksForLost ? 1 : PAGE_LIST_MAX
       return spaces.walkPages(mm, page, Math.min(end - page, pages), foll, this.found)
     }
-    this.found[0] = last
-    return 1
+    this.found[0] = this.isLooking ? this.inCache(mm, page) : last
+    return this.found[0] < 0 ? 0 : 1
+  }
+
+  /** What the file has at a virtual page of its mapping now, whether that shows it or not; else negative. */
+  private inCache(mm: number, page: number): number {
+    const { file, fileShift } = this.memory.spaces.find(mm, page)
+    return file === NO_FILE ? -1 : this.memory.cache.find(file, page + fileShift)
   }
 }

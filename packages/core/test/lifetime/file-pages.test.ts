@@ -75,6 +75,28 @@ describe('a page that left its file', () => {
     expect(await stored(store.replace('1,', '4,'))).toEqual([`${BY_CPU}:new`, `${BY_DEVICE}:new`])
   })
 
+  it('who looks for pages by address brings none back, and finds what the file has there by now', async () => {
+    const gone = `${store}2,,truncate,,,,,,/data,0,,\n2,,extend,,,,,,/data,4096,,\n`
+    const look = '3,,clean,,1,,0x10000+4096,,,,,\n'
+    const cleaned = async (between: string): Promise<number> => {
+      let pages = 0
+      await auditText(HEAD + COLUMNS + MAP + gone + between + look, [
+        { ...HAZARD_RULES[0]!, watch: () => ({ clean: () => pages++ }) },
+      ])
+      return pages
+    }
+    expect(await cleaned('')).toBe(0)
+    expect(await cleaned('2,,copy_in,,1,,,,/data,0,4096,\n')).toBe(1)
+    expect(await cleaned(store.replace('1,', '2,'))).toBe(1)
+  })
+
+  it('punched with its blocks: what was dirty over them is nowhere, and its writeback passes the hole by', async () => {
+    const written =
+      '1,,reserve,,1,,,,/data,0,8192,\n1,,copy_in,,1,,,,/data,0,8192,\n1,,allocate,,1,,,,/data,0,8192,\n1,,write_end,,1,,,,/data,0,8192,\n'
+    const punched = '2,,punch,,1,,,,/data,4096,4096,\n3,,writeback,,,,,,/data,0,8192,\n'
+    expect(await found(MAP.replace('+4096', '+8192') + written + punched)).toEqual([])
+  })
+
   it('of two mappings both lose it', async () => {
     const cut = '1,,truncate,,,,,,/data,0,,\n'
     const other = '2,,store,,2,,0x90000+64,,,,,\n'

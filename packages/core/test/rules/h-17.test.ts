@@ -43,7 +43,9 @@ describe('by pages that a row with an id names', () => {
     )
 
   it('more than were taken: the other direction', async () => {
-    expect(await small('0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+16384\n')).toEqual(['H-17 2 2 DOUBLE critical'])
+    expect(await small('0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+16384\n')).toEqual([
+      'H-17 2 2 DOUBLE critical',
+    ])
     expect(await small('0,get,a,1,write,0x10000+100\n1,put,a,1,,0x10000+8192\n')).toEqual(['H-17 2 1 DOUBLE critical'])
     expect(await small('0,pin,a,1,read,0x10000+8192\n1,unpin,a,1,,0x10000+8192\n')).toEqual([])
   })

@@ -1,7 +1,6 @@
 import { PAGE_KINDS } from '../../memory/page-store.ts'
 import { PAGE_SIZE } from '../../units.ts'
 import type { Audit } from '../audit.ts'
-import { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_UNKNOWN } from '../block-runs.ts'
 import { FOLIO_LOCKED, FOLIO_WRITEBACK } from '../folio-flags.ts'
 import { grouped } from '../grouped.ts'
 import { defineRule, RULE_API_VERSION } from '../rule.ts'
@@ -77,19 +76,12 @@ ts,event,id,mm,op,segs,backing,file,offset
   }),
 })
 
-/** Pages wholly in the range leave the cache with their blocks; what a write gives back of its reservations takes out none. */
+/** Pages that leave the cache with their blocks are truncated; those of DAX are the blocks. */
 function punch(audit: Audit, file: number, position: number, length: number): void {
-  const { lane, leases, space, bus } = audit
-  const end = position + length
-  const isTold = leases.changedRow === bus.row
-  lane.visitFile(file, Math.floor(position / PAGE_SIZE), Math.ceil(end / PAGE_SIZE), (page, index) => {
-    if (isDax(audit, page)) {
-      if (!isTold) tellDax(audit, page)
-      return
-    }
-    const isWhole = index * PAGE_SIZE >= position && (index + 1) * PAGE_SIZE <= end
-    const state = space.block(file, index)?.state ?? BLOCK_UNKNOWN
-    if (isWhole && state !== BLOCK_HOLE && state !== BLOCK_RESERVED) tell(audit, page)
+  if (audit.leases.changedRow === audit.bus.row) return
+  const end = Math.ceil((position + length) / PAGE_SIZE)
+  audit.lane.visitFile(file, Math.floor(position / PAGE_SIZE), end, (page) => {
+    if (isDax(audit, page)) tellDax(audit, page)
   })
 }
 
