@@ -83,7 +83,8 @@ class SlowSpace {
   }
 
   punch(row: number, position: number, length: number): void {
-    for (const block of this.givenBack(position, length)) this.makeHole(block, row, 'punched')
+    for (const block of this.givenBack(position, length))
+      this.makeHole(block, row, block.state === BLOCK_RESERVED ? 'its reservation punched' : 'punched')
   }
 
   /** Blocks of whose space something was told are holes, of others nothing is known. */

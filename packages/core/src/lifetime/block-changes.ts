@@ -1,4 +1,4 @@
-import { BLOCK_HOLE, type FileBlock } from './block-runs.ts'
+import { BLOCK_HOLE, BLOCK_RESERVED, type FileBlock } from './block-runs.ts'
 
 /** What becomes of a block; `row` and `write` are those at work. */
 export type BlockChange = (block: FileBlock, row: number, write: number) => FileBlock
@@ -25,4 +25,12 @@ export function nothing(block: FileBlock, row: number, what: string, write: numb
     what,
     write,
   }
+}
+
+/** What made a hole of a block: with it what the page cache had there went, or became zeroes. @kernel mm/truncate.c: truncate_pagecache_range */
+export const PUNCHED = 'punched'
+
+/** A hole; of a reservation only the space goes. @kernel fs/iomap/buffered-io.c: iomap_write_delalloc_release */
+export function punched(block: FileBlock, row: number, write: number): FileBlock {
+  return nothing(block, row, block.state === BLOCK_RESERVED ? 'its reservation punched' : PUNCHED, write)
 }

@@ -1,7 +1,8 @@
 import type { Audit } from './audit.ts'
+import { PUNCHED } from './block-changes.ts'
 import { BlockCount } from './block-count.ts'
 import { BLOCK_HOLE, type FileBlock } from './block-runs.ts'
-import { dirtyPages, isCopiedInto } from './dirty-pages.ts'
+import { countPages, isCopiedInto, wasDirty } from './dirty-pages.ts'
 import type { Since } from './finding.ts'
 import { FOLIO_NOTIFIED } from './folio-flags.ts'
 import type { WritesUnderWay } from './writes-under-way.ts'
@@ -49,7 +50,7 @@ export class DirtyOverHoles {
     this.lost = new BlockCount(space, (run, blocks, file, position, length) => {
       if (run.state !== BLOCK_HOLE) return 0
       if (run.isDirty) return writes.isUnallocated(run) ? 0 : blocks
-      return dirtyPages(audit, file, position, length, run, (page) => isLost(this.askedRowOf(page), run.row))
+      return countPages(audit, file, position, length, run, (page) => this.isDirtyOver(page, run))
     })
   }
 
@@ -104,8 +105,16 @@ export class DirtyOverHoles {
   private isHoleUnder(block: FileBlock, { file, index }: Place, page: number): boolean {
     if (block.state !== BLOCK_HOLE) return false
     if (block.isDirty) return true
-    const asked = this.askedRows.get(this.audit.folios.headOf(page))
-    return asked !== undefined && isLost(asked, block.row) && !isCopiedInto(this.audit, file, page, index)
+    return this.isRemembered(page) && this.isDirtyOver(page, block) && !isCopiedInto(this.audit, file, page, index)
+  }
+
+  /** The page is dirty, or was when it was cleaned, over a hole; where blocks were punched, since then. */
+  private isDirtyOver(page: number, { row, what }: FileBlock): boolean {
+    const { folios } = this.audit
+    const asked = this.askedRows.get(folios.headOf(page))
+    if (asked === undefined && !folios.isDirty(page)) return false
+    if (what === PUNCHED && !wasDirty(this.audit, page, row)) return false
+    return isLost(asked ?? this.askedRowOf(page), row)
   }
 
   private isRemembered(page: number): boolean {

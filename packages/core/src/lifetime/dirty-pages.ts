@@ -17,7 +17,7 @@ export function dirtyPages(
   counts: (page: number) => boolean,
 ): number {
   const { folios } = audit
-  return count(audit, file, position, length, run, (page) => folios.isDirty(page) && counts(page))
+  return countPages(audit, file, position, length, run, (page) => folios.isDirty(page) && counts(page))
 }
 
 /**
@@ -26,13 +26,20 @@ export function dirtyPages(
  */
 export function pagesWithData(audit: Audit, file: number, position: number, length: number, run: BlockRun): number {
   const { folios } = audit
-  return count(audit, file, position, length, run, (page) => folios.isDirty(page) || wasDirty(audit, page, run.row))
+  return countPages(
+    audit,
+    file,
+    position,
+    length,
+    run,
+    (page) => folios.isDirty(page) || wasDirty(audit, page, run.row),
+  )
 }
 
 /** The same, with those that a reader waits for: their folios are locked. @kernel mm/filemap.c: filemap_update_page */
 export function pagesForReader(audit: Audit, file: number, position: number, length: number, run: BlockRun): number {
   const { folios } = audit
-  return count(audit, file, position, length, run, (page) => {
+  return countPages(audit, file, position, length, run, (page) => {
     return folios.isDirty(page) || folios.has(page, FOLIO_LOCKED) || wasDirty(audit, page, run.row)
   })
 }
@@ -50,13 +57,14 @@ export function isCopiedInto(audit: Audit, file: number, page: number, index: nu
 }
 
 /** The folio of a page was made dirty in a row behind this one. */
-function wasDirty({ folios }: Audit, page: number, row: number): boolean {
+export function wasDirty({ folios }: Audit, page: number, row: number): boolean {
   const head = folios.headOf(page)
   const { history } = folios
   return Math.max(history.rowOf('dirty', head), history.rowOf('mkwrite', head), history.rowOf('store', head)) > row
 }
 
-function count(
+/** Pages of a file in a run of blocks, and in a range of bytes, that `counts`; a block of a large folio that data was copied into says nothing of the others. */
+export function countPages(
   audit: Audit,
   file: number,
   position: number,

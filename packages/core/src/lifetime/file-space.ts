@@ -1,5 +1,5 @@
 import { PAGE_SIZE } from '../units.ts'
-import { type BlockChange, cleaned, nothing, written } from './block-changes.ts'
+import { type BlockChange, cleaned, nothing, punched, written } from './block-changes.ts'
 import {
   BLOCK_ALLOCATED,
   BLOCK_HOLE,
@@ -148,7 +148,7 @@ export class FileSpace {
    */
   punch(file: number, positionBytes: number, lengthBytes: number): void {
     this.tell('punch', file, positionBytes, lengthBytes)
-    this.eachWhole(file, positionBytes, lengthBytes, (block, row, write) => nothing(block, row, 'punched', write))
+    this.eachWhole(file, positionBytes, lengthBytes, punched)
   }
 
   /** The file ends at `sizeBytes` now. @kernel include/linux/fs.h: i_size_write */

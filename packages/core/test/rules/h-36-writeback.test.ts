@@ -23,6 +23,25 @@ describe('H-36, dirty data meets its writeback over a hole', () => {
     expect(found(await auditRows(apart))).toEqual([['H-36', 6, 1]])
   })
 
+  it('by file, after a row that cleans it', async () => {
+    const clean = { ...blocks('clean', 0, 4), mm: 9 }
+    expect(found(await auditRows([...HOLE, blocks('dirty', 1, 2), clean, writeback(1)]))).toEqual([['H-36', 6, 1]])
+  })
+
+  it('not where a part of a large folio was punched that was dirty before: that part is zeroes', async () => {
+    const map: SpaceRow = {
+      event: 'map',
+      segs: '0x100000+16384',
+      backing: 'file',
+      file: 'f',
+      offset: 0,
+      flags: 'order=2',
+    }
+    const rows = [map, sync('load', 0, 4), blocks('dirty', 0, 4), blocks('punch', 3), writeback(0, 4)]
+    expect(found(await auditRows(rows))).toEqual([])
+    expect(found(await auditRows([...rows.slice(0, 4), blocks('dirty', 3), writeback(0, 4)]))).toEqual([['H-36', 6, 1]])
+  })
+
   it('of which no page is in memory as the trace tells of it', async () => {
     expect(found(await auditRows([blocks('punch', 0, 4), blocks('dirty', 1), writeback(0, 4)]))).toEqual([
       ['H-36', 3, 1],
