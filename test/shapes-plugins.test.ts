@@ -93,7 +93,9 @@ describe('operations of plugins that are counted instead of done', () => {
       const way = wayOf(registry, '', KERNEL_VERSIONS[n % KERNEL_VERSIONS.length]!, consumerOptions)
       const repeated = await repeatedTrace(await openRecorded(trace), 6, 'operations-alone')
       const policies = n % 8 < 4 ? POLICY_NAMES.slice(0, 2) : POLICY_NAMES.slice(2)
-      await bothWays(repeated, [{ ...way, policies, consumers: names }], trace)
+      // Large vectored operations have no shape.
+      const some = trace.startsWith('ground-truth/dio-') ? policies.slice(1) : policies
+      await bothWays(repeated, [{ ...way, policies: some, consumers: names }], trace)
     }
   })
 
