@@ -15,6 +15,7 @@ const EVENTS_OF: Readonly<Record<string, readonly string[]>> = {
   leased: ['lease'],
   reserved: ['reserve'],
   punched: ['punch'],
+  'its reservation punched': ['punch'],
   'copied into': ['copy_in'],
   'put into a ring': ['slot'],
   'a device began to store': ['dma'],
