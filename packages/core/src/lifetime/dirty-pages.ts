@@ -6,18 +6,11 @@ import { FOLIO_LOCKED } from './folio-flags.ts'
 /**
  * Pages of a file in a run of blocks, and in a range of bytes, that are dirty by another's doing: a store through a
  * mapping. A large folio is dirty as a whole: where data was copied into any block of it, that says nothing of the others.
- * `counts`: which of the dirty pages are counted. @kernel fs/iomap/buffered-io.c: iomap_write_delalloc_scan, iomap_dirty_folio
+ * @kernel fs/iomap/buffered-io.c: iomap_write_delalloc_scan, iomap_dirty_folio
  */
-export function dirtyPages(
-  audit: Audit,
-  file: number,
-  position: number,
-  length: number,
-  run: BlockRun,
-  counts: (page: number) => boolean,
-): number {
+export function dirtyPages(audit: Audit, file: number, position: number, length: number, run: BlockRun): number {
   const { folios } = audit
-  return countPages(audit, file, position, length, run, (page) => folios.isDirty(page) && counts(page))
+  return countPages(audit, file, position, length, run, (page) => folios.isDirty(page))
 }
 
 /**

@@ -5,6 +5,9 @@ import type { PageCache } from './page-cache.ts'
 import { isAnonymous, type PageStore } from './page-store.ts'
 import { type PageTables, rowOf } from './page-tables.ts'
 
+/** Pages of one event that are looked at, or made present, at most: 4 GiB. */
+export const EVENT_PAGES_MAX = 1 << 20
+
 /** Told of the first page of a folio that left the page cache, whose reference is dropped with it. */
 export type DropFolio = (head: number) => void
 
@@ -41,8 +44,9 @@ export class FilePages {
     return place === null ? undefined : this.stable.get(place.file)
   }
 
-  /** Makes the pages of [index, end) present that a mapping of the file shows, as whoever looks at one finds it. */
-  populate(file: number, index: number, end: number): void {
+  /** Makes the pages of [index, to) present that a mapping of the file shows, as whoever looks at one finds it: the first {@link EVENT_PAGES_MAX}. */
+  populate(file: number, index: number, to: number): void {
+    const end = Math.min(to, index + EVENT_PAGES_MAX)
     this.mappings.eachOfFile(file, index, end, (mapping) => {
       const { firstPage, endPage, fileShift } = mapping
       const stop = Math.min(endPage, end - fileShift)

@@ -1,10 +1,11 @@
+import { tellCopiedIn } from '../consumer/tell-copied-in.ts'
 import type { Audit } from '../lifetime/audit.ts'
-import type { FilePlace } from '../memory/page-cache.ts'
 import { mayEnterFileSystems } from '../trace/call-words.ts'
 import { NONE, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
 import type { Apply, ApplyByEvent, AuditRows } from './audit-rows.ts'
 import { destinationFile, namesDestination, type RowPages } from './row-pages.ts'
+import { rangeOf } from './row-range.ts'
 
 /** An event about a range of a file. */
 function ofRange(tell: (audit: Audit, file: number, position: number, length: number, result: number) => void): Apply {
@@ -26,8 +27,7 @@ function pagesAt(pages: RowPages, batch: OpBatch, row: number): readonly number[
 
 /** The layout changes from `offset` on: by `len`, or to the end of the file. */
 function changeLayout({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
-  const position = Math.max(batch.offsetBytes[row], 0)
-  const length = batch.lengthBytes[row] < 0 ? Number.MAX_SAFE_INTEGER - position : batch.lengthBytes[row]
+  const { position, length } = rangeOf(batch, row)
   audit.leases.changeLayout(batch.file[row], position, length, pagesAt(pages, batch, row))
 }
 
@@ -65,26 +65,28 @@ function punch(rows: AuditRows, batch: OpBatch, row: number): void {
   const position = Math.max(batch.offsetBytes[row], 0)
   const length = batch.lengthBytes[row]
   space.writes.name(batch.id[row])
-  const going: FilePlace[] = []
+  const going: { readonly head: number; readonly index: number }[] = []
   if (space.mayHaveBlocks(file, position, length)) {
     changeLayout(rows, batch, row)
     pages.visitFolios(batch, row, (head, _file, index) => {
       const start = index * PAGE_SIZE
       const bytes = folios.sizeOf(head) * PAGE_SIZE
       const isWhole = start >= position && start + bytes <= position + length
-      if (isWhole && space.mayHaveBlocks(file, start, bytes)) going.push({ file, index })
+      if (isWhole && space.mayHaveBlocks(file, start, bytes)) going.push({ head, index })
     })
   }
   space.punch(file, position, length)
-  for (const { index } of going) leaveCache(rows, file, index)
+  // With their blocks. @kernel mm/truncate.c: truncate_pagecache_range
+  for (const { head, index } of going) {
+    detach(rows, head, file, index)
+    pages.leave(file, index)
+  }
 }
 
-/** A folio goes with its blocks. @kernel mm/truncate.c: truncate_pagecache_range */
-function leaveCache({ audit, pages }: AuditRows, file: number, index: number): void {
-  const head = audit.lane.memory.cache.find(file, index)
+/** A folio is no longer its file's; its name is kept for who has it still. @kernel mm/truncate.c: truncate_inode_folio */
+function detach({ audit, pages }: AuditRows, head: number, file: number, index: number): void {
   if (audit.folios.isBusy(head)) pages.remember(head, file, index)
   audit.folios.truncate(head)
-  pages.leave(file, index, (page) => audit.lane.ledger.mappingReferences.put(page))
 }
 
 function truncate(rows: AuditRows, batch: OpBatch, row: number): void {
@@ -95,21 +97,18 @@ function truncate(rows: AuditRows, batch: OpBatch, row: number): void {
   audit.space.truncate(batch.file[row], size)
   pages.visitFolios(batch, row, (head, file, index) => {
     // A folio that begins before the end of the file stays in it.
-    if (index * PAGE_SIZE < size) return
-    if (audit.folios.isBusy(head)) pages.remember(head, file, index)
-    audit.folios.truncate(head)
+    if (index * PAGE_SIZE >= size) detach(rows, head, file, index)
   })
 }
 
-/** Data was copied into the page cache: write(2) locks each folio, waits for stable pages, and makes it dirty. */
+/** Data was copied into the page cache. */
 function copyIn({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
+  const file = batch.file[row]
   const position = Math.max(batch.offsetBytes[row], 0)
-  audit.space.copyIn(batch.file[row], position, Math.max(batch.lengthBytes[row], 0))
-  if (batch.lengthBytes[row] <= 0) return
-  pages.visitFolios(batch, row, (head) => {
-    audit.folios.stable(head)
-    audit.folios.copyIn(head)
-  })
+  const length = Math.max(batch.lengthBytes[row], 0)
+  pages.used.add(file)
+  audit.space.copyIn(file, position, length)
+  tellCopiedIn(audit, audit.lane.memory, file, position, length)
 }
 
 function pagesOf(batch: OpBatch, row: number): number {

@@ -5,6 +5,7 @@ import { FOLL_WRITE } from '../memory/foll.ts'
 import { FLAG_KERNEL, FLAG_NOWAIT, FLAG_RAW, type OpBatch } from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
 import { type Apply, type ApplyByEvent, type AuditRows, orZero } from './audit-rows.ts'
+import { rangeOf } from './row-range.ts'
 
 /** An event about folios, of which the row names pages: once a folio, of its first page. */
 function eachFolio(tell: (audit: Audit, head: number) => void): Apply {
@@ -17,28 +18,27 @@ function eachFolio(tell: (audit: Audit, head: number) => void): Apply {
  */
 function leaving(leaves: (audit: Audit, head: number) => boolean): Apply {
   return ({ audit, pages }, batch, row) => {
-    const { mappingReferences } = audit.lane.ledger
     pages.visitFolios(batch, row, (head, file, index) => {
       const isBusy = audit.folios.isBusy(head)
       if (!leaves(audit, head)) return
       if (isBusy) pages.remember(head, file, index)
       if (audit.folios.has(head, FOLIO_LOCKED)) return
-      pages.leave(file, index, (page) => mappingReferences.put(page))
+      pages.leave(file, index)
     })
   }
 }
 
 /** The folios of the range; and those of it that left their file while they were locked. */
 function unlock({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
-  const { folios, tasks, lane } = audit
+  const { folios, tasks } = audit
   pages.visitFolios(batch, row, (head, file, index) => {
     tasks.unlock(head)
-    if (folios.has(head, FOLIO_DETACHED)) pages.leave(file, index, (page) => lane.ledger.mappingReferences.put(page))
+    if (folios.has(head, FOLIO_DETACHED)) pages.leave(file, index)
   })
   if (batch.segmentCount[row] > 0) return
-  const first = Math.floor(Math.max(batch.offsetBytes[row], 0) / PAGE_SIZE)
-  const length = batch.lengthBytes[row] < 0 ? Number.POSITIVE_INFINITY : batch.lengthBytes[row]
-  const end = (Math.max(batch.offsetBytes[row], 0) + length) / PAGE_SIZE
+  const { position, length } = rangeOf(batch, row)
+  const first = Math.floor(position / PAGE_SIZE)
+  const end = (position + length) / PAGE_SIZE
   for (const { page, index } of tasks.locksOf(batch.file[row])) {
     if (index >= first && index < end && folios.has(page, FOLIO_DETACHED)) tasks.unlock(page)
   }
@@ -53,8 +53,7 @@ function makeDirty(tell: (audit: Audit, head: number) => void, asked: boolean): 
       tell(audit, head)
     })
     if (!isOfNone) return
-    const position = Math.max(batch.offsetBytes[row], 0)
-    const length = batch.lengthBytes[row] < 0 ? Number.MAX_SAFE_INTEGER - position : batch.lengthBytes[row]
+    const { position, length } = rangeOf(batch, row)
     audit.space.dirty(batch.file[row], position, length, asked)
   }
 }
@@ -84,10 +83,8 @@ function dma({ audit, pages }: AuditRows, batch: OpBatch, row: number): void {
 /** Of a range of a file, or of the pages of segments. */
 function writeback(rows: AuditRows, batch: OpBatch, row: number): void {
   const { audit, pages } = rows
-  const isRange = batch.segmentCount[row] === 0
-  if (isRange) {
-    const position = Math.max(batch.offsetBytes[row], 0)
-    const length = batch.lengthBytes[row] < 0 ? Number.MAX_SAFE_INTEGER - position : batch.lengthBytes[row]
+  if (batch.segmentCount[row] === 0) {
+    const { position, length } = rangeOf(batch, row)
     audit.space.writeback(batch.file[row], position, length)
   }
   pages.visitFolios(batch, row, (head) => audit.folios.writeBack(head))
@@ -124,8 +121,7 @@ export const PAGE_ROWS: ApplyByEvent = {
   load: ({ audit, pages }, batch, row) => {
     const by = (batch.flags[row] & FLAG_KERNEL) === 0 ? BY_CPU : BY_KERNEL
     if (batch.segmentCount[row] === 0) {
-      const position = Math.max(batch.offsetBytes[row], 0)
-      const length = batch.lengthBytes[row] < 0 ? Number.MAX_SAFE_INTEGER - position : batch.lengthBytes[row]
+      const { position, length } = rangeOf(batch, row)
       audit.space.read(batch.file[row], position, length)
     }
     pages.visit(batch, row, (page, from, end) => audit.folios.load(page, from, end - from, by))

@@ -1,6 +1,7 @@
 import { PAGE_LIST_MAX } from '../extract/page-list.ts'
 import { ITER_BVEC, ITER_FOLIOQ, ITER_KVEC, ITER_XARRAY } from '../iter/iter-type.ts'
 import { KERNEL_MM } from '../memory/address-spaces.ts'
+import { EVENT_PAGES_MAX } from '../memory/file-pages.ts'
 import { NO_FILE } from '../memory/mapping.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { FilePlace } from '../memory/page-cache.ts'
@@ -17,9 +18,6 @@ import {
 } from '../trace/op-batch.ts'
 import { PAGE_SIZE } from '../units.ts'
 
-/** Pages of one event that are looked at, at most: 4 GiB. */
-export const EVENT_PAGES_MAX = 1 << 20
-
 /** Events that find each page of the range present: it is locked, read, changed, or handed on. */
 const FINDING: readonly EventName[] = [
   'lock',
@@ -30,7 +28,6 @@ const FINDING: readonly EventName[] = [
   'dirty',
   'mkwrite',
   'stable',
-  'copy_in',
   'compare',
   'slot',
   'append',
@@ -48,12 +45,11 @@ const LOOKING: readonly EventName[] = [
 ]
 
 const codesOf = (names: readonly EventName[]): readonly number[] => names.map((name) => EVENT_NAMES.indexOf(name))
-const EVENT_COPY_IN = EVENT_NAMES.indexOf('copy_in')
 const EVENT_DMA = EVENT_NAMES.indexOf('dma')
 const FINDING_EVENTS = codesOf(FINDING)
 const LOOKING_EVENTS = codesOf(LOOKING)
 /** A row of these about a file of which there is no page does nothing: its name may be a slip. */
-const PAGE_EVENTS = codesOf([...FINDING.filter((name) => name !== 'copy_in'), ...LOOKING])
+const PAGE_EVENTS = [...FINDING_EVENTS, ...LOOKING_EVENTS]
 
 /** Told of each page of a row, of which the event concerns the bytes from `from` to `end`; `file` -1: of no file by name. */
 export type TellPage = (page: number, from: number, end: number, file: number, index: number) => void
@@ -146,11 +142,12 @@ export class RowPages {
   }
 
   /**
-   * The folio of the page that is told of leaves the page cache, and every page table; `drop` is told of its first page.
-   * `file` and `index` as they were told.
+   * The folio of the page that is told of leaves the page cache, and every page table, with the reference that the cache
+   * had. `file` and `index` as they were told.
    */
-  leave(file: number, index: number, drop: (head: number) => void): void {
-    const { files } = this.memory.spaces
+  leave(file: number, index: number): void {
+    const { files, references } = this.memory.spaces
+    const drop = (head: number): void => references.put(head)
     if (file >= 0) files.remove(file, index, drop)
     else if (this.virtualPage >= 0) files.removeAt(this.virtualMm, this.virtualPage, drop)
   }
@@ -183,8 +180,7 @@ export class RowPages {
     const { files } = this.memory.spaces
     const file = batch.file[row]
     const event = batch.event[row]
-    if (event === EVENT_COPY_IN) this.used.add(file)
-    if (FINDING_EVENTS.includes(event)) files.populate(file, first, Math.min(end, first + EVENT_PAGES_MAX))
+    if (FINDING_EVENTS.includes(event)) files.populate(file, first, end)
     if (this.unknown !== null || !PAGE_EVENTS.includes(event)) return
     if (files.isKnown(file) || this.used.has(file)) return
     this.unknown = { row: batch.firstRow + row, line: batch.line[row], file }

@@ -14,9 +14,6 @@ const NOT_ALLOCATED =
 const AT_WRITEBACK = 'writeback of data that a write under way copied in begins before a block is allocated for it'
 const OVER_HOLE = 'writeback of dirty data begins over a hole: there is neither a block nor a reservation for it'
 
-/** Whoever made a page dirty. */
-const ANY = (): boolean => true
-
 export const h36 = defineRule({
   apiVersion: RULE_API_VERSION,
   id: 'H-36',
@@ -56,7 +53,7 @@ ts,event,mm,file,offset,len,result
     const writes = new WritesUnderWay(audit)
     const lost = new BlockCount(audit.space, (run, blocks, file, position, length) => {
       if (run.state !== BLOCK_HOLE) return 0
-      return run.isCopied || run.isDirty ? blocks : dirtyPages(audit, file, position, length, run, ANY)
+      return run.isCopied || run.isDirty ? blocks : dirtyPages(audit, file, position, length, run)
     })
     /** Reserved by the write that ends, which copied data in. */
     const unallocated = new BlockCount(audit.space, (run, blocks, file) => {
