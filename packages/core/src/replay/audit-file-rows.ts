@@ -107,6 +107,7 @@ function copyIn({ audit, pages }: AuditRows, batch: OpBatch, row: number): void 
   const position = Math.max(batch.offsetBytes[row], 0)
   const length = Math.max(batch.lengthBytes[row], 0)
   pages.used.add(file)
+  audit.space.writes.name(batch.id[row])
   audit.space.copyIn(file, position, length)
   tellCopiedIn(audit, audit.lane.memory, file, position, length)
 }

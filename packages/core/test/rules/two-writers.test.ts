@@ -103,3 +103,21 @@ describe('two writes of one task', () => {
     expect(await each('', '')).toEqual([])
   })
 })
+
+describe('two writes of one address space, told apart by the id of their rows', () => {
+  const of = (id: string, row: SpaceRow): SpaceRow => ({ ...row, mm: 1, id })
+
+  it('a copy is its own write', async () => {
+    // a gives back what it has copied into: its own data is lost, and it says at its end that it wrote it.
+    const rows = [
+      of('a', blocks('reserve', 0, 2)),
+      of('b', blocks('reserve', 2, 2)),
+      of('b', blocks('copy_in', 2, 2)),
+      of('a', blocks('copy_in', 0, 2)),
+    ]
+    const ended = [of('b', writeEnd(2, 2, 8192)), of('a', writeEnd(0, 2, 8192))]
+    expect(found(await auditRows([...rows, ...ended]))).toEqual([])
+    const punched = [of('a', blocks('punch', 1)), ...ended]
+    expect(found(await auditRows([...rows, ...punched]))).toEqual([['H-36', 7, 1]])
+  })
+})
