@@ -1,3 +1,4 @@
+import type { FilePlace } from '../memory/page-cache.ts'
 import type { Audit } from './audit.ts'
 import { PUNCHED } from './block-changes.ts'
 import { BlockCount } from './block-count.ts'
@@ -11,12 +12,6 @@ import type { WritesUnderWay } from './writes-under-way.ts'
 const UNASKED = -1
 /** Somebody did, in a row that nobody knows: a fault for a pin. */
 const ASKED_SOME_TIME = 0
-
-/** A page of a file. */
-interface Place {
-  readonly file: number
-  readonly index: number
-}
 
 /**
  * Dirty data that writeback meets over holes, whoever made it dirty. Who asked the file system when there was a hole already got
@@ -34,9 +29,6 @@ export class DirtyOverHoles {
   private readonly askedRows = new Map<number, number>()
   /** Pages over holes whose data was told of: the row that copied it, or made the hole. */
   private readonly told = new Map<number, number>()
-  /** Where the pages of files are, as far as a row found them. */
-  private readonly places = new Map<number, Place>()
-  private placesRow = 0
   private readonly audit: Audit
   private readonly writes: WritesUnderWay
   private readonly pending: BlockCount
@@ -86,11 +78,11 @@ export class DirtyOverHoles {
 
   /** The block under a page whose writeback begins, where that is a hole under dirty data, or not allocated yet; told once. */
   under(page: number): FileBlock | undefined {
-    const { bus, space } = this.audit
+    const { bus, space, lane } = this.audit
     if (space.isEmpty || bus.row === this.rangeRow) return undefined
-    const place = this.placeOf(page)
-    const block = place === undefined ? undefined : space.block(place.file, place.index)
-    if (place === undefined || block === undefined) return undefined
+    const place = lane.memory.cache.placeOf(page)
+    const block = place === null ? undefined : space.block(place.file, place.index)
+    if (place === null || block === undefined) return undefined
     if (this.writes.isOfOne(block)) this.writes.writeback(place.file)
     if (!this.isPending(block) && !this.isHoleUnder(block, place, page)) return undefined
     if (this.told.get(page) === block.row && !this.isRemembered(page)) return undefined
@@ -102,7 +94,7 @@ export class DirtyOverHoles {
     return block.isDirty && this.writes.isUnallocated(block)
   }
 
-  private isHoleUnder(block: FileBlock, { file, index }: Place, page: number): boolean {
+  private isHoleUnder(block: FileBlock, { file, index }: FilePlace, page: number): boolean {
     if (block.state !== BLOCK_HOLE) return false
     if (block.isDirty) return true
     return this.isRemembered(page) && this.isDirtyOver(page, block) && !isCopiedInto(this.audit, file, page, index)
@@ -135,24 +127,6 @@ export class DirtyOverHoles {
     const { history } = folios
     const row = Math.max(history.rowOf('mkwrite', head), history.rowOf('store', head), this.faultedRows.get(head) ?? 0)
     return row === 0 ? ASKED_SOME_TIME : row
-  }
-
-  /** File and index of a page: looked for once a row, over holes and under writes that go on. */
-  private placeOf(page: number): Place | undefined {
-    if (this.placesRow !== this.audit.bus.row) this.findPlaces()
-    return this.places.get(page)
-  }
-
-  private findPlaces(): void {
-    const { space, lane, bus } = this.audit
-    this.placesRow = bus.row
-    this.places.clear()
-    space.eachFile((file) => {
-      space.eachRun(file, 0, Number.MAX_SAFE_INTEGER, (run) => {
-        if (run.state !== BLOCK_HOLE && !this.writes.isOfOne(run)) return
-        lane.visitFile(file, run.first, run.end, (page, index) => this.places.set(page, { file, index }))
-      })
-    })
   }
 }
 

@@ -70,11 +70,6 @@ export class FileSpace {
     return this.files.size === 0
   }
 
-  /** Tells of each file that an event was about. */
-  eachFile(tell: (file: number) => void): void {
-    for (const file of this.files.keys()) tell(file)
-  }
-
   /** Size of the file, undefined where no event told it. */
   sizeBytes(file: number): number | undefined {
     return this.files.get(file)?.sizeBytes

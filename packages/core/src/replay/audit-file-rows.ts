@@ -48,13 +48,10 @@ function changeLayouts(rows: AuditRows, batch: OpBatch, row: number): void {
 
 /** The file of pages that are named by address, where it is one that somebody leased; else nobody asks which it is. */
 function leasedFileOf(audit: Audit, all: readonly number[]): number {
-  let found: number = NONE
-  for (const file of audit.leases.files()) {
-    audit.lane.visitFile(file, 0, Number.POSITIVE_INFINITY, (page) => {
-      if (all.includes(page)) found = file
-    })
-  }
-  return found
+  const leased = audit.leases.files()
+  if (leased.size === 0) return NONE
+  const places = all.map((page) => audit.lane.memory.cache.placeOf(page))
+  return places.find((place) => place !== null && leased.has(place.file))?.file ?? NONE
 }
 
 /** Reservations are no layout: a write gives back its own. Blocks are, and what nobody told of may be blocks. */
